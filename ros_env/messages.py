@@ -1,0 +1,69 @@
+"""Builds the vision_msgs types that no wheel has, and proves that they are the public ones."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from ros_env.host import SetupError
+from ros_env.layout import DEFINITIONS, Layout
+from ros_env.process import run_logged
+from ros_env.shell import variables
+
+PACKAGE = DEFINITIONS / "vision_msgs"
+
+
+def definition_files() -> list[Path]:
+    """Everything that the built types depend on."""
+    return sorted(path for path in PACKAGE.rglob("*") if path.is_file())
+
+
+def build(layout: Layout) -> None:
+    """Generate, compile and install vision_msgs into the environment."""
+    folder = layout.state / "build" / "vision_msgs"
+    shutil.rmtree(folder, ignore_errors=True)
+    env = variables(layout)
+    _cmake(
+        layout,
+        "configure",
+        ["-S", PACKAGE, "-B", folder],
+        [
+            "-DCMAKE_BUILD_TYPE=Release",
+            "-DBUILD_TESTING=OFF",
+            f"-DCMAKE_INSTALL_PREFIX={layout.venv}",
+            f"-DPython3_EXECUTABLE={layout.python}",
+        ],
+        env,
+    )
+    jobs = str(len(os.sched_getaffinity(0)))
+    _cmake(layout, "compile", ["--build", folder, "-j", jobs], ["--target", "install"], env)
+    check_type_hashes(folder / "rosidl_generator_type_description" / "vision_msgs" / "msg")
+
+
+def _cmake(
+    layout: Layout, step: str, start: list[str | Path], options: list[str], env: dict[str, str]
+) -> None:
+    run_logged(
+        ["cmake", *start, *options],
+        layout.state / "log" / f"vision_msgs-{step}.log",
+        what=f"vision_msgs: {step}",
+        env=env,
+    )
+
+
+def check_type_hashes(descriptions: Path, expected_file: Path = PACKAGE / "type_hashes.json") -> None:
+    """Compare the built types with upstream's: with another hash no other node can talk to us.
+
+    Args:
+        descriptions: folder with the type descriptions that rosidl wrote, one JSON file a type.
+        expected_file: type name -> upstream's hash. Each hash covers the types nested in it.
+    """
+    for name, expected in json.loads(expected_file.read_text()).items():
+        hashes = json.loads((descriptions / f"{name}.json").read_text())["type_hashes"]
+        full_name = f"vision_msgs/msg/{name}"
+        built = {entry["type_name"]: entry["hash_string"] for entry in hashes}.get(full_name)
+        if built != expected:
+            raise SetupError(
+                f"{full_name} has type hash {built}, other nodes expect {expected}: "
+                "its definition in ros_env/vision_msgs/msg differs from vision_msgs 4.1.1"
+            )
