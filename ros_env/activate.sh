@@ -4,12 +4,12 @@ if [ -n "${BASH_SOURCE:-}" ]; then
 else
   _siamdw_ros_root=$(cd "$(dirname "${(%):-%x}")/.." && pwd)
 fi
-if [ ! -f "$_siamdw_ros_root/.venv/ros_env/environment.sh" ]; then
+if [ ! -f "$_siamdw_ros_root/.venv/local_setup.sh" ]; then
   echo "siamdw_ros: there is no environment yet, make it: make build" >&2
   unset _siamdw_ros_root
   return 1
 fi
-. "$_siamdw_ros_root/.venv/ros_env/environment.sh" || { unset _siamdw_ros_root; return 1; }
+. "$_siamdw_ros_root/.venv/local_setup.sh" || { unset _siamdw_ros_root; return 1; }
 if [ -f "$_siamdw_ros_root/install/local_setup.sh" ]; then
   # colcon's script asks to be told where it is unless the shell is bash or zsh.
   COLCON_CURRENT_PREFIX="$_siamdw_ros_root/install" . "$_siamdw_ros_root/install/local_setup.sh"

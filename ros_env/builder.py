@@ -95,9 +95,8 @@ def bring_up(layout: Layout, steps: list[Step]) -> None:
         print("ros_env: the environment is broken: starting over", flush=True)
         shutil.rmtree(layout.venv)
         perform(steps, stamps)
-    text = shell.script(layout)
-    if not layout.script.exists() or layout.script.read_text() != text:
-        layout.script.write_text(text)
+    for path in layout.scripts:
+        path.write_text(shell.script(layout))
 
 
 def perform(steps: list[Step], stamps: Stamps) -> None:

