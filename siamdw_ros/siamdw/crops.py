@@ -1,0 +1,100 @@
+"""Template and search windows: square views of an image, with context, resized for the network.
+
+Boxes are (x, y, w, h) in float pixels, 0-based, x and y of the top-left corner; pixel i covers
+[i, i + 1), so that the centre of a box is (x + w/2, y + h/2). Images are H x W x 3 uint8, BGR.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+Vector = NDArray[np.float64]
+
+CONTEXT = 0.5  # share of (w + h) / 2 added on each side of the box (SiamFC, section 2.2)
+
+
+def context_side(size: Vector) -> float:
+    """Side of the square that holds a box of `size` (w, h) and its context, in image pixels."""
+    width, height = size + CONTEXT * size.sum()
+    return float(np.sqrt(width * height))
+
+
+def mean_color(image: Image) -> Vector:
+    """Mean of each channel: what is put where a window leaves the image."""
+    return np.asarray(image.mean(axis=(0, 1)))
+
+
+def crop_window(image: Image, center: Vector, side: float, out: int, fill: Vector) -> Image:
+    """Cut a square window, exactly centred, and resize it bilinearly.
+
+    Args:
+        image: H x W x 3, uint8.
+        center: x, y in image pixels; need not lie on a pixel.
+        side: of the window in image pixels.
+        out: side of the result in pixels.
+        fill: colour for what lies outside the image.
+
+    Returns:
+        out x out x 3, uint8.
+    """
+    step = side / out
+    # Maps the centre of output pixel j, at j + 0.5, to image coordinates, then to pixel indices.
+    origin = center - side / 2 + step / 2 - 0.5
+    affine = np.array([[step, 0, origin[0]], [0, step, origin[1]]])
+    window: Any = cv2.warpAffine(
+        image,
+        affine,
+        (out, out),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=fill.tolist(),
+    )
+    return window
+
+
+def crop_pyramid(
+    image: Image, center: Vector, sides: Sequence[float], out: int, fill: Vector
+) -> Image:
+    """Cut one window a scale, each straight from the image: S x out x out x 3, uint8."""
+    return np.stack([crop_window(image, center, side, out, fill) for side in sides])
+
+
+def published_window(image: Image, center: Vector, side: float, out: int, fill: Vector) -> Image:
+    """Cut a window as the authors' release does: whole pixels, then resized. See `crop_window`.
+
+    The window's middle lies half a pixel above and left of `center`; template and search region
+    share that bias.
+    """
+    side = int(side)
+    left, top = (round(float(c) - (side + 1) / 2) for c in center)
+    height, width = image.shape[:2]
+    inside = image[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
+    window = np.empty((side, side, 3), np.uint8)
+    window[:] = fill.astype(np.uint8)
+    rows = slice(max(-top, 0), max(-top, 0) + inside.shape[0])
+    columns = slice(max(-left, 0), max(-left, 0) + inside.shape[1])
+    window[rows, columns] = inside
+    return window if side == out else np.asarray(cv2.resize(window, (out, out)), np.uint8)
+
+
+def published_pyramid(
+    image: Image, center: Vector, sides: Sequence[float], out: int, fill: Vector
+) -> Image:
+    """Cut all scales as the authors' release does, out of one window: S x out x out x 3, uint8.
+
+    The largest scale is cut and resized once, the others are cut from the result and resized
+    again, all but the smallest.
+    """
+    rounded = [round(side) for side in sides]
+    zoom = out / min(rounded)
+    largest = round(zoom * max(rounded))
+    outer = published_window(image, center, max(rounded), largest, fill)
+    middle = np.full(2, (1 + largest) / 2)
+    return np.stack(
+        [published_window(outer, middle, round(zoom * side), out, fill) for side in rounded]
+    )

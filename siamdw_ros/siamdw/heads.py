@@ -1,0 +1,131 @@
+"""What compares a template with a search region: SiamFC's and SiamRPN's correlation, anchors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CORRELATION_SCALE = 0.1  # keeps the logits of SiamFC+ in range; from the authors' release
+ANCHOR_RATIOS = (0.33, 0.5, 1.0, 2.0, 3.0)  # height / width
+ANCHOR_SIDE = 64  # square root of an anchor's area, in pixels of the search region
+
+
+def correlate(templates: Tensor, searches: Tensor) -> Tensor:
+    """Slide each template over its own search features (SiamFC, equation 2).
+
+    Args:
+        templates: T x C x h x w, one a target.
+        searches: T*S x C x H x W, S consecutive ones a target (its scales).
+
+    Returns:
+        T*S x 1 x H-h+1 x W-w+1.
+    """
+    targets, channels = templates.shape[:2]
+    scales = searches.shape[0] // targets
+    if targets == 1:
+        return F.conv2d(searches, templates)
+    grouped = searches.unflatten(0, (targets, scales)).transpose(0, 1).flatten(1, 2)
+    responses = F.conv2d(grouped, templates, groups=targets)  # S x T x h x w
+    return responses.transpose(0, 1).flatten(0, 1).unsqueeze(1)
+
+
+class SiamFCHead(nn.Module):
+    """Cross-correlation, scaled: response = 0.1 * correlation, or weight * correlation + bias.
+
+    Args:
+        learned_scale: scale and bias are learned (`loc_adjust` of the authors' first release, and
+            of this project's own checkpoints) instead of the constant 0.1.
+    """
+
+    def __init__(self, *, learned_scale: bool = False) -> None:
+        super().__init__()
+        self.loc_adjust = nn.Conv2d(1, 1, 1) if learned_scale else None
+
+    def forward(self, templates: Tensor, searches: Tensor) -> Tensor:
+        """T x C x h x w and T*S x C x H x W features -> T*S x 1 x H-h+1 x W-w+1 logits."""
+        return self.scale(correlate(templates, searches))
+
+    def scale(self, correlation: Tensor) -> Tensor:
+        """Turn a correlation of any shape into logits."""
+        if self.loc_adjust is None:
+            return CORRELATION_SCALE * correlation
+        return correlation * self.loc_adjust.weight.view(()) + self.loc_adjust.bias.view(())
+
+
+class SiamRPNHead(nn.Module):
+    """Up-channel correlation of a region proposal network (SiamRPN, section 3.2; SiamDW's sizes).
+
+    Args:
+        channels: of the backbone's features.
+        thicker: 512 channels and softmax over two classes, as in the authors' training
+            configuration; otherwise 256 channels and a sigmoid, as in their released checkpoint.
+        anchors: a cell of the response.
+    """
+
+    def __init__(
+        self, channels: int = 512, *, thicker: bool = False, anchors: int = len(ANCHOR_RATIOS)
+    ) -> None:
+        super().__init__()
+        self.thicker, self.anchors = thicker, anchors
+        self.width = 512 if thicker else 256
+        self.classes = anchors * (2 if thicker else 1)
+        self.template_cls = nn.Conv2d(channels, self.width * self.classes, 3)
+        self.template_reg = nn.Conv2d(channels, self.width * 4 * anchors, 3)
+        self.search_cls = nn.Conv2d(channels, self.width, 3)
+        self.search_reg = nn.Conv2d(channels, self.width, 3)
+        self.adjust = nn.Conv2d(4 * anchors, 4 * anchors, 1)
+
+    def kernels(self, templates: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn template features into correlation kernels, once a target.
+
+        T x C x 5 x 5 -> T*classes x width x 3 x 3 and T*4*anchors x width x 3 x 3.
+        """
+        return (
+            self.template_cls(templates).unflatten(1, (self.classes, self.width)).flatten(0, 1),
+            self.template_reg(templates).unflatten(1, (-1, self.width)).flatten(0, 1),
+        )
+
+    def forward(self, kernels: tuple[Tensor, Tensor], searches: Tensor) -> tuple[Tensor, Tensor]:
+        """Compare T targets' kernels with their search features, T x C x H x W.
+
+        Returns:
+            Class logits T x classes x h x w and offsets T x 4*anchors x h x w, with h = H - 4.
+        """
+        cls_kernels, reg_kernels = kernels
+        cls = _correlate_grouped(self.search_cls(searches), cls_kernels)
+        reg = _correlate_grouped(self.search_reg(searches), reg_kernels)
+        return cls, self.adjust(reg)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Foreground probability of each anchor: T x classes x h x w -> T x anchors x h x w."""
+        if not self.thicker:
+            return logits.sigmoid()
+        return logits.unflatten(1, (2, self.anchors)).softmax(dim=1)[:, 1]
+
+
+def _correlate_grouped(searches: Tensor, kernels: Tensor) -> Tensor:
+    """T x C x H x W with T*K x C x h x w kernels -> T x K x H-h+1 x W-w+1."""
+    targets = searches.shape[0]
+    responses = F.conv2d(searches.flatten(0, 1).unsqueeze(0), kernels, groups=targets)
+    return responses.squeeze(0).unflatten(0, (targets, -1))
+
+
+def anchor_grid(
+    cells: int, stride: int = 8, ratios: Sequence[float] = ANCHOR_RATIOS
+) -> NDArray[np.float32]:
+    """Make the anchors of a square response, in pixels of the search region from its centre.
+
+    Returns:
+        4 x anchors x cells x cells: centre x, centre y, width, height. Widths and heights are
+        truncated to whole strides' multiples as in the authors' release, so that 0.33 gives
+        104 x 32.
+    """
+    widths = np.array([int(np.sqrt(ANCHOR_SIDE**2 / ratio / stride**2)) for ratio in ratios])
+    heights = np.array([int(width * ratio) for width, ratio in zip(widths, ratios, strict=True)])
+    axis = (np.arange(cells) - cells // 2) * stride
+    grid = np.empty((4, len(ratios), cells, cells), np.float32)
+    grid[0], grid[1] = axis[None, None, :], axis[None, :, None]
+    grid[2], grid[3] = (sides[:, None, None] * stride for sides in (widths, heights))
+    return grid

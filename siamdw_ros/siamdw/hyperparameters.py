@@ -1,0 +1,180 @@
+"""Numbers that steer a tracker: our defaults, the published ones and the authors' tuned presets.
+
+Sources: the defaults of `tracker/siamfc.py` and `tracker/siamrpn.py` and the tables under
+`experiments/test` of researchmm/SiamDW at commit c82b059 (MIT); for ResNet22W the tables of
+JudasDie/SOTS.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+MARGIN = (
+    128  # SiamFC+: search region minus exemplar in pixels, so that the response keeps its size
+)
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # also catches nan
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {value}")
+
+
+@dataclass(frozen=True)
+class SiamFCHyper:
+    """Steers SiamFC+ (paper section 5.1; SiamFC, section 2.3).
+
+    scales: how many are searched. scale_step: factor from one to the next. scale_penalty: factor
+    on the responses of all but the middle scale. scale_rate: share of the new scale in the
+    target's. window_influence: share of the cosine window in the response. instance_size: side of
+    the search region in network pixels; the exemplar's is 128 less. upsampling: of the response.
+    """
+
+    scales: int = 3
+    scale_step: float = 1.0375
+    scale_penalty: float = 0.9745
+    scale_rate: float = 0.59
+    window_influence: float = 0.35
+    instance_size: int = 255
+    upsampling: int = 16
+
+    def __post_init__(self) -> None:
+        _check("scales", self.scales, 1, 9)
+        if self.scales % 2 == 0:
+            raise ValueError(f"scales must be odd, not {self.scales}")
+        _check("scale_step", self.scale_step, 1.0, 2.0)
+        _check("scale_penalty", self.scale_penalty, 0.0, 1.0)
+        _check("scale_rate", self.scale_rate, 0.0, 1.0)
+        _check("window_influence", self.window_influence, 0.0, 1.0)
+        _check("instance_size", self.instance_size, 231, 511)
+        _check("upsampling", self.upsampling, 1, 32)
+
+    @property
+    def exemplar_size(self) -> int:
+        """Side of the template in network pixels."""
+        return self.instance_size - MARGIN
+
+
+@dataclass(frozen=True)
+class SiamRPNHyper:
+    """Steers SiamRPN+ (SiamRPN, section 4.2).
+
+    penalty_k: how strongly changes of size and shape are punished. window_influence: share of the
+    cosine window in the score. rate: share of the new size in the target's, times its score.
+    instance_size: side of the search region in network pixels, `small_instance_size` for targets
+    that cover less than `small_area` of the image.
+    """
+
+    penalty_k: float = 0.055
+    window_influence: float = 0.42
+    rate: float = 0.295
+    instance_size: int = 255
+    small_instance_size: int = 255
+    small_area: float = 0.004
+
+    def __post_init__(self) -> None:
+        _check("penalty_k", self.penalty_k, 0.0, 2.0)
+        _check("window_influence", self.window_influence, 0.0, 1.0)
+        _check("rate", self.rate, 0.0, 1.0)
+        _check("instance_size", self.instance_size, 191, 511)
+        _check("small_instance_size", self.small_instance_size, 191, 511)
+        _check("small_area", self.small_area, 0.0, 1.0)
+
+    exemplar_size = 127
+
+
+Hyper = SiamFCHyper | SiamRPNHyper
+
+PUBLISHED: dict[str, Hyper] = {"siamfc": SiamFCHyper(), "siamrpn": SiamRPNHyper()}
+OURS: dict[str, Hyper] = {"siamfc": SiamFCHyper(), "siamrpn": SiamRPNHyper()}
+
+
+def _siamfc(
+    step: float, rate: float, penalty: float, window: float, instance: int = 255
+) -> SiamFCHyper:
+    return SiamFCHyper(
+        scale_step=step,
+        scale_rate=rate,
+        scale_penalty=penalty,
+        window_influence=window,
+        instance_size=instance,
+    )
+
+
+def _siamrpn(
+    penalty_k: float, rate: float, window: float, instance: int = 255, small: int = 255
+) -> SiamRPNHyper:
+    return SiamRPNHyper(
+        penalty_k=penalty_k,
+        rate=rate,
+        window_influence=window,
+        instance_size=instance,
+        small_instance_size=small,
+    )
+
+
+# Tuned by the authors, for one checkpoint on one benchmark each.
+PRESETS: dict[str, Hyper] = {
+    "res22_otb2013": _siamfc(1.0482, 0.3629, 0.9997, 0.3896),
+    "res22_otb2015": _siamfc(1.1897, 0.2226, 0.9370, 0.2897),
+    "res22_vot2015": _siamfc(1.1190, 0.4373, 0.9811, 0.2569),
+    "res22_vot2016": _siamfc(1.1535, 0.4596, 0.9259, 0.3309),
+    "res22_vot2017": _siamfc(1.1466, 0.2061, 0.9994, 0.3242),
+    "incep22_otb2013": _siamfc(1.1767, 0.2702, 0.9370, 0.2376, 263),
+    "incep22_otb2015": _siamfc(1.1832, 0.3035, 0.9453, 0.2496, 263),
+    "incep22_vot2015": _siamfc(1.1755, 0.3407, 0.9807, 0.3254),
+    "incep22_vot2016": _siamfc(1.1859, 0.5921, 0.9359, 0.2616),
+    "incep22_vot2017": _siamfc(1.1679, 0.6782, 0.9285, 0.2566),
+    "next22_otb2013": _siamfc(1.0921, 0.4428, 0.9617, 0.2913, 263),
+    "next22_otb2015": _siamfc(1.1390, 0.1775, 0.9593, 0.2094, 263),
+    "next22_vot2015": _siamfc(1.1849, 0.3373, 0.9417, 0.2518, 263),
+    "next22_vot2016": _siamfc(1.1561, 0.1615, 0.9593, 0.2548, 263),
+    "next22_vot2017": _siamfc(1.1531, 0.5706, 0.9489, 0.2581),
+    "res22w_otb2015": _siamfc(1.089, 0.245, 0.954, 0.292),
+    "res22w_tnl2k": _siamfc(1.089, 0.245, 0.954, 0.292),
+    "res22w_trackingnet": _siamfc(1.089, 0.245, 0.954, 0.292),
+    "res22w_got10ktest": _siamfc(1.199, 0.454, 0.963, 0.279),
+    "res22w_lasot": _siamfc(1.071, 0.283, 0.986, 0.232),
+    "res22w_uav123": _siamfc(1.071, 0.283, 0.986, 0.232),
+    "res22w_nfs30": _siamfc(1.124, 0.341, 0.956, 0.200),
+    "res22w_totb": _siamfc(1.074, 0.211, 0.956, 0.303),
+    "res22w_vot2018": _siamfc(1.0085, 0.2294, 0.9686, 0.1817),
+    "rpn_res22_otb2013": _siamrpn(0.256, 0.439, 0.074),
+    "rpn_res22_otb2015": _siamrpn(0.841, 0.714, 0.390),
+    "rpn_res22_vot2015": _siamrpn(0.895, 0.654, 0.370),
+    "rpn_res22_vot2016": _siamrpn(0.711, 0.701, 0.355),
+    "rpn_res22_vot2017": _siamrpn(0.038, 0.388, 0.347, 271, 287),
+}
+
+
+def hyperparameters(network: str, preset: str | None = None, **overrides: Any) -> Hyper:
+    """Choose the numbers for a network.
+
+    Args:
+        network: a name of :data:`~siamdw_ros.siamdw.networks.NETWORKS`.
+        preset: a name of :data:`PRESETS`, `published` for the authors' defaults, None for ours.
+        overrides: single numbers to use instead, by field name.
+
+    Raises:
+        ValueError: the preset is unknown or made for the other method, a field is unknown, or a
+            number is out of its range.
+    """
+    method = network.partition("_")[0]
+    if preset is None:
+        hyper = OURS[method]
+    elif preset == "published":
+        hyper = PUBLISHED[method]
+    elif preset in PRESETS:
+        hyper = PRESETS[preset]
+    else:
+        raise ValueError(
+            f"unknown preset '{preset}': choose one of published, {', '.join(PRESETS)}"
+        )
+    if type(hyper) is not type(PUBLISHED[method]):
+        raise ValueError(f"preset '{preset}' is not made for {network}: it is of another method")
+    known = {field.name for field in dataclasses.fields(hyper)}
+    if unknown := sorted(set(overrides) - known):
+        raise ValueError(
+            f"{network} has no hyper-parameter {', '.join(unknown)}: "
+            f"it has {', '.join(sorted(known))}"
+        )
+    return dataclasses.replace(hyper, **overrides)

@@ -1,0 +1,69 @@
+"""Where and how a network runs: device, folded batch norms, from windows to features."""
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from siamdw_ros.siamdw.networks import Network
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn `auto`, `cpu`, `cuda` or `cuda:1` into a device.
+
+    Raises:
+        ValueError: no such device exists here.
+    """
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device '{name}' is not one of auto, cpu, cuda, cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device '{name}' is not one of auto, cpu, cuda, cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device '{name}' is not there: {torch.cuda.device_count()} CUDA devices found; "
+            "use device cpu, or auto to take a GPU where there is one"
+        )
+    return device
+
+
+class Runtime:
+    """A network made ready to run. Any number of targets may share it; it keeps nothing of them.
+
+    Args:
+        network: with its weights; it is not changed.
+        device: where to run.
+    """
+
+    def __init__(self, network: Network, device: torch.device) -> None:
+        self.device = device
+        self.network = fold_batch_norms(copy.deepcopy(network).eval())
+        self.network.to(device, memory_format=torch.channels_last).requires_grad_(False)
+
+    @torch.inference_mode()
+    def features(self, windows: NDArray[np.uint8]) -> Tensor:
+        """B x H x W x 3 uint8 BGR windows -> B x C x h x w features on the device."""
+        crops = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2).float()
+        return self.network.features(crops)
+
+
+def fold_batch_norms(network: nn.Module) -> nn.Module:
+    """Fold every batch norm that directly follows a convolution into it, in place.
+
+    In evaluation both are linear, so the results stay the same but for rounding. A pair is a
+    convolution and the batch norm registered right after it.
+    """
+    for module in list(network.modules()):
+        names = list(module._modules)
+        for name, following in zip(names, names[1:], strict=False):
+            conv, norm = module._modules[name], module._modules[following]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module._modules[name] = fuse_conv_bn_eval(conv, norm)
+                module._modules[following] = nn.Identity()
+    return network

@@ -1,0 +1,145 @@
+"""The tracker's public face: one target, two calls."""
+
+import math
+from importlib import resources
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from siamdw_ros.siamdw.checkpoints import load_network
+from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
+from siamdw_ros.siamdw.presence import PresenceThresholds, TrackResult
+from siamdw_ros.siamdw.runtime import Runtime, choose_device
+from siamdw_ros.siamdw.siamfc import SiamFC, SiamFCTarget
+
+BUNDLED = {"siamfc_res22": "siamfc_res22.pt"}
+MIN_BOX = 2.0  # pixels
+
+
+class Tracker:
+    """Follows one target. For many, share a :class:`SiamFC` and keep its targets yourself."""
+
+    def __init__(self, method: SiamFC) -> None:
+        self.method = method
+        self._target: SiamFCTarget | None = None
+
+    def init(self, image: Image, box: Box) -> None:
+        """Start to follow what is inside `box`.
+
+        Args:
+            image: H x W x 3, uint8, BGR.
+            box: (x, y, w, h), float pixels, 0-based, of the top-left corner.
+
+        Raises:
+            ValueError: image or box are not usable; the message says why.
+        """
+        self._target = self.method.start(checked_image(image), checked_box(box, image))
+
+    def track(self, image: Image) -> TrackResult:
+        """Find the target in the next image.
+
+        Args:
+            image: H x W x 3, uint8, BGR; may be of another size than the one before.
+
+        Raises:
+            RuntimeError: `init` was not called.
+            ValueError: the image is not usable.
+        """
+        if self._target is None:
+            raise RuntimeError("call init(image, box) before track(image)")
+        return self.method.update(checked_image(image), [self._target])[0]
+
+
+def create_tracker(
+    name: str = "siamfc_res22",
+    checkpoint: str | PathLike[str] | None = None,
+    device: str = "cpu",
+    preset: str | None = None,
+    parity: bool = False,
+    thresholds: PresenceThresholds = PresenceThresholds(),
+    **overrides: Any,
+) -> Tracker:
+    """Make a tracker; see :func:`create_method` for what it is made from."""
+    return Tracker(
+        create_method(name, checkpoint, device, preset, parity, thresholds, **overrides)
+    )
+
+
+def create_method(
+    name: str = "siamfc_res22",
+    checkpoint: str | PathLike[str] | None = None,
+    device: str = "cpu",
+    preset: str | None = None,
+    parity: bool = False,
+    thresholds: PresenceThresholds = PresenceThresholds(),
+    **overrides: Any,
+) -> SiamFC:
+    """Load a network and make the tracking method that belongs to it.
+
+    Args:
+        name: of the network, one of :data:`~siamdw_ros.siamdw.networks.NETWORKS`.
+        checkpoint: a file of the authors or of this project; None takes the bundled one.
+        device: `cpu`, `cuda`, `cuda:1`, or `auto` for a GPU where there is one.
+        preset: tuned hyper-parameters by name; None takes ours (with `parity` the published).
+        parity: compute what the authors' release computes, pixel for pixel.
+        thresholds: of the presence score.
+        overrides: single hyper-parameters.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, unsafe, or of another network.
+        ValueError: a name or a number is not valid, or no checkpoint is bundled for the network.
+    """
+    if parity and preset is None:
+        preset = "published"
+    hyper = hyperparameters(name, preset, **overrides)
+    network = load_network(name, bundled_checkpoint(name) if checkpoint is None else checkpoint)
+    assert isinstance(hyper, SiamFCHyper)
+    return SiamFC(Runtime(network, choose_device(device)), hyper, thresholds, parity=parity)
+
+
+def bundled_checkpoint(name: str) -> str:
+    """Path of the checkpoint that comes with the package.
+
+    Raises:
+        ValueError: none comes for this network.
+    """
+    if name not in BUNDLED:
+        raise ValueError(
+            f"no checkpoint is bundled for {name}: give a file "
+            f"(bundled: {', '.join(BUNDLED)}; the README says where the authors' files are)"
+        )
+    return str(resources.files("siamdw_ros") / "weights" / BUNDLED[name])
+
+
+def checked_image(image: Image) -> Image:
+    """Return the image if a tracker can use it.
+
+    Raises:
+        ValueError: it is not H x W x 3, uint8, or it is empty.
+    """
+    shape, dtype = np.shape(image), getattr(image, "dtype", None)
+    if len(shape) != 3 or shape[2] != 3 or dtype != np.uint8 or min(shape) == 0:
+        raise ValueError(f"image must be H x W x 3, uint8, BGR, not {shape}, {dtype}")
+    return image
+
+
+def checked_box(box: Box, image: Image) -> Box:
+    """Return the box, its part inside the image, if there is something to follow in it.
+
+    Raises:
+        ValueError: it is not finite, smaller than 2 px, or outside the image.
+    """
+    values = tuple(float(value) for value in box)
+    if len(values) != 4 or not all(map(math.isfinite, values)):
+        raise ValueError(f"box {values}: needs four finite numbers, x, y, width and height")
+    x, y, w, h = values
+    place = f"box {w:g}x{h:g} px at ({x:g}, {y:g})"
+    if min(w, h) < MIN_BOX:
+        raise ValueError(f"{place}: width and height must be at least {MIN_BOX:g} px")
+    height, width = image.shape[:2]
+    left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, width), min(y + h, height)
+    if right - left < MIN_BOX or bottom - top < MIN_BOX:
+        raise ValueError(f"{place}: lies outside the image of {width}x{height} px")
+    return left, top, right - left, bottom - top

@@ -1,0 +1,112 @@
+"""Where training pictures come from: photographs, cut-outs with alpha, annotated sequences.
+
+Pictures are kept as encoded bytes and decoded when drawn: a thousand photographs take some tens
+of megabytes, and every worker process shares them.
+"""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from siamdw_ros.siamdw.crops import Box, Image
+
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp"}
+MIN_SIDE = 4.0  # annotated boxes with a shorter side teach nothing and are left out
+
+
+def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of every file of a folder (recursively) or a zip, sorted by name.
+
+    Raises:
+        FileNotFoundError: there is neither a folder nor a zip at `path`.
+    """
+    if path.is_dir():
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            yield str(file.relative_to(path)), file.read_bytes()
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(archive.namelist()):
+                yield name, archive.read(name)
+    else:
+        raise FileNotFoundError(f"{path}: neither a folder nor a zip file")
+
+
+def decode(encoded: bytes, flags: int = cv2.IMREAD_COLOR) -> Image:
+    """Decode a picture: H x W x 3 BGR (or as `flags` say), uint8.
+
+    Raises:
+        ValueError: these bytes are not a picture that OpenCV can read.
+    """
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+    if image is None:
+        raise ValueError("not a picture that OpenCV can read")
+    return np.asarray(image, np.uint8)
+
+
+def read_photographs(paths: list[Path]) -> list[bytes]:
+    """Collect the encoded pictures of folders and zips."""
+    return [
+        content
+        for path in paths
+        for name, content in read_files(path)
+        if Path(name).suffix.lower() in PICTURES
+    ]
+
+
+def read_cutouts(paths: list[Path], max_side: int = 192) -> list[Image]:
+    """Collect pictures that have transparency, cropped to what is visible: h x w x 4, BGRA."""
+    cutouts = []
+    for path in paths:
+        for name, content in read_files(path):
+            if Path(name).suffix.lower() != ".png":
+                continue
+            image = decode(content, cv2.IMREAD_UNCHANGED)
+            if image.ndim == 3 and image.shape[2] == 4 and image[..., 3].min() < 128:
+                cutouts.append(_visible_part(image, max_side))
+    return [cutout for cutout in cutouts if min(cutout.shape[:2]) >= 16]
+
+
+def _visible_part(image: Image, max_side: int) -> Image:
+    ys, xs = np.nonzero(image[..., 3] > 128)
+    if not len(ys):
+        return image[:0, :0]
+    image = image[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    zoom = min(1.0, max_side / max(image.shape[:2]))
+    size = tuple(max(1, round(zoom * side)) for side in image.shape[1::-1])
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """An annotated video: its encoded frames and the boxes of those in which the target shows."""
+
+    name: str
+    frames: list[bytes]
+    boxes: list[Box]
+
+
+def read_sequence(path: Path) -> Sequence:
+    """Read a folder or zip of frames with a groundtruth.csv (file,x,y,w,h; nan: not in view).
+
+    Raises:
+        ValueError: groundtruth.csv is missing or names a frame that is not there.
+    """
+    files = dict(read_files(path))
+    if "groundtruth.csv" not in files:
+        raise ValueError(f"{path}: no groundtruth.csv in it")
+    frames, boxes = [], []
+    for row in csv.DictReader(io.StringIO(files["groundtruth.csv"].decode())):
+        if row["file"] not in files:
+            raise ValueError(f"{path}: groundtruth.csv names {row['file']}, which is not there")
+        x, y, w, h = (float(row[key]) for key in "xywh")
+        if min(w, h) >= MIN_SIDE:  # false for nan too
+            frames.append(files[row["file"]])
+            boxes.append((x, y, w, h))
+    return Sequence(path.stem, frames, boxes)
