@@ -85,7 +85,9 @@ class Staging:
 
     def files(self):
         """The built files that belong into an installation, relative to its prefix."""
-        files = (path.relative_to(self.prefix) for path in self.prefix.rglob("*") if path.is_file())
+        files = (
+            path.relative_to(self.prefix) for path in self.prefix.rglob("*") if path.is_file()
+        )
         return sorted(path for path in files if not self._is_left_out(path))
 
     @staticmethod

@@ -46,7 +46,9 @@ def main() -> None:
 def plan(layout: Layout) -> list[Step]:
     """What has to be done, in order."""
     python = f"{sys.version} {layout.venv} {layout.distro} {layout.wheels}"
-    venv = Step("venv", "virtual environment", [python], lambda: wheels.create_venv(layout))
+    # With wheels.py: what an earlier version of it has mended cannot be mended again.
+    inputs = [python, Path(wheels.__file__)]
+    venv = Step("venv", "virtual environment", inputs, lambda: wheels.create_venv(layout))
     packages = [_requirements(name) for name in ("run", "test")]
     if not layout.wheels:
         return [
@@ -131,7 +133,10 @@ def _numpy_pin() -> str:
 def _check_sourced_ros(distro: str) -> None:
     """The sourced ROS 2 has to fit this Python and to have what rosdep installs."""
     for module, remedy in (
-        ("rclpy", "name the Python that it was built for, for example `make PYTHON=/usr/bin/python3`"),
+        (
+            "rclpy",
+            "name the Python that it was built for, like `make PYTHON=/usr/bin/python3`",
+        ),
         ("vision_msgs.msg", "rosdep install --from-paths . --ignore-src -y"),
     ):
         command = [sys.executable, "-c", f"import {module}"]

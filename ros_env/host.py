@@ -50,16 +50,12 @@ def wanted_distro(environ=os.environ):
 
 def check_python(version, has_ros):
     """A sourced ROS 2 brings its own Python; the wheels exist for some versions only."""
-    if has_ros:
-        oldest_only = version[:2] >= WHEEL_PYTHONS[0]
-        if oldest_only:
-            return
-    elif version[:2] in WHEEL_PYTHONS:
+    found = tuple(version[:2])
+    if found in WHEEL_PYTHONS or (has_ros and found > WHEEL_PYTHONS[-1]):
         return
     raise SetupError(
         "Python %d.%d is not supported: install Python %d.%d to %d.%d and name it, for example "
-        "`make PYTHON=python3.12`"
-        % (tuple(version[:2]) + WHEEL_PYTHONS[0] + WHEEL_PYTHONS[-1])
+        "`make PYTHON=python3.12`" % (found + WHEEL_PYTHONS[0] + WHEEL_PYTHONS[-1])
     )
 
 

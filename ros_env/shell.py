@@ -32,7 +32,7 @@ def prefixes(layout: Layout) -> dict[str, list[Path]]:
 
 
 def variables(layout: Layout, environ: dict[str, str] | None = None) -> dict[str, str]:
-    """The whole environment for a command of ours, made from `environ` (default: this process's)."""
+    """The whole environment for a command, made from `environ` (default: this process's)."""
     result = dict(os.environ if environ is None else environ)
     result.pop("PYTHONHOME", None)
     for name, folders in prefixes(layout).items():

@@ -13,7 +13,7 @@ from ros_env.host import SetupError
 from ros_env.layout import Layout
 from ros_env.process import run_logged
 
-_BUILDERS_PYTHON = r"/opt/python/[^/\s\";]+"
+_BUILDERS_PYTHON = r"/opt/python/[^/\s\";{}]+"
 _MODULES = {"pyyaml": "yaml", "opencv-python-headless": "cv2"}
 
 

@@ -1,0 +1,68 @@
+"""The wheels' CMake exports are pointed to this environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ros_env import wheels
+from ros_env.host import SetupError
+from ros_env.layout import Layout
+from ros_env.process import run_logged
+
+EXPORT = (
+    'INTERFACE_INCLUDE_DIRECTORIES "/opt/python/cp311-cp311/include/python3.11;'
+    '/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include"\n'
+    ": ${AMENT_CURRENT_PREFIX:=/opt/python/cp311-cp311}\n"
+)
+
+
+def test_folders_of_the_builder_become_ours():
+    mended = wheels.mend(EXPORT, "/usr/include/python3.11", Path("/e/site-packages"), Path("/e"))
+    assert mended == (
+        'INTERFACE_INCLUDE_DIRECTORIES "/usr/include/python3.11;'
+        '/e/site-packages/numpy/_core/include"\n'
+        ": ${AMENT_CURRENT_PREFIX:=/e}\n"
+    )
+
+
+def test_nothing_of_the_builder_is_left_in_the_environment():
+    venv = os.environ.get("SIAMDW_ROS_VENV", "")
+    exports = list(Path(venv, "share").glob("*/cmake/*.cmake"))
+    if not exports:
+        pytest.skip("ROS 2 does not come from wheels here")
+    assert [path for path in exports if "/opt/python" in path.read_text()] == []
+
+
+def test_beside_ros_a_missing_opencv_is_left_to_rosdep(tmp_path, monkeypatch):
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("opencv-python-headless==1.0  # why\n")
+    monkeypatch.setattr(wheels, "_importable", lambda _: False)
+    with pytest.raises(SetupError, match=r"cv2: rosdep install"):
+        wheels.install_missing(Layout(tmp_path, "humble", wheels=False), [requirements])
+
+
+def test_beside_ros_only_what_is_missing_is_installed(tmp_path, monkeypatch):
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("# comment\nnumpy==0.1\nno-such-module==2.0\n")
+    installed = []
+    monkeypatch.setattr(
+        wheels, "install", lambda _, files, *__: installed.append(files[0].read_text())
+    )
+    layout = Layout(tmp_path, "humble", wheels=False)
+    layout.state.mkdir()
+    wheels.install_missing(layout, [requirements])
+    assert installed == ["no-such-module==2.0\n"]
+
+
+def test_lost_network_is_one_line_that_says_what_to_do(tmp_path):
+    cry = ["sh", "-c", "echo NewConnectionError: no route; exit 1"]
+    with pytest.raises(SetupError, match=r"Check the network.*PIP_INDEX_URL"):
+        run_logged(cry, tmp_path / "log", what="installing")
+
+
+def test_failed_command_shows_the_end_of_its_output(tmp_path, capsys):
+    with pytest.raises(SetupError, match="compile: failed"):
+        run_logged(["sh", "-c", "seq 100; exit 2"], tmp_path / "log", what="compile")
+    assert capsys.readouterr().out.splitlines()[-1] == "100"
+    assert (tmp_path / "log").read_text().startswith("1\n2\n")
