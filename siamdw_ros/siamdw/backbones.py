@@ -157,7 +157,8 @@ class ResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """B x 3 x H x W (BGR, 0..255) -> B x 512 x h x w; 127 -> 5, 255 -> 21."""
         x = F.relu(self.bn1(self.conv1(cropped_stem_input(x))))
-        return self.layer2(self.layer1(F.max_pool2d(x, 2)))
+        features: Tensor = self.layer2(self.layer1(F.max_pool2d(x, 2)))
+        return features
 
 
 class ResNet43(nn.Module):
@@ -181,7 +182,8 @@ class ResNet43(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """B x 3 x H x W (BGR, 0..255) -> B x 256 x h x w; 127 -> 6, 255 -> 38."""
         x = F.relu(self.bn1(self.conv1(cropped_stem_input(x))))
-        return self.layer2(F.max_pool2d(self.layer1(x), 2))
+        features: Tensor = self.layer2(F.max_pool2d(self.layer1(x), 2))
+        return features
 
 
 class Inception22(nn.Module):
@@ -213,7 +215,8 @@ class Inception22(nn.Module):
         x = cropped_stem_input(x) if self.old_stem else x
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.max_pool2d(x, 2 if self.old_stem else 3, stride=2)
-        return self.layer2(self.layer1(x))
+        features: Tensor = self.layer2(self.layer1(x))
+        return features
 
 
 class ResNeXt22(nn.Module):
@@ -235,7 +238,8 @@ class ResNeXt22(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """B x 3 x H x W (BGR, 0..255) -> B x 512 x h x w; 127 -> 5, 255 -> 21."""
         x = F.max_pool2d(F.relu(self.bn0(self.conv0(x))), 3, stride=2)
-        return self.layer2(self.layer1(x))
+        features: Tensor = self.layer2(self.layer1(x))
+        return features
 
 
 Backbone = ResNet | ResNet43 | Inception22 | ResNeXt22

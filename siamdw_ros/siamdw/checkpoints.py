@@ -67,15 +67,21 @@ class Checkpoint:
         return "head.loc_adjust.weight" in self.weights
 
 
-def load_network(name: str, path: str | PathLike[str], *, old_stem: bool = False) -> Network:
+def load_network(
+    name: str,
+    path: str | PathLike[str],
+    *,
+    learned_scale: bool | None = None,
+    old_stem: bool = False,
+) -> Network:
     """Build a network with the weights of a file.
-
-    A learned scale in the authors' first files is dropped, as their later code does: the tuned
-    presets belong to the constant one. In our own files it is used.
 
     Args:
         name: one of :data:`~siamdw_ros.siamdw.networks.NETWORKS`.
         path: of the file.
+        learned_scale: use the file's scale and bias of the response instead of the constant
+            scale. None: those of this project's files, but not those of the authors' first
+            files, as in the authors' later code: the tuned presets belong to the constant scale.
         old_stem: see :class:`~siamdw_ros.siamdw.backbones.Inception22`.
 
     Raises:
@@ -87,7 +93,10 @@ def load_network(name: str, path: str | PathLike[str], *, old_stem: bool = False
             f"{path} holds {checkpoint.network}, not {name}: "
             f"ask for {checkpoint.network}, or give another file"
         )
-    learned_scale = checkpoint.own and checkpoint.learned_scale
+    if learned_scale is None:
+        learned_scale = checkpoint.own and checkpoint.learned_scale
+    elif learned_scale and not checkpoint.learned_scale:
+        raise CheckpointError(f"{path} has no learned scale: leave learned_scale out")
     network = create_network(name, learned_scale=learned_scale, old_stem=old_stem)
     weights = {
         key: value

@@ -5,7 +5,6 @@ Boxes are (x, y, w, h) in float pixels, 0-based, x and y of the top-left corner;
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -46,7 +45,7 @@ def crop_window(image: Image, center: Vector, side: float, out: int, fill: Vecto
     # Maps the centre of output pixel j, at j + 0.5, to image coordinates, then to pixel indices.
     origin = center - side / 2 + step / 2 - 0.5
     affine = np.array([[step, 0, origin[0]], [0, step, origin[1]]])
-    window: Any = cv2.warpAffine(
+    window = cv2.warpAffine(
         image,
         affine,
         (out, out),
@@ -54,7 +53,7 @@ def crop_window(image: Image, center: Vector, side: float, out: int, fill: Vecto
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=fill.tolist(),
     )
-    return window
+    return np.asarray(window, np.uint8)
 
 
 def crop_pyramid(
@@ -62,6 +61,11 @@ def crop_pyramid(
 ) -> Image:
     """Cut one window a scale, each straight from the image: S x out x out x 3, uint8."""
     return np.stack([crop_window(image, center, side, out, fill) for side in sides])
+
+
+def round_half_away(value: float) -> float:
+    """Round as SiamRPN's release does: 0.5 -> 1, 2.5 -> 3, where Python says 0 and 2."""
+    return float(np.floor(value + 0.5)) if value >= 0 else float(np.ceil(value - 0.5))
 
 
 def published_window(image: Image, center: Vector, side: float, out: int, fill: Vector) -> Image:
@@ -72,7 +76,6 @@ def published_window(image: Image, center: Vector, side: float, out: int, fill: 
     """
     side = int(side)
     left, top = (round(float(c) - (side + 1) / 2) for c in center)
-    height, width = image.shape[:2]
     inside = image[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     window = np.empty((side, side, 3), np.uint8)
     window[:] = fill.astype(np.uint8)

@@ -1,8 +1,10 @@
 """What compares a template with a search region: SiamFC's and SiamRPN's correlation, anchors."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,13 +24,26 @@ def correlate(templates: Tensor, searches: Tensor) -> Tensor:
     Returns:
         T*S x 1 x H-h+1 x W-w+1.
     """
-    targets, channels = templates.shape[:2]
+    targets = templates.shape[0]
     scales = searches.shape[0] // targets
     if targets == 1:
         return F.conv2d(searches, templates)
-    grouped = searches.unflatten(0, (targets, scales)).transpose(0, 1).flatten(1, 2)
+    grouped = searches.view(targets, scales, *searches.shape[1:]).transpose(0, 1).flatten(1, 2)
     responses = F.conv2d(grouped, templates, groups=targets)  # S x T x h x w
     return responses.transpose(0, 1).flatten(0, 1).unsqueeze(1)
+
+
+class LearnedScale(nn.Module):
+    """weight * x + bias, both one number; shaped like the 1x1 convolution of the first release."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((1, 1, 1, 1), CORRELATION_SCALE))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale and shift a tensor of any shape."""
+        return x * self.weight.view(()) + self.bias
 
 
 class SiamFCHead(nn.Module):
@@ -41,7 +56,7 @@ class SiamFCHead(nn.Module):
 
     def __init__(self, *, learned_scale: bool = False) -> None:
         super().__init__()
-        self.loc_adjust = nn.Conv2d(1, 1, 1) if learned_scale else None
+        self.loc_adjust = LearnedScale() if learned_scale else None
 
     def forward(self, templates: Tensor, searches: Tensor) -> Tensor:
         """T x C x h x w and T*S x C x H x W features -> T*S x 1 x H-h+1 x W-w+1 logits."""
@@ -51,7 +66,18 @@ class SiamFCHead(nn.Module):
         """Turn a correlation of any shape into logits."""
         if self.loc_adjust is None:
             return CORRELATION_SCALE * correlation
-        return correlation * self.loc_adjust.weight.view(()) + self.loc_adjust.bias.view(())
+        scaled: Tensor = self.loc_adjust(correlation)
+        return scaled
+
+
+class Kernels(NamedTuple):
+    """T templates made ready for correlation by :meth:`SiamRPNHead.kernels`.
+
+    cls: T*classes x width x 3 x 3. reg: T*4*anchors x width x 3 x 3.
+    """
+
+    cls: Tensor
+    reg: Tensor
 
 
 class SiamRPNHead(nn.Module):
@@ -70,46 +96,46 @@ class SiamRPNHead(nn.Module):
         super().__init__()
         self.thicker, self.anchors = thicker, anchors
         self.width = 512 if thicker else 256
-        self.classes = anchors * (2 if thicker else 1)
-        self.template_cls = nn.Conv2d(channels, self.width * self.classes, 3)
+        classes = anchors * (2 if thicker else 1)
+        self.template_cls = nn.Conv2d(channels, self.width * classes, 3)
         self.template_reg = nn.Conv2d(channels, self.width * 4 * anchors, 3)
         self.search_cls = nn.Conv2d(channels, self.width, 3)
         self.search_reg = nn.Conv2d(channels, self.width, 3)
         self.adjust = nn.Conv2d(4 * anchors, 4 * anchors, 1)
 
-    def kernels(self, templates: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn template features into correlation kernels, once a target.
-
-        T x C x 5 x 5 -> T*classes x width x 3 x 3 and T*4*anchors x width x 3 x 3.
-        """
-        return (
-            self.template_cls(templates).unflatten(1, (self.classes, self.width)).flatten(0, 1),
-            self.template_reg(templates).unflatten(1, (-1, self.width)).flatten(0, 1),
+    def kernels(self, templates: Tensor) -> Kernels:
+        """Turn template features, T x C x 5 x 5, into correlation kernels, once a target."""
+        return Kernels(
+            cls=self._as_kernels(self.template_cls(templates)),
+            reg=self._as_kernels(self.template_reg(templates)),
         )
 
-    def forward(self, kernels: tuple[Tensor, Tensor], searches: Tensor) -> tuple[Tensor, Tensor]:
+    def _as_kernels(self, features: Tensor) -> Tensor:
+        """T x K*width x h x w -> T*K x width x h x w."""
+        return features.reshape(-1, self.width, *features.shape[2:])
+
+    def forward(self, kernels: Kernels, searches: Tensor) -> tuple[Tensor, Tensor]:
         """Compare T targets' kernels with their search features, T x C x H x W.
 
         Returns:
             Class logits T x classes x h x w and offsets T x 4*anchors x h x w, with h = H - 4.
         """
-        cls_kernels, reg_kernels = kernels
-        cls = _correlate_grouped(self.search_cls(searches), cls_kernels)
-        reg = _correlate_grouped(self.search_reg(searches), reg_kernels)
+        cls = _correlate_grouped(self.search_cls(searches), kernels.cls)
+        reg = _correlate_grouped(self.search_reg(searches), kernels.reg)
         return cls, self.adjust(reg)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Foreground probability of each anchor: T x classes x h x w -> T x anchors x h x w."""
         if not self.thicker:
             return logits.sigmoid()
-        return logits.unflatten(1, (2, self.anchors)).softmax(dim=1)[:, 1]
+        return logits.reshape(-1, 2, self.anchors, *logits.shape[2:]).softmax(dim=1)[:, 1]
 
 
 def _correlate_grouped(searches: Tensor, kernels: Tensor) -> Tensor:
     """T x C x H x W with T*K x C x h x w kernels -> T x K x H-h+1 x W-w+1."""
     targets = searches.shape[0]
     responses = F.conv2d(searches.flatten(0, 1).unsqueeze(0), kernels, groups=targets)
-    return responses.squeeze(0).unflatten(0, (targets, -1))
+    return responses.view(targets, -1, *responses.shape[2:])
 
 
 def anchor_grid(

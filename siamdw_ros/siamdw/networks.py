@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from siamdw_ros.siamdw.backbones import Backbone, Inception22, ResNet, ResNet43, ResNeXt22
 from siamdw_ros.siamdw.heads import SiamFCHead, SiamRPNHead
 
-HeadT = TypeVar("HeadT", SiamFCHead, SiamRPNHead)
+HeadT = TypeVar("HeadT", bound=SiamFCHead | SiamRPNHead)
 
 
 class SiameseNetwork(nn.Module, Generic[HeadT]):

@@ -50,6 +50,9 @@ class PresenceThresholds:
             raise ValueError(f"patience must be at least 1 image, not {self.patience}")
 
 
+DEFAULT_THRESHOLDS = PresenceThresholds()
+
+
 class Presence:
     """The state of one target, image by image."""
 

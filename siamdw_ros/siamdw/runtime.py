@@ -1,6 +1,8 @@
 """Where and how a network runs: device, folded batch norms, from windows to features."""
 
 import copy
+import itertools
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -8,7 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from siamdw_ros.siamdw.networks import Network
+from siamdw_ros.siamdw.networks import SiameseNetwork
+
+NetworkT = TypeVar("NetworkT", bound=SiameseNetwork[Any])
 
 
 def choose_device(name: str) -> torch.device:
@@ -33,27 +37,38 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-class Runtime:
+class Runtime(Generic[NetworkT]):
     """A network made ready to run. Any number of targets may share it; it keeps nothing of them.
 
     Args:
         network: with its weights; it is not changed.
         device: where to run.
+        half: compute features in float16, on a GPU only. The head stays in float32: a correlation
+            sums some 12800 products, and could leave the range of float16.
+
+    Raises:
+        ValueError: half precision is asked of a CPU.
     """
 
-    def __init__(self, network: Network, device: torch.device) -> None:
+    def __init__(self, network: NetworkT, device: torch.device, *, half: bool = False) -> None:
+        if half and device.type != "cuda":
+            raise ValueError(f"half precision needs a CUDA device, not {device}")
         self.device = device
+        self.dtype = torch.float16 if half else torch.float32
         self.network = fold_batch_norms(copy.deepcopy(network).eval())
-        self.network.to(device, memory_format=torch.channels_last).requires_grad_(False)
+        self.network.requires_grad_(False).to(device)
+        # The overloads of Module.to leave this one out.
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.backbone.to(self.dtype)
 
     @torch.inference_mode()
     def features(self, windows: NDArray[np.uint8]) -> Tensor:
-        """B x H x W x 3 uint8 BGR windows -> B x C x h x w features on the device."""
-        crops = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2).float()
-        return self.network.features(crops)
+        """B x H x W x 3 uint8 BGR windows -> B x C x h x w float32 features on the device."""
+        crops = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2).to(self.dtype)
+        return self.network.features(crops).float()
 
 
-def fold_batch_norms(network: nn.Module) -> nn.Module:
+def fold_batch_norms(network: NetworkT) -> NetworkT:
     """Fold every batch norm that directly follows a convolution into it, in place.
 
     In evaluation both are linear, so the results stay the same but for rounding. A pair is a
@@ -61,7 +76,7 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     """
     for module in list(network.modules()):
         names = list(module._modules)
-        for name, following in zip(names, names[1:], strict=False):
+        for name, following in itertools.pairwise(names):
             conv, norm = module._modules[name], module._modules[following]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 module._modules[name] = fuse_conv_bn_eval(conv, norm)

@@ -18,31 +18,32 @@ from torch import Tensor
 from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector
 from siamdw_ros.siamdw.hyperparameters import MARGIN, SiamFCHyper
-from siamdw_ros.siamdw.presence import Presence, PresenceThresholds, TrackResult
+from siamdw_ros.siamdw.method import Target, box_to_center_size
+from siamdw_ros.siamdw.networks import SiamFCNetwork
+from siamdw_ros.siamdw.presence import (
+    DEFAULT_THRESHOLDS,
+    Presence,
+    PresenceThresholds,
+    TrackResult,
+)
 from siamdw_ros.siamdw.runtime import Runtime
 
-MIN_SIZE = 10.0  # pixels; a target's box never shrinks below
 SIDE_LIMITS = (0.2, 5.0)  # of the search side, in units of the first one
 
 Response = NDArray[np.float32]
 
 
 @dataclass
-class SiamFCTarget:
-    """All that belongs to one target: what it looks like, where it is, how large.
+class SiamFCTarget(Target):
+    """A target and what SiamFC+ knows of it.
 
-    template: features, 1 x C x h x w. center, size: (x, y) and (w, h) in image pixels.
-    search_side: of the search window in image pixels, before scaling. fill: colour outside of the
-    image.
+    template: features, 1 x C x h x w. search_side: of the search window in image pixels, before
+    scaling. side_limits: the smallest and largest it may become.
     """
 
     template: Tensor
-    center: Vector
-    size: Vector
     search_side: float
     side_limits: tuple[float, float]
-    fill: Vector
-    presence: Presence
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class SiamFC:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: Runtime[SiamFCNetwork],
         hyper: SiamFCHyper,
-        thresholds: PresenceThresholds = PresenceThresholds(),
+        thresholds: PresenceThresholds = DEFAULT_THRESHOLDS,
         *,
         parity: bool = False,
     ) -> None:
@@ -96,21 +97,20 @@ class SiamFC:
             image: H x W x 3, uint8, BGR.
             box: (x, y, w, h) in pixels of `image`.
         """
-        x, y, w, h = box
-        center, size = np.array([x + w / 2, y + h / 2]), np.array([w, h], float)
+        center, size = box_to_center_size(box)
         side = crops.context_side(size)
         side = float(round(side)) if self.parity else side
         fill = crops.mean_color(image)
         exemplar = self._window(image, center, side, self.hyper.exemplar_size, fill)
         search_side = side * self.hyper.instance_size / self.hyper.exemplar_size
         return SiamFCTarget(
-            template=self.runtime.features(exemplar[None]),
             center=center,
             size=size,
-            search_side=search_side,
-            side_limits=(SIDE_LIMITS[0] * search_side, SIDE_LIMITS[1] * search_side),
             fill=fill,
             presence=Presence(self.thresholds),
+            template=self.runtime.features(exemplar[None]),
+            search_side=search_side,
+            side_limits=(SIDE_LIMITS[0] * search_side, SIDE_LIMITS[1] * search_side),
         )
 
     def update(self, image: Image, targets: Sequence[SiamFCTarget]) -> list[TrackResult]:
@@ -128,7 +128,7 @@ class SiamFC:
         pyramids = [self._search_pyramid(image, target) for target in targets]
         responses = self._respond(targets, np.concatenate(pyramids))
         return [
-            self._move(image, target, self.locate(response))
+            self._follow(image, target, response)
             for target, response in zip(targets, responses, strict=True)
         ]
 
@@ -137,12 +137,19 @@ class SiamFC:
         return self._pyramid(image, target.center, sides, self.hyper.instance_size, target.fill)
 
     @torch.inference_mode()
-    def _respond(self, targets: Sequence[SiamFCTarget], pyramids: Image) -> NDArray[np.float32]:
+    def _respond(self, targets: Sequence[SiamFCTarget], pyramids: Image) -> Response:
         """T targets, T*S windows -> T x S x cells x cells logits."""
         templates = torch.cat([target.template for target in targets])
         responses = self.runtime.network.head(templates, self.runtime.features(pyramids))
         shape = (len(targets), self.hyper.scales, self.cells, self.cells)
-        return np.asarray(responses.float().cpu().numpy()).reshape(shape)
+        return np.asarray(responses.cpu().numpy(), np.float32).reshape(shape)
+
+    def _follow(self, image: Image, target: SiamFCTarget, response: Response) -> TrackResult:
+        if not np.isfinite(response).all():  # an overflow in half precision says nothing
+            return target.report(0.0)
+        peak = self.locate(response)
+        self._move(image, target, peak)
+        return target.report(presence_score(peak.logit))
 
     def locate(self, response: Response) -> Peak:
         """Choose scale and place (SiamFC, section 2.3).
@@ -165,25 +172,14 @@ class SiamFC:
         displacement *= self.stride / self.hyper.upsampling
         return Peak(scale, displacement, float(maxima[scale]))
 
-    def _move(self, image: Image, target: SiamFCTarget, peak: Peak) -> TrackResult:
-        """Move and resize the target to a peak, inside the image."""
-        height, width = image.shape[:2]
-        limits = np.array([width, height], float)
+    def _move(self, image: Image, target: SiamFCTarget, peak: Peak) -> None:
+        """Move and resize the target to a peak."""
         scale, rate = self.scales[peak.scale], self.hyper.scale_rate
         searched = target.search_side * (1.0 if self.parity else scale)
-        target.center += peak.displacement * searched / self.hyper.instance_size
-        target.center = target.center.clip(0, limits)
+        center = target.center + peak.displacement * searched / self.hyper.instance_size
         growth = (1 - rate) + rate * scale
+        target.move(center, target.size * growth, image)
         target.search_side = float(np.clip(target.search_side * growth, *target.side_limits))
-        target.size = (target.size * growth).clip(MIN_SIZE, np.maximum(limits, MIN_SIZE))
-        score = presence_score(peak.logit)
-        return TrackResult(box_of(target), score, target.presence.judge(score))
-
-
-def box_of(target: SiamFCTarget) -> Box:
-    """The target's box (x, y, w, h), its corner inside the image."""
-    x, y = np.maximum(target.center - target.size / 2, 0.0)
-    return float(x), float(y), float(target.size[0]), float(target.size[1])
 
 
 def presence_score(logit: float) -> float:

@@ -9,33 +9,38 @@ import numpy as np
 
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
-from siamdw_ros.siamdw.presence import PresenceThresholds, TrackResult
+from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, SiamRPNHyper, hyperparameters
+from siamdw_ros.siamdw.method import Method, Target
+from siamdw_ros.siamdw.networks import SiamRPNNetwork
+from siamdw_ros.siamdw.presence import DEFAULT_THRESHOLDS, PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.runtime import Runtime, choose_device
-from siamdw_ros.siamdw.siamfc import SiamFC, SiamFCTarget
+from siamdw_ros.siamdw.siamfc import SiamFC
+from siamdw_ros.siamdw.siamrpn import SiamRPN
 
 BUNDLED = {"siamfc_res22": "siamfc_res22.pt"}
 MIN_BOX = 2.0  # pixels
 
 
 class Tracker:
-    """Follows one target. For many, share a :class:`SiamFC` and keep its targets yourself."""
+    """Follows one target. For many, share a :class:`Method` and keep its targets yourself."""
 
-    def __init__(self, method: SiamFC) -> None:
+    def __init__(self, method: Method[Any]) -> None:
         self.method = method
-        self._target: SiamFCTarget | None = None
+        self._target: Target | None = None
 
     def init(self, image: Image, box: Box) -> None:
         """Start to follow what is inside `box`.
 
         Args:
             image: H x W x 3, uint8, BGR.
-            box: (x, y, w, h), float pixels, 0-based, of the top-left corner.
+            box: (x, y, w, h), float pixels, 0-based, of the top-left corner. What lies outside of
+                the image is cut off; not so with parity, where the authors take the box as it is.
 
         Raises:
             ValueError: image or box are not usable; the message says why.
         """
-        self._target = self.method.start(checked_image(image), checked_box(box, image))
+        inside = checked_box(box, checked_image(image))
+        self._target = self.method.start(image, box if self.method.parity else inside)
 
     def track(self, image: Image) -> TrackResult:
         """Find the target in the next image.
@@ -58,13 +63,11 @@ def create_tracker(
     device: str = "cpu",
     preset: str | None = None,
     parity: bool = False,
-    thresholds: PresenceThresholds = PresenceThresholds(),
-    **overrides: Any,
+    thresholds: PresenceThresholds = DEFAULT_THRESHOLDS,
+    **options: Any,
 ) -> Tracker:
-    """Make a tracker; see :func:`create_method` for what it is made from."""
-    return Tracker(
-        create_method(name, checkpoint, device, preset, parity, thresholds, **overrides)
-    )
+    """Make a tracker; see :func:`create_method` for the arguments, also those in `options`."""
+    return Tracker(create_method(name, checkpoint, device, preset, parity, thresholds, **options))
 
 
 def create_method(
@@ -73,9 +76,13 @@ def create_method(
     device: str = "cpu",
     preset: str | None = None,
     parity: bool = False,
-    thresholds: PresenceThresholds = PresenceThresholds(),
+    thresholds: PresenceThresholds = DEFAULT_THRESHOLDS,
+    *,
+    learned_scale: bool | None = None,
+    old_stem: bool = False,
+    half: bool = False,
     **overrides: Any,
-) -> SiamFC:
+) -> Method[Any]:
     """Load a network and make the tracking method that belongs to it.
 
     Args:
@@ -85,6 +92,9 @@ def create_method(
         preset: tuned hyper-parameters by name; None takes ours (with `parity` the published).
         parity: compute what the authors' release computes, pixel for pixel.
         thresholds: of the presence score.
+        learned_scale: see :func:`~siamdw_ros.siamdw.checkpoints.load_network`.
+        old_stem: see :class:`~siamdw_ros.siamdw.backbones.Inception22`.
+        half: compute features in float16; needs a GPU.
         overrides: single hyper-parameters.
 
     Raises:
@@ -94,9 +104,15 @@ def create_method(
     if parity and preset is None:
         preset = "published"
     hyper = hyperparameters(name, preset, **overrides)
-    network = load_network(name, bundled_checkpoint(name) if checkpoint is None else checkpoint)
+    path = bundled_checkpoint(name) if checkpoint is None else checkpoint
+    network = load_network(name, path, learned_scale=learned_scale, old_stem=old_stem)
+    place = choose_device(device)
+    if isinstance(network, SiamRPNNetwork):
+        assert isinstance(hyper, SiamRPNHyper)
+        rpn_runtime = Runtime(network, place, half=half)
+        return SiamRPN(rpn_runtime, hyper, thresholds, parity=parity)
     assert isinstance(hyper, SiamFCHyper)
-    return SiamFC(Runtime(network, choose_device(device)), hyper, thresholds, parity=parity)
+    return SiamFC(Runtime(network, place, half=half), hyper, thresholds, parity=parity)
 
 
 def bundled_checkpoint(name: str) -> str:
