@@ -213,6 +213,25 @@ class develop(base_develop):  # noqa: N801
             (prefix / path).symlink_to(staging.prefix / path)
 
 
+class editable_wheel(Command):  # noqa: N801
+    """What `pip install --editable` runs, which would leave out all data files without a word."""
+
+    description = "refused: it would install neither interfaces nor launch files"
+    user_options = [("dist-dir=", "d", ""), ("dist-info-dir=", "I", "")]
+
+    def initialize_options(self):
+        self.dist_dir = self.dist_info_dir = None
+
+    def finalize_options(self):
+        pass
+
+    def run(self):
+        sys.exit(
+            f"{NAME}: `pip install --editable` installs no data files: use "
+            "`colcon build --symlink-install` (or `make build`)"
+        )
+
+
 setup(
     name=NAME,
     version="0.1.0",
@@ -242,6 +261,7 @@ setup(
     cmdclass={
         "build_interfaces": build_interfaces,
         "develop": develop,
+        "editable_wheel": editable_wheel,
         "install_data": install_data,
     },
     # Compiled interfaces fit one Python and one machine: pip must not call the wheel universal.

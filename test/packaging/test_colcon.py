@@ -40,10 +40,13 @@ def test_plain_build_brings_the_interfaces(workspace):
     assert (workspace.prefix / "lib" / "siamdw_ros" / "tracker_node").is_file()
 
 
-def test_installation_does_not_name_the_build_folder_in_scripts(workspace):
+def test_installed_interfaces_do_not_name_the_folder_they_were_built_in(workspace):
     workspace.colcon_build()
-    scripts = (workspace.prefix / "share" / "siamdw_msgs").rglob("*.sh")
-    assert [path for path in scripts if str(workspace.staging) in path.read_text()] == []
+    share = workspace.prefix / "share" / "siamdw_msgs"
+    files = [path for path in share.rglob("*") if path.is_file()]
+    assert share / "cmake" / "siamdw_msgsConfig.cmake" in files
+    staging = str(workspace.staging).encode()
+    assert [path for path in files if staging in path.read_bytes()] == []
 
 
 def test_second_build_compiles_nothing(workspace):
