@@ -1,0 +1,1 @@
+"""Follows visual targets with SiamDW, as a ROS 2 node and as a library."""

@@ -1,0 +1,1 @@
+"""How well a tracker follows: metrics, annotations, pictures."""

@@ -1,0 +1,1 @@
+"""The ROS 2 node: translates, schedules, reports; decides nothing about tracking."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from siamdw_ros.siamdw.crops import Box, Image, Vector
 from siamdw_ros.siamdw.presence import Presence, TrackResult
+from siamdw_ros.siamdw.runtime import Runtime
 
 MIN_SIZE = 10.0  # pixels; a target's box never shrinks below (the authors' release)
 
@@ -53,6 +54,7 @@ class Method(Protocol[TargetT]):
     """A way of tracking: it holds the network and no target, so that many targets share it."""
 
     parity: bool
+    runtime: Runtime[Any]
 
     def start(self, image: Image, box: Box) -> TargetT:
         """Learn what a target looks like.

@@ -1,0 +1,1 @@
+"""Training: where pairs come from, what is asked of responses, the loop."""

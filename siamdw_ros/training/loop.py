@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
+from siamdw_ros.siamdw.heads import LearnedScale
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.training.losses import LossWeights, matching_loss
 from siamdw_ros.training.scenes import EXEMPLAR, TEMPLATE_CANVAS, PairMaker
@@ -140,7 +140,7 @@ def _step(
     offsets = batch["offset"].to(device)
     loss, terms = matching_loss(responses, offsets, network.backbone.stride, schedule.loss)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), 10.0)
     optimizer.step()
     return {"loss": loss.item(), **terms}
@@ -158,10 +158,15 @@ def _calibrate(network: SiamFCNetwork) -> None:
 
     The scale stays as it is, the last units learn the rest; the bias learns.
     """
+    scale = _learned_scale(network)
+    nn.init.constant_(scale.weight, INITIAL_SCALE).requires_grad_(False)
+    nn.init.constant_(scale.bias, INITIAL_BIAS)
+
+
+def _learned_scale(network: SiamFCNetwork) -> LearnedScale:
     if network.head.loc_adjust is None:
         raise ValueError("training needs a head with learned_scale=True")
-    nn.init.constant_(network.head.loc_adjust.weight, INITIAL_SCALE).requires_grad_(False)
-    nn.init.constant_(network.head.loc_adjust.bias, INITIAL_BIAS)
+    return network.head.loc_adjust
 
 
 def _parameter_groups(network: SiamFCNetwork, decay: float) -> list[dict[str, Any]]:
@@ -170,7 +175,7 @@ def _parameter_groups(network: SiamFCNetwork, decay: float) -> list[dict[str, An
     return [
         {"params": [p for p in backbone if p.dim() == 4], "weight_decay": decay, "speed": 1.0},
         {"params": [p for p in backbone if p.dim() != 4], "weight_decay": 0.0, "speed": 1.0},
-        {"params": [network.head.loc_adjust.bias], "weight_decay": 0.0, "speed": 10.0},
+        {"params": [_learned_scale(network).bias], "weight_decay": 0.0, "speed": 10.0},
     ]
 
 
@@ -189,7 +194,7 @@ def _save(
     }
     partial = file.with_suffix(".partial")
     torch.save(state, partial)
-    os.replace(partial, file)  # a run killed while writing keeps the file before
+    partial.replace(file)  # a run killed while writing keeps the file before
 
 
 def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, file: Path) -> int:

@@ -42,9 +42,10 @@ def balanced_bce(logits: Tensor, hits: Tensor) -> Tensor:
     """
     losses = F.binary_cross_entropy_with_logits(logits, hits.to(logits.dtype), reduction="none")
     hit_weight, miss_weight = hits.to(logits.dtype), (~hits).to(logits.dtype)
-    return 0.5 * sum(
+    hit, miss = (
         (losses * weight).sum() / weight.sum().clamp(min=1) for weight in (hit_weight, miss_weight)
     )
+    return 0.5 * (hit + miss)
 
 
 @dataclass(frozen=True)

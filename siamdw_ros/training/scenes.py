@@ -7,6 +7,7 @@ frames of an annotated sequence.
 
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from siamdw_ros.training.sources import Sequence, decode
 EXEMPLAR = 127
 TEMPLATE_CANVAS = 175  # the exemplar with margins, from which wrongly scaled ones can be cut
 
+T = TypeVar("T")
 Matrix = NDArray[np.float64]
 
 
@@ -139,7 +141,7 @@ class PairMaker:
     def _object(self, rng: Rng) -> Image:
         """Draw a cut-out, or tear a blob from a photograph: h x w x 4 BGRA."""
         if len(self.cutouts) and rng.random() < 0.5:
-            cutout = self.cutouts[rng.integers(len(self.cutouts))]
+            cutout = _any_of(self.cutouts, rng)
             return np.asarray(cutout[:, ::-1] if rng.random() < 0.5 else cutout)
         photograph = self._photograph(rng)
         limit = min(photograph.shape[:2])
@@ -173,7 +175,7 @@ class PairMaker:
     # Two frames of a sequence
 
     def _sequence_pair(self, rng: Rng, max_gap: int = 30) -> Pair:
-        sequence = self.sequences[rng.integers(len(self.sequences))]
+        sequence = _any_of(self.sequences, rng)
         first = int(rng.integers(len(sequence.frames)))
         low, high = max(0, first - max_gap), min(len(sequence.frames) - 1, first + max_gap)
         second = int(rng.integers(low, high + 1))
@@ -197,11 +199,15 @@ class PairMaker:
     # What all share
 
     def _photograph(self, rng: Rng) -> Image:
-        image = decode(self.photographs[rng.integers(len(self.photographs))])
+        image = decode(_any_of(self.photographs, rng))
         return np.ascontiguousarray(image[:, ::-1]) if rng.random() < 0.5 else image
 
     def _offset(self, rng: Rng) -> Vector:
         return rng.uniform(-1, 1, 2) * self.max_offset
+
+
+def _any_of(things: Many[T], rng: Rng) -> T:
+    return things[int(rng.integers(len(things)))]
 
 
 def _frame(sequence: Sequence, index: int) -> tuple[Image, Vector, float]:

@@ -1,0 +1,182 @@
+"""Follow an object through a real film, over ROS, and show how well it went.
+
+Starts the tracker node and a camera that plays the film at its own frame rate, each as a process
+of its own, asks the node to follow what the first annotated box holds, and compares what comes
+back with the annotation. Needs no screen.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import rclpy
+from ament_index_python.packages import get_package_share_directory
+from siamdw_msgs.msg import TrackerStatus
+
+from siamdw_ros.evaluation.annotations import read_annotation
+from siamdw_ros.evaluation.metrics import overlap, success_rate
+from siamdw_ros.evaluation.pictures import Annotated, contact_sheet, write_film
+from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.tools.play_clip import frame_rate, read_clip
+from siamdw_ros.tools.played import Heard, PlayError, isolate, play_to_node, read_sent
+
+HELD_IOU = 0.6  # what the demo asks of itself
+
+
+@dataclass(frozen=True)
+class Line:
+    """One frame of the film that the node processed."""
+
+    frame: int
+    stamp: int
+    box: Box | None
+    iou: float
+    latency_ms: float
+
+
+def compare(heard: dict[int, Heard], sent: list[tuple[int, int]], truth: list[Box]) -> list[Line]:
+    """Match what was heard with what was sent, by stamp.
+
+    Raises:
+        PlayError: the node named a stamp that no image had.
+    """
+    if unknown := heard.keys() - {stamp for _, stamp in sent}:
+        raise PlayError(f"{len(unknown)} detections carry stamps that no image had")
+    lines = []
+    for frame, stamp in sent:
+        if frame >= 0 and stamp in heard:
+            what = heard[stamp]
+            box = what.boxes[0] if what.boxes else None
+            iou = float(overlap(box, truth[frame])) if box else 0.0
+            lines.append(Line(frame, stamp, box, iou, (what.arrived - stamp) * 1e-6))
+    if not lines:
+        raise PlayError("the node processed no frame of the film")
+    return lines
+
+
+def summarise(lines: list[Line], sent: int, status: TrackerStatus) -> dict[str, Any]:
+    """Put the figures together."""
+    overlaps = [line.iou for line in lines]
+    p50, p95, p99 = np.percentile([line.latency_ms for line in lines], (50, 95, 99)).round(1)
+    return {
+        "mean_iou": round(float(np.mean(overlaps)), 4),
+        "success_rate": round(success_rate(overlaps), 4),
+        "last_iou": round(lines[-1].iou, 4),
+        "sent": sent,
+        "received": status.received,
+        "processed": status.processed,
+        "dropped": status.dropped,
+        "rejected": status.rejected,
+        "compared": len(lines),
+        "without_box": sum(line.box is None for line in lines),
+        "latency_ms": {"p50": float(p50), "p95": float(p95), "p99": float(p99)},
+        "inference_ms": round(status.inference_ms, 1),
+        "model": status.model,
+        "device": status.device,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def write_pictures(clip: Path, lines: list[Line], truth: list[Box], out: Path) -> None:
+    """Write tracked.mp4, all frames, and contact_sheet.png, processed ones."""
+    by_frame = {line.frame: line for line in lines}
+    film, processed, last = [], [], lines[0]
+    for index, image in enumerate(read_clip(clip)):
+        line = by_frame.get(index)
+        if line is None:  # left out: the robot knows the box of the frame before
+            film.append(Annotated(image, f"{index}  (skipped)", truth[index], last.box, False))
+            continue
+        last = line
+        caption = f"{index}  IoU {line.iou:.2f}" if line.box else f"{index}  not seen"
+        film.append(Annotated(image, caption, truth[index], line.box))
+        processed.append(film[-1])
+    write_film(film, out / "tracked.mp4", frame_rate(clip))
+    cv2.imwrite(str(out / "contact_sheet.png"), contact_sheet(processed))
+
+
+def write_boxes(lines: list[Line], path: Path) -> None:
+    """Write one row a processed frame."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["frame", "stamp_ns", "x", "y", "w", "h", "iou", "latency_ms"])
+        for line in lines:
+            box = [f"{value:.2f}" for value in line.box] if line.box else [""] * 4
+            numbers = f"{line.iou:.4f}", f"{line.latency_ms:.2f}"
+            writer.writerow([line.frame, line.stamp, *box, *numbers])
+
+
+def table(summary: dict[str, Any]) -> str:
+    """The figures for people."""
+    latency = summary["latency_ms"]
+    rows = [
+        ("frames sent / received", f"{summary['sent']} / {summary['received']}"),
+        ("processed / dropped", f"{summary['processed']} / {summary['dropped']}"),
+        (
+            "latency p50 / p95 / p99",
+            f"{latency['p50']:.0f} / {latency['p95']:.0f} / {latency['p99']:.0f} ms",
+        ),
+        ("mean IoU", f"{summary['mean_iou']:.3f} over {summary['compared']} frames"),
+        ("success rate (IoU > 0.5)", f"{summary['success_rate']:.3f}"),
+        ("network", f"{summary['model']} on {summary['device']}, {summary['machine']}"),
+    ]
+    return "\n".join(f"  {name:<26}{value}" for name, value in rows)
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m siamdw_ros.tools.demo",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--clip", type=Path, help="video (default: the one that is shipped)")
+    parser.add_argument("--truth", type=Path, help="annotation (default: the CSV beside the clip)")
+    parser.add_argument("--out", type=Path, default=Path("demo_out"), help="default: demo_out")
+    parser.add_argument(
+        "node_arguments",
+        nargs="*",
+        metavar="-- NODE_ARGUMENT",
+        help="for the node, as: -- --ros-args -p device:=cuda",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 when the target was held."""
+    options = parse_arguments(arguments)
+    isolate()
+    clip = options.clip or Path(get_package_share_directory("siamdw_ros"), "clips", "cup.mp4")
+    truth = read_annotation(options.truth or clip.with_suffix(".csv"))
+    options.out.mkdir(parents=True, exist_ok=True)
+    rclpy.init()
+    try:
+        log = options.out / "sent.csv"
+        listener = play_to_node(clip, truth[0], log, options.node_arguments)
+        sent = read_sent(log)
+        lines = compare(listener.heard, sent, truth)
+        summary = summarise(lines, len(sent), listener.status)
+        write_boxes(lines, options.out / "boxes.csv")
+        (options.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        write_pictures(clip, lines, truth, options.out)
+    except PlayError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    finally:
+        rclpy.try_shutdown()
+    print(f"{table(summary)}\n  film, contact sheet, boxes   {options.out}/")
+    if summary["mean_iou"] < HELD_IOU or summary["last_iou"] <= 0:
+        print("demo: the target was not held", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
