@@ -5,7 +5,7 @@ tracker.init(image, (x, y, w, h))
 result = tracker.track(next_image)
 """
 
-from siamdw_ros.siamdw.checkpoints import CheckpointError
+from siamdw_ros.siamdw.checkpoint_files import CheckpointError
 from siamdw_ros.siamdw.presence import PresenceThresholds, State, TrackResult
 from siamdw_ros.siamdw.tracker import Tracker, create_method, create_tracker
 

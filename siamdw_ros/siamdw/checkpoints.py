@@ -1,51 +1,36 @@
-"""Checkpoint files, the authors' and our own: what is in one, which network it fits, safe loading.
+"""Checkpoint files, the authors' and our own: what is in one, and which network it fits.
 
 Every layout that is known is brought to this project's names, `backbone.*` and `head.*`; which
-network it is is read off the shapes. Files are opened with `weights_only=True`: they can hold
-numbers, not code.
+network it is is read off the shapes. How a file is opened is told in
+:mod:`siamdw_ros.siamdw.checkpoint_files`.
 """
 
-import pickle
-import re
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from siamdw_ros.siamdw.checkpoint_files import CheckpointError, open_checkpoint
 from siamdw_ros.siamdw.networks import Network, create_network
 
-MAX_BYTES = 2 * 1024**3  # a training checkpoint of the largest network has 0.9 GB
 FORMAT = "siamdw_ros/1"
+MAX_NUMBERS = 200_000_000  # the largest network has 77 million
 
 WRAPPERS = ("state_dict", "model", "net")
 PREFIXES = {  # of the layouts known, longest first -> ours
-    "features.features.": "backbone.",
     "feature_extractor.features.": "backbone.",
+    "features.features.": "backbone.",
     "connect_model.": "head.",
     "backbone.": "backbone.",
-    "head.": "head.",
     "features.": "backbone.",
+    "head.": "head.",
 }
 RESNETS = {1: "res16", 2: "res19", 3: "res22", 4: "res43"}  # by the units of the first stage
-
-# Training files of the authors hold NumPy scalars: the learning rate comes from np.logspace.
-_rebuild_scalar = np.float64(0).__reduce__()[0]  # its module differs between NumPy 1 and 2
-NUMPY_SCALARS: list[Any] = [
-    (_rebuild_scalar, "numpy.core.multiarray.scalar"),
-    (_rebuild_scalar, "numpy._core.multiarray.scalar"),
-    np.dtype,
-    type(np.dtype(np.float64)),
-    type(np.dtype(np.float32)),
-]
-
-
-class CheckpointError(ValueError):
-    """A checkpoint cannot be used; the message says why and what to do."""
+THINNER_KERNELS = 1280  # outputs of template_cls: 5 anchors * 256; the thicker one has 10 * 512
 
 
 @dataclass(frozen=True)
@@ -53,12 +38,15 @@ class Checkpoint:
     """What a file holds.
 
     network: the name that its shapes say. weights: by this project's names, float32, without
-    batch counters. own: written by this project, so that a learned scale is to be used.
+    batch counters. layout: how the file calls them, for people. precision: of the numbers in the
+    file. own: this project wrote it, so that a learned scale is to be used.
     """
 
     path: Path
     network: str
-    weights: dict[str, Tensor]
+    weights: Mapping[str, Tensor]
+    layout: str
+    precision: str
     own: bool
 
     @property
@@ -88,11 +76,6 @@ def load_network(
         CheckpointError: the file cannot be used, or is of another network.
     """
     checkpoint = read_checkpoint(path)
-    if checkpoint.network != name:
-        raise CheckpointError(
-            f"{path} holds {checkpoint.network}, not {name}: "
-            f"ask for {checkpoint.network}, or give another file"
-        )
     if learned_scale is None:
         learned_scale = checkpoint.own and checkpoint.learned_scale
     elif learned_scale and not checkpoint.learned_scale:
@@ -103,7 +86,8 @@ def load_network(
         for key, value in checkpoint.weights.items()
         if learned_scale or "loc_adjust" not in key
     }
-    _check_fit(path, weights, network)
+    if problems := _misfits(weights, network):
+        raise CheckpointError(_misfit_message(checkpoint, name, problems))
     network.load_state_dict(weights, strict=False)  # only batch counters may be missing
     return network
 
@@ -126,107 +110,122 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
             SiamDW network.
     """
     path = Path(path)
-    content = _open(path)
-    own = isinstance(content, dict) and content.get("format") == FORMAT
-    weights = _canonical(path, _find_weights(path, content))
-    return Checkpoint(path, _identify(path, weights), weights, own)
+    content = open_checkpoint(path)
+    written_by = content.get("format") if isinstance(content, dict) else None
+    if written_by not in (None, FORMAT):
+        raise CheckpointError(f"{path} has the format '{written_by}', known is '{FORMAT}'")
+    wrapper, table = _unwrap(path, content)
+    _check_values(path, table)
+    prefixes, weights = _rename(path, table)
+    return Checkpoint(
+        path=path,
+        network=_identify(path, weights),
+        weights={key: value.detach().float() for key, value in weights.items()},
+        layout=FORMAT if written_by else wrapper + " and ".join(sorted(prefixes)),
+        precision=" and ".join(sorted({_dtype_name(value) for value in weights.values()})),
+        own=written_by is not None or "head." in prefixes,
+    )
 
 
-def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file")
-    if path.stat().st_size > MAX_BYTES:
-        raise CheckpointError(
-            f"{path} has {path.stat().st_size / 1e9:.1f} GB: "
-            f"no SiamDW checkpoint is larger than {MAX_BYTES / 1e9:.1f} GB"
-        )
-    try:
-        with torch.serialization.safe_globals(NUMPY_SCALARS):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is not a plain checkpoint: it holds something else than tensors and numbers "
-            f"and is not opened, since that could run code ({_first_line(error)})"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            f"{path} is damaged or no checkpoint at all: {_first_line(error)}"
-        ) from error
+def _unwrap(path: Path, content: Any) -> tuple[str, dict[str, Any]]:
+    """Look into the wrapper, if there is one; leave out what only training needs.
 
-
-def _first_line(error: BaseException) -> str:
-    return re.split(r"[\n.]", str(error), maxsplit=1)[0][:200] or type(error).__name__
-
-
-def _find_weights(path: Path, content: Any) -> dict[str, Tensor]:
-    """Look into the wrapper, if there is one, and take what is a tensor of floats."""
+    Returns:
+        The wrapper as it is shown to people, and the table of weights in it.
+    """
+    shown = ""
     if isinstance(content, dict):
-        for wrapper in WRAPPERS:
-            if isinstance(content.get(wrapper), dict):
-                content = content[wrapper]
-                break
+        wrapper = next((key for key in WRAPPERS if isinstance(content.get(key), dict)), None)
+        content, shown = (content[wrapper], f"{wrapper}: ") if wrapper else (content, "")
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not a table of weights")
-    weights = {}
-    for key, value in content.items():
-        if str(key).endswith("num_batches_tracked"):
-            continue
-        if not isinstance(value, Tensor) or not value.is_floating_point() or value.is_sparse:
+    table = {str(key): value for key, value in content.items()}
+    return shown, {key: table[key] for key in table if not key.endswith("num_batches_tracked")}
+
+
+def _check_values(path: Path, table: Mapping[str, Any]) -> None:
+    """See to it that a table holds plain numbers, and not too many.
+
+    A small file can claim a huge tensor, whose numbers are all the same one in memory.
+    """
+    for key, value in table.items():
+        if not isinstance(value, Tensor) or not value.is_floating_point():
             raise CheckpointError(f"{path}: '{key}' is not a tensor of floating-point numbers")
-        weights[str(key)] = value.float()
-    return weights
+        if value.layout is not torch.strided or value.device.type != "cpu":
+            raise CheckpointError(f"{path}: '{key}' is sparse or has no numbers")
+    numbers = sum(value.numel() for value in table.values())
+    if numbers > MAX_NUMBERS:
+        raise CheckpointError(
+            f"{path} has {numbers} numbers: no SiamDW network has more than {MAX_NUMBERS}"
+        )
 
 
-def _canonical(path: Path, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Bring keys to this project's names."""
-    renamed = {}
-    for key, value in weights.items():
+def _rename(path: Path, table: Mapping[str, Tensor]) -> tuple[set[str], dict[str, Tensor]]:
+    """Bring keys to this project's names.
+
+    Returns:
+        The prefixes met, and the table with the new keys.
+    """
+    met, renamed = set(), {}
+    for key, value in table.items():
         bare = key.removeprefix("module.")
         prefix = next((prefix for prefix in PREFIXES if bare.startswith(prefix)), "")
+        met.add(prefix)
         renamed[PREFIXES.get(prefix, "backbone.") + bare.removeprefix(prefix)] = value
-    if len(renamed) < len(weights):
+    if len(renamed) < len(table):
         raise CheckpointError(f"{path} holds several networks: some keys mean the same weight")
-    return renamed
+    return met, renamed
+
+
+def _dtype_name(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
 
 
 def _identify(path: Path, weights: dict[str, Tensor]) -> str:
     """Read the network's name off keys and shapes."""
     template_cls = weights.get("head.template_cls.weight")
-    if template_cls is not None:
-        return "siamrpn_res22_thicker" if template_cls.shape[0] > 2000 else "siamrpn_res22"
+    if template_cls is not None and template_cls.ndim:
+        thinner = template_cls.shape[0] == THINNER_KERNELS
+        return "siamrpn_res22" if thinner else "siamrpn_res22_thicker"
     if "backbone.conv0.weight" in weights:
         return "siamfc_next22"
     if "backbone.layer1.0.branch1x1.conv.weight" in weights:
         return "siamfc_incep22"
     inner = weights.get("backbone.layer1.0.conv2.weight")
-    if inner is None:
-        some = ", ".join(sorted(weights)[:3]) or "none"
-        raise CheckpointError(f"{path} is not a SiamDW network: its first keys are {some}")
+    if inner is None or not inner.ndim:
+        some = _some(sorted(weights)) or "none"
+        raise CheckpointError(f"{path} is not a SiamDW network: it has the weights {some}")
     if inner.shape[0] == 128:
         return "siamfc_res22w"
     units = {key.split(".")[2] for key in weights if key.startswith("backbone.layer1.")}
     return f"siamfc_{RESNETS.get(len(units), 'res22')}"
 
 
-def _check_fit(path: str | PathLike[str], weights: dict[str, Tensor], network: Network) -> None:
-    """See to it that every weight of the network comes from the file."""
+def _misfits(weights: Mapping[str, Tensor], network: Network) -> list[str]:
+    """What keeps weights from being all that a network needs, and nothing else."""
     expected = {
         key: value.shape
         for key, value in network.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }
-    problems = []
-    if missing := sorted(expected.keys() - weights.keys()):
-        problems.append(f"missing {_some(missing)}")
-    if unknown := sorted(weights.keys() - expected.keys()):
-        problems.append(f"unknown {_some(unknown)}")
-    shared = expected.keys() & weights.keys()
-    if wrong := sorted(key for key in shared if weights[key].shape != expected[key]):
-        problems.append(f"of other shape {_some(wrong)}")
-    if broken := sorted(key for key in shared if not weights[key].isfinite().all()):
-        problems.append(f"not finite {_some(broken)}")
-    if problems:
-        raise CheckpointError(f"{path} does not fit {network.name}: {'; '.join(problems)}")
+    shared = sorted(expected.keys() & weights.keys())
+    fitting = [key for key in shared if weights[key].shape == expected[key]]
+    found = {
+        "missing": sorted(expected.keys() - weights.keys()),
+        "unknown": sorted(weights.keys() - expected.keys()),
+        "of another shape": sorted(set(shared) - set(fitting)),
+        "not finite": [key for key in fitting if not weights[key].isfinite().all()],
+    }
+    return [f"{what}: {_some(keys)}" for what, keys in found.items() if keys]
+
+
+def _misfit_message(checkpoint: Checkpoint, name: str, problems: list[str]) -> str:
+    if checkpoint.network == name:
+        return f"{checkpoint.path} does not fit {name} ({'; '.join(problems)})"
+    return (
+        f"{checkpoint.path} holds {checkpoint.network}, not {name} ({'; '.join(problems)}): "
+        f"ask for {checkpoint.network}, or give another file"
+    )
 
 
 def _some(keys: list[str]) -> str:

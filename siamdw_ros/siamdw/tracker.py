@@ -40,7 +40,8 @@ class Tracker:
             ValueError: image or box are not usable; the message says why.
         """
         inside = checked_box(box, checked_image(image))
-        self._target = self.method.start(image, box if self.method.parity else inside)
+        x, y, w, h = map(float, box)
+        self._target = self.method.start(image, (x, y, w, h) if self.method.parity else inside)
 
     def track(self, image: Image) -> TrackResult:
         """Find the target in the next image.
