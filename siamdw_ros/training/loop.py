@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
+from siamdw_ros.siamdw.checkpoints import save_network
 from siamdw_ros.siamdw.heads import LearnedScale
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.training.losses import LossWeights, matching_loss
@@ -87,7 +88,8 @@ def _two_scales(canvas: Any, rng: np.random.Generator) -> Any:
 def train(network: SiamFCNetwork, maker: PairMaker, schedule: Schedule, folder: Path) -> None:
     """Train a network in place; go on from `folder/training.pt` where there is one.
 
-    Writes `folder/training.pt` (everything needed to go on) and, at the end, `folder/network.pt`.
+    Every `checkpoint_every` steps it writes `training.pt`, everything needed to go on, and
+    `network.pt`, the weights alone in half precision, which a tracker takes.
     """
     torch.manual_seed(schedule.seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,7 +182,7 @@ def _parameter_groups(network: SiamFCNetwork, decay: float) -> list[dict[str, An
 
 
 def _save(
-    network: nn.Module,
+    network: SiamFCNetwork,
     optimizer: torch.optim.Optimizer,
     step: int,
     schedule: Schedule,
@@ -192,6 +194,7 @@ def _save(
         "optimizer": optimizer.state_dict(),
         "schedule": asdict(schedule),
     }
+    save_network(network, file.with_name("network.pt"), half=True)
     partial = file.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(file)  # a run killed while writing keeps the file before

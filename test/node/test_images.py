@@ -1,0 +1,173 @@
+"""Checking image messages, and turning them into BGR."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sensor_msgs.msg import Image
+
+from siamdw_ros.node.images import ENCODINGS, MAX_SIDE, check, to_bgr
+
+SCENE = cv2.GaussianBlur(
+    np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8), (0, 0), 4
+)
+
+
+def message(
+    pixels: np.ndarray, encoding: str, height: int | None = None, padding: int = 0, **fields: int
+) -> Image:
+    """Put pixels into a message whose rows are `padding` bytes longer than they need to be."""
+    rows = pixels.reshape(pixels.shape[0], -1)
+    padded = np.pad(rows.view(np.uint8), ((0, 0), (0, padding)), constant_values=77)
+    result = Image(
+        encoding=encoding,
+        height=height or pixels.shape[0],
+        width=pixels.shape[1],
+        step=padded.shape[1],
+        data=padded.tobytes(),
+    )
+    for name, value in fields.items():
+        setattr(result, name, value)
+    return result
+
+
+def nv12(image: np.ndarray, swapped: bool = False) -> np.ndarray:
+    """Convert BGR to a plane of luma and one of interleaved chroma."""
+    planar = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+    height, width = image.shape[:2]
+    chroma = planar[height:].reshape(2, -1)[:: -1 if swapped else 1]
+    return np.vstack([planar[:height], chroma.T.reshape(height // 2, width)])
+
+
+def packed(image: np.ndarray, luma_first: bool) -> np.ndarray:
+    """Convert BGR to 4:2:2, YUYV with luma first, UYVY without."""
+    yuv = cv2.cvtColor(image, cv2.COLOR_BGR2YUV)
+    chroma = yuv[:, :, 1].copy()
+    chroma[:, 1::2] = yuv[:, 0::2, 2]
+    return np.dstack([yuv[..., 0], chroma] if luma_first else [chroma, yuv[..., 0]])
+
+
+GREY = cv2.cvtColor(SCENE, cv2.COLOR_BGR2GRAY)
+
+
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize(
+    ("encoding", "pixels"),
+    [
+        ("bgr8", SCENE),
+        ("8UC3", SCENE),
+        ("rgb8", SCENE[..., ::-1].copy()),
+        ("bgra8", np.dstack([SCENE, GREY])),
+        ("rgba8", np.dstack([SCENE[..., ::-1], GREY])),
+        ("8UC4", np.dstack([SCENE, GREY])),
+    ],
+)
+def test_colour_encodings_come_out_exactly(
+    encoding: str, pixels: np.ndarray, padding: int
+) -> None:
+    sent = message(pixels, encoding, padding=padding)
+    assert check(sent) is None
+    np.testing.assert_array_equal(to_bgr(sent), SCENE)
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "8UC1"])
+def test_grey_is_the_same_in_all_channels(encoding: str) -> None:
+    result = to_bgr(message(GREY, encoding, padding=3))
+    np.testing.assert_array_equal(result, np.dstack([GREY] * 3))
+
+
+@pytest.mark.parametrize("bigendian", [0, 1])
+def test_mono16_keeps_its_high_byte_in_either_byte_order(bigendian: int) -> None:
+    wide = (GREY.astype(np.uint16) << 8 | 0x5A).astype(">u2" if bigendian else "<u2")
+    result = to_bgr(message(wide, "mono16", padding=4, is_bigendian=bigendian))
+    np.testing.assert_array_equal(result, np.dstack([GREY] * 3))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pixels"),
+    [
+        ("yuv422", packed(SCENE, luma_first=False)),
+        ("uyvy", packed(SCENE, luma_first=False)),
+        ("yuv422_yuy2", packed(SCENE, luma_first=True)),
+        ("yuyv", packed(SCENE, luma_first=True)),
+        ("nv12", nv12(SCENE)),
+        ("nv21", nv12(SCENE, swapped=True)),
+    ],
+)
+def test_yuv_comes_out_close_to_the_scene(encoding: str, pixels: np.ndarray) -> None:
+    sent = message(pixels, encoding, height=SCENE.shape[0])
+    assert check(sent) is None
+    assert np.abs(to_bgr(sent).astype(int) - SCENE).mean() < 6
+
+
+@pytest.mark.parametrize(
+    ("encoding", "red"),
+    [
+        ("bayer_rggb8", (0, 0)),
+        ("bayer_bggr8", (1, 1)),
+        ("bayer_gbrg8", (1, 0)),
+        ("bayer_grbg8", (0, 1)),
+    ],
+)
+def test_bayer_finds_the_red_cells(encoding: str, red: tuple[int, int]) -> None:
+    mosaic = np.zeros((16, 16), np.uint8)
+    mosaic[red[0] :: 2, red[1] :: 2] = 200
+    blue, green, red_level = to_bgr(message(mosaic, encoding))[4:-4, 4:-4].reshape(-1, 3).mean(0)
+    assert red_level > 150
+    assert max(blue, green) < 20
+
+
+def test_bgr8_is_a_view_of_the_message() -> None:
+    sent = message(SCENE, "bgr8")
+    assert np.shares_memory(to_bgr(sent), np.frombuffer(sent.data, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"encoding": "jpeg2000"}, "encoding 'jpeg2000' is not supported"),
+        ({"encoding": ""}, "is not supported"),
+        ({"width": 0}, "each side must be 1 to"),
+        ({"height": MAX_SIDE + 1}, "each side must be 1 to"),
+        ({"step": 32 * 3 - 1}, "shorter than a row"),
+        ({"height": 25}, "data has 2304 bytes"),
+        ({"encoding": "nv12", "height": 23}, "needs even sides"),
+    ],
+)
+def test_a_malformed_message_is_told_apart(fields: dict[str, object], reason: str) -> None:
+    sent = message(SCENE, "bgr8")
+    for name, value in fields.items():
+        setattr(sent, name, value)
+    problem = check(sent)
+    assert problem is not None
+    assert reason in problem
+
+
+SIDES = st.one_of(st.integers(0, 40), st.sampled_from([MAX_SIDE, MAX_SIDE + 1, 2**32 - 1]))
+
+
+@given(
+    encoding=st.one_of(st.sampled_from(sorted(ENCODINGS)), st.text(max_size=12)),
+    width=SIDES,
+    height=SIDES,
+    step=st.one_of(st.integers(0, 300), st.just(2**32 - 1)),
+    size=st.integers(0, 20_000),
+    bigendian=st.integers(0, 255),
+)
+def test_any_message_is_either_refused_or_converted(
+    encoding: str, width: int, height: int, step: int, size: int, bigendian: int
+) -> None:
+    sent = Image(
+        encoding=encoding,
+        width=width,
+        height=height,
+        step=step,
+        data=bytes(size),
+        is_bigendian=bigendian,
+    )
+    problem = check(sent)
+    if problem is None:
+        assert to_bgr(sent).shape == (height, width, 3)
+    else:
+        assert problem

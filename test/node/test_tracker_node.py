@@ -1,0 +1,253 @@
+"""The node as a robot sees it: a process, real images, real DDS."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import Image
+from siamdw_msgs.msg import TargetState
+from std_msgs.msg import Header
+from tracker_process import START, TrackerProcess
+
+from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.tools.play_clip import image_message
+
+Frames = list[np.ndarray]
+
+
+def test_a_request_before_any_image_is_refused(
+    launch_tracker: Callable[..., TrackerProcess],
+) -> None:
+    answer = launch_tracker().start()
+    assert not answer.success
+    assert "no image has arrived yet" in answer.message
+
+
+def test_detections_carry_the_header_of_their_image(
+    tracker: TrackerProcess, frames: Frames
+) -> None:
+    assert tracker.show(frames[0]).detections == []
+    answer = tracker.start()
+    assert answer.success, answer.message
+    found = tracker.show(frames[1])
+    assert found.header.frame_id == "camera_optical"
+    (detection,) = found.detections
+    assert detection.header == found.header
+    assert detection.id == answer.target_id
+    assert 0 <= detection.results[0].hypothesis.score <= 1
+    assert detection.results[0].hypothesis.class_id == "target"
+    (alone,) = tracker.about(tracker.first, found.header.stamp.sec)
+    assert alone == detection
+
+
+def test_the_target_is_followed_through_the_first_second(
+    tracker: TrackerProcess, frames: Frames
+) -> None:
+    tracker.show(frames[0])
+    assert tracker.start().success
+    for frame in frames[5::6]:
+        (detection,) = tracker.show(frame).detections
+    x, y, width, height = box_from_message(detection.bbox)
+    assert abs(x + width / 2 - (START[0] + START[2] / 2)) < 40
+    assert abs(y + height / 2 - (START[1] + START[3] / 2)) < 40
+    (state,) = tracker.statuses[-1].targets
+    assert state.state == TargetState.TRACKED
+    assert state.last_seen == tracker.statuses[-1].header.stamp
+
+
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ((700.0, 10.0, 50.0, 50.0), "outside the image of 640x480 px"),
+        ((math.nan, 10.0, 50.0, 50.0), "finite"),
+        ((10.0, 10.0, 50.0, math.inf), "finite"),
+        ((10.0, 10.0, 0.0, 50.0), "at least 2 px"),
+        ((10.0, 10.0, -30.0, 50.0), "at least 2 px"),
+    ],
+)
+def test_a_box_that_holds_nothing_is_refused_with_the_reason(
+    tracker: TrackerProcess, frames: Frames, box: tuple[float, ...], reason: str
+) -> None:
+    tracker.show(frames[0])
+    answer = tracker.start(box)
+    assert not answer.success
+    assert reason in answer.message
+    assert tracker.show(frames[1]).detections == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"header": Header(frame_id="other_camera")}, "other_camera"),
+        ({"target_id": "x" * 65}, "at most 64"),
+    ],
+)
+def test_a_request_that_does_not_fit_is_refused(
+    tracker: TrackerProcess, frames: Frames, fields: dict[str, object], reason: str
+) -> None:
+    tracker.show(frames[0])
+    answer = tracker.start(**fields)
+    assert not answer.success
+    assert reason in answer.message
+
+
+def test_a_stamp_that_is_not_held_is_refused_and_the_newest_taken(
+    tracker: TrackerProcess, frames: Frames
+) -> None:
+    header = tracker.show(frames[0]).header
+    other = Header(stamp=Time(sec=header.stamp.sec + 1))
+    answer = tracker.start(header=other)
+    assert not answer.success
+    assert "not that of the newest image" in answer.message
+    assert tracker.start(header=header).success
+
+
+def test_several_targets_have_their_own_ids_and_end_one_by_one(
+    tracker: TrackerProcess, frames: Frames
+) -> None:
+    tracker.show(frames[0])
+    cup = tracker.start()
+    other = tracker.start((20.0, 20.0, 80.0, 80.0), target_id="corner")
+    assert (cup.success, other.target_id) == (True, "corner")
+    assert cup.target_id != "corner"
+    assert [t.id for t in _status(tracker, frames[1])] == [cup.target_id, "corner"]
+    assert tracker.stop(cup.target_id).target_ids == [cup.target_id]
+    assert [t.id for t in _status(tracker, frames[2])] == ["corner"]
+    answer = tracker.stop("nobody")
+    assert not answer.success
+    assert "no target 'nobody'" in answer.message
+    assert tracker.stop().target_ids == ["corner"]
+    assert _status(tracker, frames[3]) == []
+
+
+def _status(tracker: TrackerProcess, frame: np.ndarray) -> list[TargetState]:
+    stamp = tracker.show(frame).header.stamp.sec
+    return list(tracker.about(tracker.statuses, stamp)[0].targets)
+
+
+def test_a_known_id_starts_over_with_the_new_box(tracker: TrackerProcess, frames: Frames) -> None:
+    tracker.show(frames[0])
+    tracker.start((20.0, 20.0, 80.0, 80.0), target_id="cup")
+    assert tracker.start(target_id="cup").success
+    (detection,) = tracker.show(frames[0]).detections
+    np.testing.assert_allclose(box_from_message(detection.bbox), START, atol=30)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"encoding": "gibberish"}, {"step": 5}, {"height": 481}, {"width": 0, "height": 0}],
+)
+def test_a_malformed_image_is_counted_and_the_node_goes_on(
+    tracker: TrackerProcess, frames: Frames, damage: dict[str, object]
+) -> None:
+    tracker.show(frames[0])
+    before = tracker.statuses[-1].rejected
+    broken: Image = image_message(frames[0])
+    for name, value in damage.items():
+        setattr(broken, name, value)
+
+    def rejected() -> bool:
+        tracker.send(broken)  # again: the next image may have replaced it on its way
+        tracker.show(frames[1])
+        return tracker.statuses[-1].rejected > before
+
+    tracker.wait(rejected, "the image to be counted as rejected")
+    assert "image rejected" in tracker.output()
+
+
+def test_images_of_another_size_are_followed_too(tracker: TrackerProcess, frames: Frames) -> None:
+    tracker.show(frames[0])
+    assert tracker.start().success
+    (detection,) = tracker.show(frames[1][:300, :500].copy()).detections
+    assert detection.bbox.center.position.x <= 500
+
+
+def test_a_newer_image_replaces_the_one_that_waits(
+    tracker: TrackerProcess, frames: Frames
+) -> None:
+    tracker.show(frames[0])
+    assert tracker.start().success
+    before = tracker.statuses[-1].dropped
+
+    def some_dropped() -> bool:
+        for frame in frames[:8]:
+            tracker.send(image_message(frame))
+        tracker.show(frames[8])
+        return tracker.statuses[-1].dropped > before
+
+    tracker.wait(some_dropped, "an image to be dropped")
+    status = tracker.statuses[-1]
+    assert status.received == status.processed + status.dropped + status.rejected
+
+
+@pytest.mark.parametrize("following", [False, True])
+def test_an_interrupt_ends_the_node_cleanly(
+    launch_tracker: Callable[..., TrackerProcess], frames: Frames, following: bool
+) -> None:
+    tracker = launch_tracker()
+    if following:
+        tracker.show(frames[0])
+        assert tracker.start().success
+        tracker.send(image_message(frames[1]))
+    assert tracker.interrupt() == 0
+    assert "Traceback" not in tracker.output()
+
+
+def test_an_interrupt_while_it_starts_ends_it_cleanly(
+    launch_tracker: Callable[..., TrackerProcess],
+) -> None:
+    tracker = launch_tracker(model="siamfc_res22")
+    assert tracker.interrupt() == 0
+    assert "Traceback" not in tracker.output()
+
+
+def test_no_more_targets_than_allowed(
+    launch_tracker: Callable[..., TrackerProcess], frames: Frames
+) -> None:
+    tracker = launch_tracker(max_targets=1)
+    tracker.show(frames[0])
+    assert tracker.start(target_id="a").success
+    answer = tracker.start(target_id="b")
+    assert not answer.success
+    assert "max_targets" in answer.message
+    assert tracker.start(target_id="a").success
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"checkpoint": "/nowhere/weights.pt"}, "no such checkpoint file"),
+        ({"checkpoint": __file__}, "damaged or no checkpoint"),
+        ({"model": "siamfc_res22w"}, "no checkpoint is bundled for siamfc_res22w"),
+        ({"model": "yolo"}, "unknown network 'yolo'"),
+        ({"device": "cuda:99"}, "cuda:99"),
+        ({"preset": "nothing"}, "unknown preset 'nothing'"),
+        ({"lost_score": 0.9}, "lost <= tracked"),
+    ],
+)
+def test_without_a_tracker_the_node_stays_and_says_why(
+    launch_tracker: Callable[..., TrackerProcess],
+    frames: Frames,
+    parameters: dict[str, object],
+    reason: str,
+) -> None:
+    tracker = launch_tracker(**parameters)
+    tracker.show(frames[0])
+    answer = tracker.start()
+    assert not answer.success
+    assert reason in answer.message
+    assert reason in tracker.output()
+    assert tracker.show(frames[1]).detections == []
+    assert tracker.interrupt() == 0
+
+
+def test_a_parameter_out_of_range_is_said_at_the_start(tmp_path: Path) -> None:
+    tracker = TrackerProcess(tmp_path / "node.log", {"max_targets": 0})
+    try:
+        assert tracker.process.wait(60) != 0
+        assert "max_targets" in tracker.output()
+    finally:
+        tracker.close()

@@ -1,0 +1,136 @@
+"""The node as a process of its own, spoken to over real DDS."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+from siamdw_msgs.msg import TrackerStatus
+from siamdw_msgs.srv import StartTracking, StopTracking
+from vision_msgs.msg import Detection2D, Detection2DArray
+
+from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.tools.play_clip import image_message
+
+START = (306.0, 124.0, 108.0, 260.0)  # what is followed in cup.mp4, on its first frame
+PATIENCE = 60.0  # seconds; a slow machine loads torch and the network in that time
+
+
+class TrackerProcess:
+    """The node's process and everything a robot would have: publishers, listeners, clients."""
+
+    def __init__(self, log: Path, parameters: dict[str, Any]) -> None:
+        self.log = log
+        namespace = f"test_{time.monotonic_ns()}"
+        arguments = ["--ros-args", "-r", f"__ns:=/{namespace}"]
+        for name, value in parameters.items():
+            arguments += ["-p", f"{name}:={value}"]
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "siamdw_ros.node.tracker_node", *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.node = Node("robot", namespace=f"/{namespace}")
+        self.images = self.node.create_publisher(Image, "image", QoSProfile(depth=5))
+        self.detections: list[Detection2DArray] = []
+        self.first: list[Detection2D] = []
+        self.statuses: list[TrackerStatus] = []
+        for kind, name, store in (
+            (Detection2DArray, "detections", self.detections),
+            (Detection2D, "detection", self.first),
+            (TrackerStatus, "status", self.statuses),
+        ):
+            self.node.create_subscription(kind, f"siamdw_tracker/{name}", store.append, 100)
+        self._start = self.node.create_client(StartTracking, "siamdw_tracker/start_tracking")
+        self._stop = self.node.create_client(StopTracking, "siamdw_tracker/stop_tracking")
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._spinning = threading.Thread(target=self._executor.spin)
+        self._spinning.start()
+        self._stamp = 0
+
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
+        """Wait until a condition holds; the log is shown when it does not."""
+        end, tick = time.monotonic() + seconds, threading.Event()
+        while not condition():
+            assert time.monotonic() < end, f"{what}: not within {seconds} s\n{self.output()}"
+            assert self.process.poll() is None, f"the node ended\n{self.output()}"
+            tick.wait(0.01)
+
+    def output(self) -> str:
+        """What the node has printed."""
+        return self.log.read_text(errors="replace")
+
+    def connect(self) -> None:
+        """Wait until the node hears our images and answers."""
+        self.wait(lambda: self._start.service_is_ready() and self._stop.service_is_ready(), "up")
+        self.wait(lambda: self.images.get_subscription_count() == 1, "image subscription")
+        # A server that has not found its client yet loses the answer: ask until one arrives.
+        asked: list[Any] = []
+        end = time.monotonic() + PATIENCE
+        while not any(future.done() for future in asked):
+            assert time.monotonic() < end, f"no answer\n{self.output()}"
+            asked.append(self._stop.call_async(StopTracking.Request()))
+            with contextlib.suppress(AssertionError):
+                self.wait(asked[-1].done, "an answer", seconds=2.0)
+
+    def send(self, message: Image) -> int:
+        """Publish an image with the next stamp, in seconds, and return the stamp."""
+        self._stamp += 1
+        message.header.stamp.sec, message.header.frame_id = self._stamp, "camera_optical"
+        self.images.publish(message)
+        return self._stamp
+
+    def show(self, picture: np.ndarray) -> Detection2DArray:
+        """Publish a picture until it was processed; return what was detected in it."""
+        stamp = self.send(image_message(picture))
+        self.wait(lambda: self.about(self.detections, stamp), f"detections of image {stamp}")
+        self.wait(lambda: self.about(self.statuses, stamp), f"status of image {stamp}")
+        return self.about(self.detections, stamp)[0]
+
+    @staticmethod
+    def about(messages: list[Any], stamp: int) -> list[Any]:
+        """Those messages that are about the image with this stamp."""
+        return [message for message in list(messages) if message.header.stamp.sec == stamp]
+
+    def start(self, box: tuple[float, ...] = START, **fields: Any) -> StartTracking.Response:
+        """Call start_tracking."""
+        request = StartTracking.Request(bbox=box_to_message(box))
+        for name, value in fields.items():
+            setattr(request, name, value)
+        return self._call(self._start, request)
+
+    def stop(self, target_id: str = "") -> StopTracking.Response:
+        """Call stop_tracking."""
+        return self._call(self._stop, StopTracking.Request(target_id=target_id))
+
+    def _call(self, client: Any, request: Any) -> Any:
+        future = client.call_async(request)
+        self.wait(future.done, "an answer")
+        return future.result()
+
+    def interrupt(self) -> int:
+        """End the process as Ctrl-C does and return its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        """End everything."""
+        if self.process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.interrupt()
+            self.process.kill()
+        self._executor.shutdown()
+        self._spinning.join()
+        self.node.destroy_node()
