@@ -7,16 +7,23 @@ JudasDie/SOTS.
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import Any, ClassVar
 
-MARGIN = (
-    128  # SiamFC+: search region minus exemplar in pixels, so that the response keeps its size
-)
+from siamdw_ros.siamdw.networks import NETWORKS
+
+MARGIN = 128  # SiamFC+: search region minus exemplar in pixels; the response keeps its size
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # also catches nan
         raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {value}")
+
+
+def _check_whole(name: str, value: int, low: int, high: int) -> None:
+    _check(name, value, low, high)
+    if not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, not {value}")
 
 
 @dataclass(frozen=True)
@@ -38,15 +45,15 @@ class SiamFCHyper:
     upsampling: int = 16
 
     def __post_init__(self) -> None:
-        _check("scales", self.scales, 1, 9)
+        _check_whole("scales", self.scales, 1, 9)
         if self.scales % 2 == 0:
             raise ValueError(f"scales must be odd, not {self.scales}")
         _check("scale_step", self.scale_step, 1.0, 2.0)
         _check("scale_penalty", self.scale_penalty, 0.0, 1.0)
         _check("scale_rate", self.scale_rate, 0.0, 1.0)
         _check("window_influence", self.window_influence, 0.0, 1.0)
-        _check("instance_size", self.instance_size, 231, 511)
-        _check("upsampling", self.upsampling, 1, 32)
+        _check_whole("instance_size", self.instance_size, 231, 511)
+        _check_whole("upsampling", self.upsampling, 1, 32)
 
     @property
     def exemplar_size(self) -> int:
@@ -64,6 +71,8 @@ class SiamRPNHyper:
     that cover less than `small_area` of the image.
     """
 
+    exemplar_size: ClassVar[int] = 127
+
     penalty_k: float = 0.055
     window_influence: float = 0.42
     rate: float = 0.295
@@ -75,11 +84,17 @@ class SiamRPNHyper:
         _check("penalty_k", self.penalty_k, 0.0, 2.0)
         _check("window_influence", self.window_influence, 0.0, 1.0)
         _check("rate", self.rate, 0.0, 1.0)
-        _check("instance_size", self.instance_size, 191, 511)
-        _check("small_instance_size", self.small_instance_size, 191, 511)
+        self._check_instance("instance_size", self.instance_size)
+        self._check_instance("small_instance_size", self.small_instance_size)
         _check("small_area", self.small_area, 0.0, 1.0)
 
-    exemplar_size = 127
+    def _check_instance(self, name: str, value: int) -> None:
+        _check_whole(name, value, 191, 511)
+        if (value - self.exemplar_size) % 16:
+            raise ValueError(
+                f"{name} must be {self.exemplar_size} plus a multiple of 16, so that a cell of "
+                f"the response lies in the middle, not {value}"
+            )
 
 
 Hyper = SiamFCHyper | SiamRPNHyper
@@ -155,9 +170,11 @@ def hyperparameters(network: str, preset: str | None = None, **overrides: Any) -
         overrides: single numbers to use instead, by field name.
 
     Raises:
-        ValueError: the preset is unknown or made for the other method, a field is unknown, or a
-            number is out of its range.
+        ValueError: there is no such network, the preset is unknown or made for the other method,
+            a field is unknown, or a number is out of its range.
     """
+    if network not in NETWORKS:
+        raise ValueError(f"unknown network '{network}': choose one of {', '.join(NETWORKS)}")
     method = network.partition("_")[0]
     if preset is None:
         hyper = OURS[method]
