@@ -1,0 +1,18 @@
+"""Every tool is a command."""
+
+from importlib.metadata import distribution
+from pathlib import Path
+
+import siamdw_ros
+
+
+def test_every_tool_can_be_run_by_its_name():
+    tools = Path(siamdw_ros.__file__).parent / "tools"
+    with_main = {path.stem for path in tools.glob("*.py") if "\ndef main(" in path.read_text()}
+    scripts = distribution("siamdw_ros").entry_points.select(group="console_scripts")
+    assert with_main <= {script.name for script in scripts}
+    assert all(
+        script.value == f"siamdw_ros.tools.{script.name}:main"
+        for script in scripts
+        if script.name != "tracker_node"
+    )
