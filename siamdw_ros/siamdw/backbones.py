@@ -250,7 +250,7 @@ def cropped_stem_input(x: Tensor) -> Tensor:
 
     At stride 2 that drops the first input pixel and, of an even side, the last.
     """
-    height, width = x.shape[2:]
+    height, width = map(int, x.shape[2:])  # numbers also where an exporter traces them
     return x[:, :, 1 : height - 1 + height % 2, 1 : width - 1 + width % 2]
 
 

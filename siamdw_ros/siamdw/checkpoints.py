@@ -75,11 +75,23 @@ def load_network(
     Raises:
         CheckpointError: the file cannot be used, or is of another network.
     """
-    checkpoint = read_checkpoint(path)
+    return build_network(
+        name, read_checkpoint(path), learned_scale=learned_scale, old_stem=old_stem
+    )
+
+
+def build_network(
+    name: str,
+    checkpoint: Checkpoint,
+    *,
+    learned_scale: bool | None = None,
+    old_stem: bool = False,
+) -> Network:
+    """Build a network with the weights of a checkpoint; see :func:`load_network`."""
     if learned_scale is None:
         learned_scale = checkpoint.own and checkpoint.learned_scale
     elif learned_scale and not checkpoint.learned_scale:
-        raise CheckpointError(f"{path} has no learned scale: leave learned_scale out")
+        raise CheckpointError(f"{checkpoint.path} has no learned scale: leave learned_scale out")
     network = create_network(name, learned_scale=learned_scale, old_stem=old_stem)
     weights = {
         key: value
@@ -93,9 +105,16 @@ def load_network(
 
 
 def save_network(network: Network, path: str | PathLike[str], *, half: bool = False) -> None:
-    """Write a network in this project's format, with `half` as float16 at half the size."""
+    """Write a network in this project's format.
+
+    Args:
+        network: to be written.
+        path: of the file.
+        half: write convolutions as float16, for a file of half the size. Batch norms and the
+            learned scale stay as they are: they can leave the range of float16.
+    """
     weights = {
-        key: value.half() if half and value.is_floating_point() else value
+        key: value.half() if half and value.ndim == 4 and value.numel() > 1 else value
         for key, value in network.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }

@@ -1,0 +1,102 @@
+"""Say what checkpoint files are: network, layout, precision, checksums, complete or not."""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from siamdw_ros.siamdw.checkpoint_files import CheckpointError
+from siamdw_ros.siamdw.checkpoints import Checkpoint, build_network, read_checkpoint
+
+PUBLISHED = {  # md5 -> file; of the authors' other files no checksum is known
+    "5415686007b313685065cf8f3b916742": "CIResNet22W, trained on GOT-10k (TracKit)",
+}
+BATCH_STATISTICS = ("running_mean", "running_var")
+CHUNK = 1 << 20
+
+
+def describe(path: Path) -> dict[str, str]:
+    """Find out what a file is.
+
+    Args:
+        path: of a file.
+
+    Returns:
+        What to print, by the name of the line.
+
+    Raises:
+        CheckpointError: the file is not a checkpoint of a SiamDW network.
+    """
+    checkpoint = read_checkpoint(path)
+    sha256, md5 = checksums(path)
+    return {
+        "network": f"{checkpoint.network}, {parameters(checkpoint):,} parameters",
+        "complete": completeness(checkpoint),
+        "layout": checkpoint.layout,
+        "precision": checkpoint.precision,
+        "learned scale": learned_scale(checkpoint),
+        "sha256": sha256,
+        "md5": md5,
+        "published": PUBLISHED.get(md5, "not known: no published file has this checksum"),
+    }
+
+
+def parameters(checkpoint: Checkpoint) -> int:
+    """How many numbers were learned: batch statistics do not count."""
+    return sum(
+        weight.numel()
+        for key, weight in checkpoint.weights.items()
+        if not key.endswith(BATCH_STATISTICS)
+    )
+
+
+def completeness(checkpoint: Checkpoint) -> str:
+    """Whether the network can be built from the file alone."""
+    try:
+        build_network(checkpoint.network, checkpoint)
+    except CheckpointError as error:
+        return f"no: {error}"
+    return "yes"
+
+
+def learned_scale(checkpoint: Checkpoint) -> str:
+    """The scale and bias of the response, if they come with the file."""
+    if not checkpoint.learned_scale:
+        return "no"
+    scale, bias = (checkpoint.weights[f"head.loc_adjust.{key}"] for key in ("weight", "bias"))
+    use = "used" if checkpoint.own else "used only with learned_scale=True"
+    return f"{scale.flatten()[0]:.4g} * correlation {bias.flatten()[0]:+.4g}, {use}"
+
+
+def checksums(path: Path) -> tuple[str, str]:
+    """SHA-256 and MD5 of a file; published lists use either."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            sha256.update(chunk)
+            md5.update(chunk)
+    return sha256.hexdigest(), md5.hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 1 if some file is no checkpoint, 0 otherwise."""
+    parser = argparse.ArgumentParser(
+        prog="python -m siamdw_ros.tools.inspect_checkpoint", description=__doc__
+    )
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    failed = 0
+    for path in parser.parse_args(arguments).files:
+        try:
+            lines = describe(path)
+        except CheckpointError as error:
+            print(error, file=sys.stderr)
+            failed = 1
+            continue
+        print(path)
+        for name, text in lines.items():
+            print(f"  {name:<14}{text}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
