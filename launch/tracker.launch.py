@@ -3,14 +3,13 @@
 ros2 launch siamdw_ros tracker.launch.py image_topic:=/camera/image_raw
 """
 
+from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
-
-from launch import Action, LaunchContext, LaunchDescription
 
 CONFIG = PathJoinSubstitution([FindPackageShare("siamdw_ros"), "config"])
 

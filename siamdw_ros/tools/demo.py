@@ -154,7 +154,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
     isolate()
     clip = options.clip or Path(get_package_share_directory("siamdw_ros"), "clips", "cup.mp4")
-    truth = read_annotation(options.truth or clip.with_suffix(".csv"))
+    annotation = options.truth or clip.with_suffix(".csv")
+    for file in (clip, annotation):
+        if not file.is_file():
+            print(f"demo: {file}: no such file", file=sys.stderr)
+            return 2
+    truth = read_annotation(annotation)
     options.out.mkdir(parents=True, exist_ok=True)
     rclpy.init()
     try:

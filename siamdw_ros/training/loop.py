@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,11 +85,18 @@ def _two_scales(canvas: Any, rng: np.random.Generator) -> Any:
     return np.stack(cuts)
 
 
-def train(network: SiamFCNetwork, maker: PairMaker, schedule: Schedule, folder: Path) -> None:
+def train(
+    network: SiamFCNetwork,
+    maker: PairMaker,
+    schedule: Schedule,
+    folder: Path,
+    on_step: Callable[[int, dict[str, float]], None] = lambda _step, _terms: None,
+) -> None:
     """Train a network in place; go on from `folder/training.pt` where there is one.
 
     Every `checkpoint_every` steps it writes `training.pt`, everything needed to go on, and
-    `network.pt`, the weights alone in half precision, which a tracker takes.
+    `network.pt`, the weights alone in half precision, which a tracker takes. `on_step` is told
+    the loss and its terms after each step.
     """
     torch.manual_seed(schedule.seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,6 +117,7 @@ def train(network: SiamFCNetwork, maker: PairMaker, schedule: Schedule, folder: 
             factor = learning_rate_factor(step / schedule.steps, schedule)
             group["lr"] = schedule.rate * factor * group["speed"]
         terms = _step(network, optimizer, batch, schedule)
+        on_step(step, terms)
         smooth = {k: 0.98 * smooth.get(k, v) + 0.02 * v for k, v in terms.items()}
         progress.set_postfix({k: f"{v:.3f}" for k, v in smooth.items()})
         progress.update()

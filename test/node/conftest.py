@@ -1,7 +1,6 @@
 """Nodes and pictures for the tests, in a ROS domain of this test run."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rclpy
 
 from siamdw_ros.tools.play_clip import read_clip
-from siamdw_ros.tools.played import isolate
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -22,13 +19,8 @@ CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ros_domain() -> Iterator[None]:
-    """Give this run a domain of its own, which the processes it starts inherit."""
-    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    isolate()
-    rclpy.init()
-    yield
-    rclpy.try_shutdown()
+def _in_own_domain(ros_domain: None) -> None:
+    """Run every test here in the run's own ROS domain."""
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,50 @@
+"""The demo's figures; the demo itself runs in `make demo`."""
+
+from pathlib import Path
+
+import pytest
+from siamdw_msgs.msg import TrackerStatus
+
+from siamdw_ros.tools.demo import compare, main, summarise, table
+from siamdw_ros.tools.played import Heard, PlayError
+
+TRUTH = [(0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 10.0, 10.0), (10.0, 0.0, 10.0, 10.0)]
+SENT = [(-1, 1_000_000), (0, 2_000_000), (1, 3_000_000), (2, 4_000_000)]
+HEARD = {
+    1_000_000: Heard(1_500_000, []),
+    2_000_000: Heard(12_000_000, [(0.0, 0.0, 10.0, 10.0)]),
+    4_000_000: Heard(34_000_000, []),
+}
+
+
+def test_processed_frames_are_compared_with_their_own_annotation() -> None:
+    first, last = compare(HEARD, SENT, TRUTH)
+    assert (first.frame, first.iou, first.latency_ms) == (0, 1.0, 10.0)
+    assert (last.frame, last.box, last.iou) == (2, None, 0.0)
+
+
+def test_a_stamp_that_was_never_sent_is_an_error() -> None:
+    with pytest.raises(PlayError, match="stamps that no image had"):
+        compare({**HEARD, 9: Heard(10, [])}, SENT, TRUTH)
+
+
+def test_nothing_processed_is_an_error() -> None:
+    with pytest.raises(PlayError, match="processed no frame"):
+        compare({}, SENT, TRUTH)
+
+
+def test_the_summary_counts_a_frame_without_a_box_as_a_miss() -> None:
+    status = TrackerStatus(received=4, processed=3, dropped=1, model="siamfc_res22", device="cpu")
+    summary = summarise(compare(HEARD, SENT, TRUTH), len(SENT), status)
+    assert summary["mean_iou"] == 0.5
+    assert summary["success_rate"] == 0.5
+    assert summary["last_iou"] == 0
+    assert (summary["sent"], summary["received"], summary["processed"]) == (4, 4, 3)
+    assert summary["latency_ms"]["p50"] == 20.0
+    assert "20 / " in table(summary)
+
+
+def test_a_clip_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    missing = tmp_path / "gone.mp4"
+    assert main(["--clip", str(missing), "--out", str(tmp_path)]) == 2
+    assert "gone" in capsys.readouterr().err

@@ -1,0 +1,36 @@
+"""Small pictures to train on: made, not photographed."""
+
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+
+def textured(seed: int, height: int = 200, width: int = 260) -> np.ndarray:
+    """Make a picture with structure at every scale: H x W x 3."""
+    rng = np.random.default_rng(seed)
+    picture = np.zeros((height, width, 3))
+    for cells in (4, 16, 64):
+        noise = rng.uniform(0, 255, (cells, cells, 3))
+        picture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / 3
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def encoded(picture: np.ndarray, extension: str = ".png") -> bytes:
+    """Encode a picture."""
+    return cv2.imencode(extension, picture)[1].tobytes()
+
+
+def photographs(count: int = 4) -> list[bytes]:
+    """Make encoded pictures."""
+    return [encoded(textured(seed)) for seed in range(count)]
+
+
+def write_sequence(path: Path, rows: list[str], frames: int = 3) -> Path:
+    """Write a zip of frames with a groundtruth.csv."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(frames):
+            archive.writestr(f"{index:06d}.jpg", encoded(textured(index), ".jpg"))
+        archive.writestr("groundtruth.csv", "\n".join(["file,x,y,w,h", *rows]))
+    return path
