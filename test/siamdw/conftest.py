@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import golden
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 settings.register_profile("tracker", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("tracker")
 
