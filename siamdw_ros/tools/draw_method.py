@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,7 @@ def draw(backbone: ResNet, path: Path) -> None:
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    from matplotlib import pyplot
-
+    pyplot = importlib.import_module("matplotlib.pyplot")  # needed here only
     scene = draw_scene()
     figure, axes = pyplot.subplots(2, 4, figsize=(10, 5.2), layout="constrained")
     networks = {"padding kept": PaddedResNet(backbone), "padding cropped": backbone}

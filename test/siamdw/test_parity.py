@@ -62,8 +62,9 @@ def test_features_are_those_of_the_release(name, device, half, tracker):
     assert_close(template.abs().sum(), expected["zf_abs"], half)
     assert_close(search.abs().sum(), expected["xf_abs"], half)
     # Values of both signs cancel in these two; they are as exact as the sum of the absolute ones.
-    assert template.sum() == pytest.approx(expected["zf_sum"], abs=1e-4 * expected["zf_abs"])
-    assert search.sum() == pytest.approx(expected["xf_sum"], abs=1e-4 * expected["xf_abs"])
+    share = 0.02 if half else 1e-4
+    assert template.sum() == pytest.approx(expected["zf_sum"], abs=share * expected["zf_abs"])
+    assert search.sum() == pytest.approx(expected["xf_sum"], abs=share * expected["xf_abs"])
 
 
 @torch.inference_mode()
