@@ -7,6 +7,7 @@ import rclpy
 import rclpy.time
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -91,7 +92,14 @@ class TrackerNode(Node):
             request.answer.set_result(refusal(request.asked, reason))
 
     def _publish(self, processed: Processed) -> None:
-        """Tell what one image showed. Runs in the inference thread."""
+        """Tell what one image showed, while there is somebody to tell. In the inference thread."""
+        try:
+            self._publish_all(processed)
+        except rclpy_implementation.RCLError:
+            if self.context.ok():  # otherwise the node is shutting down
+                raise
+
+    def _publish_all(self, processed: Processed) -> None:
         header = processed.frame.message.header
         found = messages.detections(header, processed.targets, self.settings.class_id)
         first = next(iter(processed.targets), None)

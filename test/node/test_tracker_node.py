@@ -194,6 +194,7 @@ def test_an_interrupt_ends_the_node_cleanly(
         tracker.send(image_message(frames[1]))
     assert tracker.interrupt() == 0
     assert "Traceback" not in tracker.output()
+    assert "ERROR" not in tracker.output()
 
 
 def test_an_interrupt_while_it_starts_ends_it_cleanly(
