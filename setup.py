@@ -27,7 +27,17 @@ MANIFEST = Path("share", INTERFACES, f"installed_by_{NAME}.txt")
 # Scripts of the staging folder; colcon and the ROS distribution write their own.
 LEFT_OUT = ("__pycache__", "environment", "local_setup.*", "package.dsv", "parent_prefix_path")
 
-TOOLS = ["demo", "export_onnx", "inspect_checkpoint", "parameter_table", "play_clip", "train"]
+TOOLS = [
+    "demo",
+    "draw_method",
+    "evaluate",
+    "export_onnx",
+    "inspect_checkpoint",
+    "measure_networks",
+    "parameter_table",
+    "play_clip",
+    "train",
+]
 
 
 def files_under(source, target):

@@ -73,6 +73,7 @@ class InferenceThread(threading.Thread):
                 settings.device,
                 settings.preset or None,
                 thresholds=settings.thresholds(),
+                half=settings.half(),
             )
         except Exception as error:  # whatever it is, requests are answered with it
             self._failure = f"no tracker: {error}"

@@ -38,6 +38,11 @@ PARAMETERS = (
     ),
     Parameter("checkpoint", "", "file with the network's weights; empty: the bundled ones"),
     Parameter("device", "auto", "auto (a GPU where there is one), cpu, cuda or cuda:N"),
+    Parameter(
+        "precision",
+        "auto",
+        "full, half (float16 on a GPU, bfloat16 on a CPU), or auto: half where it is faster",
+    ),
     Parameter("preset", "", "tuned hyper-parameters, as res22_otb2015; empty: the defaults"),
     Parameter("threads", 0, "CPU threads of inference; 0: as many as torch chooses", (0, 256)),
     Parameter("max_targets", 16, "targets followed at a time; more are refused", (1, 256)),
@@ -58,6 +63,7 @@ class Settings:
     model: str
     checkpoint: str
     device: str
+    precision: str
     preset: str
     threads: int
     max_targets: int
@@ -66,6 +72,17 @@ class Settings:
     lost_score: float
     lost_patience: int
     request_timeout: float
+
+    def half(self) -> bool | None:
+        """Whether to compute in half precision; None leaves it to the tracker.
+
+        Raises:
+            ValueError: precision is none of auto, full and half.
+        """
+        choices = {"auto": None, "full": False, "half": True}
+        if self.precision not in choices:
+            raise ValueError(f"precision '{self.precision}' is none of {', '.join(choices)}")
+        return choices[self.precision]
 
     def thresholds(self) -> PresenceThresholds:
         """The presence thresholds.

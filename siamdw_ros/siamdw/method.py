@@ -10,7 +10,8 @@ from siamdw_ros.siamdw.crops import Box, Image, Vector
 from siamdw_ros.siamdw.presence import Presence, TrackResult
 from siamdw_ros.siamdw.runtime import Runtime
 
-MIN_SIZE = 10.0  # pixels; a target's box never shrinks below (the authors' release)
+MIN_SIZE = 3.0  # pixels; a target's sides never shrink below: drones see small targets
+PUBLISHED_MIN_SIZE = 10.0  # in the authors' release
 
 
 @dataclass
@@ -32,15 +33,16 @@ class Target:
         x, y = np.maximum(self.center - self.size / 2, 0.0)
         return float(x), float(y), float(self.size[0]), float(self.size[1])
 
-    def move(self, center: Vector, size: Vector, image: Image) -> None:
+    def move(self, center: Vector, size: Vector, image: Image, *, parity: bool) -> None:
         """Give the target a new place and size, as far as the image allows it.
 
-        The centre stays inside the image; the sides stay between `MIN_SIZE` and the image's.
+        The centre stays inside the image; the sides stay between a minimum and the image's.
         """
         height, width = image.shape[:2]
         limits = np.array([width, height], float)
         self.center = center.clip(0.0, limits)
-        self.size = size.clip(MIN_SIZE, np.maximum(limits, MIN_SIZE))
+        smallest = PUBLISHED_MIN_SIZE if parity else MIN_SIZE
+        self.size = size.clip(smallest, np.maximum(limits, smallest))
 
     def report(self, score: float) -> TrackResult:
         """Say where the target is after an image in which it scored `score`, in [0, 1]."""

@@ -37,24 +37,32 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def half_is_faster(device: torch.device) -> bool:
+    """Whether a device is known to compute features faster, and well enough, in half precision.
+
+    So it is for CPUs with instructions for bfloat16 (docs/method.md has measurements); others
+    imitate it slowly.
+    """
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # from torch 2.12
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 class Runtime(Generic[NetworkT]):
     """A network made ready to run. Any number of targets may share it; it keeps nothing of them.
 
     Args:
         network: with its weights; it is not changed.
         device: where to run.
-        half: compute features in float16, on a GPU only. The head stays in float32: a correlation
-            sums some 12800 products, and could leave the range of float16.
-
-    Raises:
-        ValueError: half precision is asked of a CPU.
+        half: compute features in float16 on a GPU, in bfloat16 on a CPU. The head stays in
+            float32: a correlation sums some 12800 products, and could leave the range of float16.
     """
 
     def __init__(self, network: NetworkT, device: torch.device, *, half: bool = False) -> None:
-        if half and device.type != "cuda":
-            raise ValueError(f"half precision needs a CUDA device, not {device}")
         self.device = device
-        self.dtype = torch.float16 if half else torch.float32
+        sixteen_bits = torch.float16 if device.type == "cuda" else torch.bfloat16
+        self.dtype = sixteen_bits if half else torch.float32
         self.network = fold_batch_norms(copy.deepcopy(network).eval())
         self.network.requires_grad_(False).to(device)
         # The overloads of Module.to leave this one out.

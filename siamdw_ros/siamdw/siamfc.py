@@ -178,7 +178,7 @@ class SiamFC:
         searched = target.search_side * (1.0 if self.parity else scale)
         center = target.center + peak.displacement * searched / self.hyper.instance_size
         growth = (1 - rate) + rate * scale
-        target.move(center, target.size * growth, image)
+        target.move(center, target.size * growth, image, parity=self.parity)
         target.search_side = float(np.clip(target.search_side * growth, *target.side_limits))
 
 

@@ -173,7 +173,7 @@ class SiamRPN:
         x, y, w, h = choice.box / zoom
         rate = choice.penalty * choice.score * self.hyper.rate
         size = target.size * zoom / zoom * (1 - rate) + np.array([w, h]) * rate
-        target.move(target.center + np.array([x, y]), size, image)
+        target.move(target.center + np.array([x, y]), size, image, parity=self.parity)
         return target.report(choice.score)
 
     def choose(self, proposals: Proposals, size: Vector, window: Floats) -> Choice:

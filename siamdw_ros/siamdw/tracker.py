@@ -13,7 +13,7 @@ from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, SiamRPNHyper, hyperpa
 from siamdw_ros.siamdw.method import Method, Target
 from siamdw_ros.siamdw.networks import SiamRPNNetwork
 from siamdw_ros.siamdw.presence import DEFAULT_THRESHOLDS, PresenceThresholds, TrackResult
-from siamdw_ros.siamdw.runtime import Runtime, choose_device
+from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
 from siamdw_ros.siamdw.siamfc import SiamFC
 from siamdw_ros.siamdw.siamrpn import SiamRPN
 
@@ -81,7 +81,7 @@ def create_method(
     *,
     learned_scale: bool | None = None,
     old_stem: bool = False,
-    half: bool = False,
+    half: bool | None = None,
     **overrides: Any,
 ) -> Method[Any]:
     """Load a network and make the tracking method that belongs to it.
@@ -95,7 +95,8 @@ def create_method(
         thresholds: of the presence score.
         learned_scale: see :func:`~siamdw_ros.siamdw.checkpoints.load_network`.
         old_stem: see :class:`~siamdw_ros.siamdw.backbones.Inception22`.
-        half: compute features in float16; needs a GPU.
+        half: compute features in half precision: float16 on a GPU, bfloat16 on a CPU. None: where
+            that is known to be faster, but not with `parity`.
         overrides: single hyper-parameters.
 
     Raises:
@@ -108,6 +109,8 @@ def create_method(
     path = bundled_checkpoint(name) if checkpoint is None else checkpoint
     network = load_network(name, path, learned_scale=learned_scale, old_stem=old_stem)
     place = choose_device(device)
+    if half is None:
+        half = half_is_faster(place) and not parity
     if isinstance(network, SiamRPNNetwork):
         assert isinstance(hyper, SiamRPNHyper)
         rpn_runtime = Runtime(network, place, half=half)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
 from siamdw_ros.siamdw.networks import NETWORKS, Network, SiamRPNNetwork, create_network
 from siamdw_ros.siamdw.runtime import Runtime, choose_device
@@ -26,13 +27,13 @@ def windows_per_image(name: str) -> int:
     return hyper.scales if isinstance(hyper, SiamFCHyper) else 1
 
 
-def noise(count: int, side: int) -> np.ndarray:
+def noise(count: int, side: int) -> Image:
     """Windows of noise: count x side x side x 3, uint8."""
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
 
 
 @torch.inference_mode()
-def learn(runtime: Runtime[Network], window: np.ndarray) -> tuple[object, ...]:
+def learn(runtime: Runtime[Network], window: Image) -> tuple[object, ...]:
     """What is done once a target: what the head needs to know about the template."""
     features = runtime.features(window)
     if isinstance(runtime.network, SiamRPNNetwork):
@@ -41,16 +42,18 @@ def learn(runtime: Runtime[Network], window: np.ndarray) -> tuple[object, ...]:
 
 
 @torch.inference_mode()
-def search(runtime: Runtime[Network], learned: tuple[object, ...], windows: np.ndarray) -> None:
+def search(runtime: Runtime[Network], learned: tuple[object, ...], windows: Image) -> None:
     """What is done once an image, up to the head's outputs in the memory of the CPU."""
     outputs = runtime.network.head(*learned, runtime.features(windows))
     for output in outputs if isinstance(outputs, tuple) else (outputs,):
         output.cpu()
 
 
-def measure(name: str, device: torch.device, repeats: int, clock: Callable[[], float]) -> str:
+def measure(
+    name: str, device: torch.device, half: bool, repeats: int, clock: Callable[[], float]
+) -> str:
     """Measure one network; a row of the table. The time is the least of all repeats."""
-    runtime = Runtime(create_network(name), device)
+    runtime = Runtime(create_network(name), device, half=half)
     template, windows = noise(1, 127), noise(windows_per_image(name), 255)
     with FlopCounterMode(display=False) as once:
         learned = learn(runtime, template)
@@ -65,7 +68,7 @@ def measure(name: str, device: torch.device, repeats: int, clock: Callable[[], f
 def _seconds(
     runtime: Runtime[Network],
     learned: tuple[object, ...],
-    windows: np.ndarray,
+    windows: Image,
     clock: Callable[[], float],
 ) -> float:
     start = clock()
@@ -82,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--half", action="store_true", help="half precision")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument(
         "--processor-time",
@@ -96,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(HEADER)
     print("| --- | ---: | ---: | ---: | ---: |")
     for name in options.models:
-        print(measure(name, device, options.repeats, clock), flush=True)
+        print(measure(name, device, options.half, options.repeats, clock), flush=True)
 
 
 if __name__ == "__main__":

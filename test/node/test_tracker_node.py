@@ -225,6 +225,7 @@ def test_no_more_targets_than_allowed(
         ({"model": "siamfc_res22w"}, "no checkpoint is bundled for siamfc_res22w"),
         ({"model": "yolo"}, "unknown network 'yolo'"),
         ({"device": "cuda:99"}, "cuda:99"),
+        ({"precision": "double"}, "precision 'double'"),
         ({"preset": "nothing"}, "unknown preset 'nothing'"),
         ({"lost_score": 0.9}, "lost <= tracked"),
     ],

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from siamdw_ros.siamdw.checkpoints import load_network
-from siamdw_ros.siamdw.runtime import Runtime, choose_device
+from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
+from siamdw_ros.siamdw.tracker import create_tracker
 
 
 @torch.inference_mode()
@@ -50,3 +51,29 @@ def test_absent_gpu_is_refused_with_what_to_do(monkeypatch):
     assert choose_device("cuda") == torch.device("cuda")
     with pytest.raises(ValueError, match="'cuda:1' is not there: 1 CUDA devices found"):
         choose_device("cuda:1")
+
+
+@pytest.mark.parametrize("name", golden.SIAMFC)
+def test_half_precision_on_a_cpu_stays_close(name, official_file):
+    network = load_network(name, official_file(name))
+    full, half = (Runtime(network, torch.device("cpu"), half=h) for h in (False, True))
+    expected, found = full.features(golden.TEMPLATE), half.features(golden.TEMPLATE)
+    assert found.dtype == torch.float32
+    assert ((found - expected).norm() / expected.norm()).item() < 0.02
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_half_precision_is_chosen_where_the_cpu_has_it_but_not_with_parity(
+    native, official_file, monkeypatch
+):
+    capabilities = {"avx512_bf16": native}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    path = official_file("siamfc_res22")
+    chosen = create_tracker("siamfc_res22", path).method.runtime.dtype
+    assert chosen == (torch.bfloat16 if native else torch.float32)
+    assert create_tracker("siamfc_res22", path, parity=True).method.runtime.dtype == torch.float32
+
+
+def test_half_precision_is_not_chosen_where_nothing_is_known_of_the_cpu(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not half_is_faster(torch.device("cpu"))
