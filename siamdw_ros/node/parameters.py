@@ -47,8 +47,8 @@ PARAMETERS = (
     Parameter("threads", 0, "CPU threads of inference; 0: as many as torch chooses", (0, 256)),
     Parameter("max_targets", 16, "targets followed at a time; more are refused", (1, 256)),
     Parameter("class_id", "target", "class in the hypotheses of detections"),
-    Parameter("tracked_score", 0.5, "score from which on a target counts as seen", (0.0, 1.0)),
-    Parameter("lost_score", 0.2, "score below which a target may be lost", (0.0, 1.0)),
+    Parameter("tracked_score", 0.8, "score from which on a target counts as seen", (0.0, 1.0)),
+    Parameter("lost_score", 0.5, "score below which a target may be lost", (0.0, 1.0)),
     Parameter("lost_patience", 5, "images in a row below lost_score until it is", (1, 1000)),
     Parameter(
         "request_timeout", 5.0, "seconds until a service call that waits is refused", (0.1, 60.0)

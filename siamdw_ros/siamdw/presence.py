@@ -36,8 +36,8 @@ class PresenceThresholds:
     after the other, and it is lost. Anything else is uncertain.
     """
 
-    tracked: float = 0.5
-    lost: float = 0.2
+    tracked: float = 0.8
+    lost: float = 0.5
     patience: int = 5
 
     def __post_init__(self) -> None:
