@@ -37,6 +37,10 @@ ARGUMENTS = [
         description="use our Fast DDS profile, under which best-effort images arrive",
     ),
 ]
+FASTDDS_VARIABLES = (  # of Fast DDS 2 (Humble, Jazzy) and 3 (Kilted and later)
+    "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "FASTDDS_DEFAULT_PROFILES_FILE",
+)
 OVERRIDES = ("model", "checkpoint", "device", "use_sim_time")
 
 
@@ -60,9 +64,12 @@ def tracker_node(context: LaunchContext) -> list[Action]:
 
 def generate_launch_description() -> LaunchDescription:
     """Describe what is started."""
-    profile = SetEnvironmentVariable(
-        "FASTRTPS_DEFAULT_PROFILES_FILE",
-        PathJoinSubstitution([CONFIG, "fastdds.xml"]),
-        condition=IfCondition(LaunchConfiguration("fastdds_profile")),
-    )
-    return LaunchDescription([*ARGUMENTS, profile, OpaqueFunction(function=tracker_node)])
+    profile = [
+        SetEnvironmentVariable(
+            variable,
+            PathJoinSubstitution([CONFIG, "fastdds.xml"]),
+            condition=IfCondition(LaunchConfiguration("fastdds_profile")),
+        )
+        for variable in FASTDDS_VARIABLES
+    ]
+    return LaunchDescription([*ARGUMENTS, *profile, OpaqueFunction(function=tracker_node)])

@@ -83,7 +83,7 @@ class TrackerNode(Node):
         return response
 
     def _on_answered(self, _answer: Future) -> None:
-        if self.executor is not None:
+        if self.executor is not None and self.context.ok():
             self.executor.wake()
 
     def _refuse_overdue(self) -> None:

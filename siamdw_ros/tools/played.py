@@ -119,7 +119,8 @@ def isolate() -> None:
     os.environ.setdefault("ROS_DOMAIN_ID", str(50 + os.getpid() % 50))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     profile = Path(get_package_share_directory("siamdw_ros"), "config", "fastdds.xml")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
+    for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        os.environ.setdefault(variable, str(profile))
 
 
 def play_to_node(clip: Path, start: Box, log: Path, node_arguments: list[str]) -> Listener:
