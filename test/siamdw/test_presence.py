@@ -10,11 +10,12 @@ from siamdw_ros.siamdw import PresenceThresholds, State
 from siamdw_ros.siamdw.presence import Presence
 from siamdw_ros.siamdw.siamfc import presence_score
 
-scores = st.lists(st.floats(0, 1) | st.sampled_from([0.2, 0.5]), max_size=40)
+TRACKED, LOST = 0.5, 0.2
+scores = st.lists(st.floats(0, 1) | st.sampled_from([LOST, TRACKED]), max_size=40)
 
 
-def states(given_scores, **thresholds):
-    presence = Presence(PresenceThresholds(**thresholds))
+def states(given_scores, patience=5):
+    presence = Presence(PresenceThresholds(TRACKED, LOST, patience))
     return [presence.judge(score) for score in given_scores]
 
 
@@ -49,8 +50,8 @@ def test_states_follow_from_scores(given_scores, patience):
     before = State.TRACKED
     for index, (score, state) in enumerate(zip(given_scores, found, strict=True)):
         recent = given_scores[max(0, index + 1 - patience) : index + 1]
-        faint = len(recent) == patience and max(recent) < 0.2
-        assert (state is State.TRACKED) == (score >= 0.5)
+        faint = len(recent) == patience and max(recent) < LOST
+        assert (state is State.TRACKED) == (score >= TRACKED)
         if faint:
             assert state is State.LOST
         if state is State.LOST:
