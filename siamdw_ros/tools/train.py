@@ -2,11 +2,13 @@
 
 import argparse
 import logging
+import sys
 from pathlib import Path
 
 import torch
 
 from siamdw_ros.siamdw.networks import NETWORKS, SiamFCNetwork, create_network
+from siamdw_ros.siamdw.runtime import choose_device
 from siamdw_ros.training.loop import Schedule, train
 from siamdw_ros.training.scenes import PairMaker
 from siamdw_ros.training.sources import read_cutouts, read_photographs, read_sequence
@@ -64,20 +66,36 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def read_pairs(options: argparse.Namespace) -> PairMaker:
+    """Read all pictures, and say how many there are.
+
+    Raises:
+        FileNotFoundError, ValueError: a source is missing or not usable.
+    """
+    photographs = read_photographs(options.photographs)
+    cutouts = read_cutouts(options.cutouts)
+    sequences = [read_sequence(path) for path in options.sequences]
+    frames = sum(len(sequence.frames) for sequence in sequences)
+    print(
+        f"{len(photographs)} photographs, {len(cutouts)} cut-outs, "
+        f"{len(sequences)} sequences of {frames} frames"
+    )
+    return PairMaker(photographs, cutouts, sequences, options.search_side)
+
+
+def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.manual_seed(options.seed)
     network = create_network(options.model, learned_scale=True)
     assert isinstance(network, SiamFCNetwork)
-    network.to(options.device)
-    maker = PairMaker(
-        read_photographs(options.photographs),
-        read_cutouts(options.cutouts),
-        [read_sequence(path) for path in options.sequences],
-        options.search_side,
-    )
+    try:
+        network.to(choose_device(options.device))
+        maker = read_pairs(options)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
     schedule = Schedule(
         steps=options.steps,
         batch=options.batch,
@@ -87,7 +105,9 @@ def main(arguments: list[str] | None = None) -> None:
         compile=options.compile,
     )
     train(network, maker, schedule, options.folder)
+    print(f"weights for a tracker: {options.folder / 'network.pt'}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

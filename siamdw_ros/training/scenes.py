@@ -67,6 +67,8 @@ class PairMaker:
     ) -> None:
         if not photographs:
             raise ValueError("no photographs: every kind of pair but one needs some")
+        if search_side < EXEMPLAR + 16:
+            raise ValueError(f"search side {search_side} px: must be at least {EXEMPLAR + 16} px")
         self.photographs, self.cutouts, self.sequences = photographs, cutouts, sequences
         self.search_side = search_side
         self.max_offset = search_side / 2 - EXEMPLAR / 2

@@ -83,3 +83,8 @@ def test_camera_effects_keep_the_form_and_change_the_pixels() -> None:
 def test_no_photographs_is_an_error() -> None:
     with pytest.raises(ValueError, match="no photographs"):
         PairMaker([])
+
+
+def test_a_search_region_that_leaves_no_room_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least 143 px"):
+        PairMaker(photographs(), search_side=127)
