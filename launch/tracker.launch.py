@@ -3,6 +3,8 @@
 ros2 launch siamdw_ros tracker.launch.py image_topic:=/camera/image_raw
 """
 
+import os
+
 from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
@@ -37,9 +39,11 @@ ARGUMENTS = [
         description="use our Fast DDS profile, under which best-effort images arrive",
     ),
 ]
-FASTDDS_VARIABLES = (  # of Fast DDS 2 (Humble, Jazzy) and 3 (Kilted and later)
-    "FASTRTPS_DEFAULT_PROFILES_FILE",
-    "FASTDDS_DEFAULT_PROFILES_FILE",
+# Fast DDS 2 knows only the first name, Fast DDS 3 takes a file twice when both are set.
+FASTDDS_VARIABLE = (
+    "FASTRTPS_DEFAULT_PROFILES_FILE"
+    if os.environ.get("ROS_DISTRO") in ("humble", "jazzy")
+    else "FASTDDS_DEFAULT_PROFILES_FILE"
 )
 OVERRIDES = ("model", "checkpoint", "device", "use_sim_time")
 
@@ -64,12 +68,9 @@ def tracker_node(context: LaunchContext) -> list[Action]:
 
 def generate_launch_description() -> LaunchDescription:
     """Describe what is started."""
-    profile = [
-        SetEnvironmentVariable(
-            variable,
-            PathJoinSubstitution([CONFIG, "fastdds.xml"]),
-            condition=IfCondition(LaunchConfiguration("fastdds_profile")),
-        )
-        for variable in FASTDDS_VARIABLES
-    ]
-    return LaunchDescription([*ARGUMENTS, *profile, OpaqueFunction(function=tracker_node)])
+    profile = SetEnvironmentVariable(
+        FASTDDS_VARIABLE,
+        PathJoinSubstitution([CONFIG, "fastdds.xml"]),
+        condition=IfCondition(LaunchConfiguration("fastdds_profile")),
+    )
+    return LaunchDescription([*ARGUMENTS, profile, OpaqueFunction(function=tracker_node)])

@@ -119,8 +119,11 @@ def isolate() -> None:
     os.environ.setdefault("ROS_DOMAIN_ID", str(50 + os.getpid() % 50))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     profile = Path(get_package_share_directory("siamdw_ros"), "config", "fastdds.xml")
-    for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
-        os.environ.setdefault(variable, str(profile))
+    # Fast DDS 2 knows only the first name, Fast DDS 3 takes a file twice when both are set.
+    older = os.environ.get("ROS_DISTRO") in ("humble", "jazzy")
+    os.environ.setdefault(
+        f"{'FASTRTPS' if older else 'FASTDDS'}_DEFAULT_PROFILES_FILE", str(profile)
+    )
 
 
 def play_to_node(clip: Path, start: Box, log: Path, node_arguments: list[str]) -> Listener:
