@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +96,3 @@ class Inbox:
             self._changed.notify_all()
             left, self._requests = self._requests, []
             return left
-
-
-def stamp_seconds(stamp: Any) -> float:
-    """A builtin_interfaces/Time in seconds."""
-    return float(stamp.sec + stamp.nanosec * 1e-9)

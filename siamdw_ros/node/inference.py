@@ -86,33 +86,37 @@ class InferenceThread(threading.Thread):
     def _carry_out(self, work: Work) -> None:
         """Find the targets in the frame, then carry out requests on it, then tell.
 
-        A target that is started on the frame is thus not searched in it again.
+        A target that is started on the frame is thus not searched in it again. Nothing is told of
+        a frame in which the search failed: the boxes would be those of the frame before.
         """
         self._newest = work.frame or self._newest
         start = time.monotonic()
-        if work.frame is not None:
-            self._track(work.frame)
+        tracked = work.frame is not None and self._guarded(self._track, work.frame)
         seconds = time.monotonic() - start
         for request in work.requests:
             request.answer.set_result(self._answer(request))
         if work.frame is not None:
             self.progress.processed += 1
             self.progress.rate.tick(time.monotonic())
-            self._guarded(self.publish, Processed(work.frame, self.targets, seconds))
+            if tracked:
+                self._guarded(self.publish, Processed(work.frame, self.targets, seconds))
 
     def _track(self, frame: Frame) -> None:
         if self._method is not None:
-            self._guarded(self.targets.update, frame, self._method)
+            self.targets.update(frame, self._method)
 
-    def _guarded(self, action: Callable[..., None], *arguments: Any) -> None:
-        """Keep the thread alive through what nobody foresaw: count it and say it."""
+    def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
+        """Keep the thread alive through what nobody foresaw: count it, say it, return False."""
         try:
             action(*arguments)
+            return True
         except Exception as error:
             self.progress.failed += 1
             self.logger.error(
-                f"an image could not be processed: {error!r}", throttle_duration_sec=5.0
+                f"an image could not be processed, {self.progress.failed} so far: {error!r}",
+                throttle_duration_sec=5.0,
             )
+            return False
 
     def _answer(self, request: Request) -> Answer:
         """Carry out a request; whatever goes wrong becomes its answer."""
