@@ -83,7 +83,9 @@ class Listener:
         """Ask the node to follow what is in `box` on the newest image."""
         self.wait(self._start.service_is_ready, STARTUP_SECONDS, "the tracker node's services")
         self.wait(lambda: self.status is not None, STARTUP_SECONDS, "a first image at the node")
-        answer = self._call(self._start, StartTracking.Request(bbox=box_to_message(box)))
+        answer = self._call(
+            self._start, StartTracking.Request(target_id="played", bbox=box_to_message(box))
+        )
         if not answer.success:
             raise PlayError(f"the node refuses to start: {answer.message}")
 
@@ -93,9 +95,16 @@ class Listener:
         self._call(self._play, Trigger.Request())
 
     def _call(self, client: Any, request: Any) -> Any:
-        future = client.call_async(request)
-        self.wait(future.done, 30.0, f"an answer of {client.srv_name}")
-        return future.result()
+        """Ask until there is an answer: a server that has not found its client yet loses it.
+
+        Only for requests that may be carried out twice.
+        """
+        for _ in range(10):
+            future = client.call_async(request)
+            with contextlib.suppress(PlayError):
+                self.wait(future.done, 5.0, "an answer")
+                return future.result()
+        raise PlayError(f"no answer of {client.srv_name}")
 
 
 @contextlib.contextmanager
