@@ -166,11 +166,12 @@ def play_to_node(clip: Path, start: Box, log: Path, node_arguments: list[str]) -
 
 def _follow(listener: Listener, player: "subprocess.Popen[bytes]", clip: Path) -> None:
     """Listen while the clip plays, with a progress bar over its frames."""
-    begin, frames = listener.node.get_clock().now().nanoseconds, frame_count(clip)
+    frames, rate = frame_count(clip), frame_rate(clip)
+    begin = listener.node.get_clock().now().nanoseconds
     with tqdm(total=frames, unit="frame", desc="following", mininterval=0.5) as progress:
         while player.poll() is None:
             rclpy.spin_once(listener.node, timeout_sec=0.1)
-            frame = int((max(listener.heard) - begin) * 1e-9 * frame_rate(clip))
+            frame = int((max(listener.heard) - begin) * 1e-9 * rate)
             progress.update(min(max(frame, 0), frames) - progress.n)
         progress.update(frames - progress.n)
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from siamdw_ros.siamdw.checkpoints import save_network
+from siamdw_ros.siamdw.crops import Image, crop_pyramid
 from siamdw_ros.siamdw.heads import LearnedScale
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.training.losses import LossWeights, matching_loss
@@ -72,17 +73,11 @@ class PairStream(IterableDataset[dict[str, Any]]):
             }
 
 
-def _two_scales(canvas: Any, rng: np.random.Generator) -> Any:
+def _two_scales(canvas: Image, rng: np.random.Generator) -> Image:
     """The exemplar, and one whose target looks 7 to 25 % too large or too small."""
     wrong = EXEMPLAR * math.exp(rng.choice([-1, 1]) * rng.uniform(0.07, 0.25))
-    cuts = []
-    for side in (EXEMPLAR, min(wrong, TEMPLATE_CANVAS)):
-        margin = (TEMPLATE_CANVAS - side) / 2
-        affine = np.array([[side / EXEMPLAR, 0, margin], [0, side / EXEMPLAR, margin]])
-        affine[:, 2] += side / EXEMPLAR / 2 - 0.5
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cuts.append(cv2.warpAffine(canvas, affine, (EXEMPLAR, EXEMPLAR), flags=flags))
-    return np.stack(cuts)
+    sides = (EXEMPLAR, min(wrong, TEMPLATE_CANVAS))
+    return crop_pyramid(canvas, np.full(2, TEMPLATE_CANVAS / 2), sides, EXEMPLAR, np.zeros(3))
 
 
 def train(
@@ -144,9 +139,7 @@ def _step(
         features = network.features(templates)
         search_features = network.features(searches)
     # B searches against 2B templates: the true ones first, then the wrongly scaled.
-    size = searches.shape[0]
-    ordered = torch.cat((features[:size], features[size:])).float()
-    responses = network.head.scale(F.conv2d(search_features.float(), ordered))
+    responses = network.head.scale(F.conv2d(search_features.float(), features.float()))
     offsets = batch["offset"].to(device)
     loss, terms = matching_loss(responses, offsets, network.backbone.stride, schedule.loss)
     optimizer.zero_grad(set_to_none=True)

@@ -103,7 +103,7 @@ class PairMaker:
         width *= self.search_side / TEMPLATE_CANVAS * np.exp(rng.normal(0, 0.1))
         search = crop_window(photograph, middle, width, self.search_side, fill)
 
-        zoom = EXEMPLAR / context_side(np.array(target.shape[1::-1], float))
+        zoom = _exemplar_zoom(target)
         upright = rng.normal(0, 0.1)
         _paste(template, target, _placed(target, zoom, upright, np.zeros(2), TEMPLATE_CANVAS))
         offset = self._offset(rng)
@@ -125,7 +125,7 @@ class PairMaker:
             other[..., :3] = other[..., :3][..., rng.permutation(3)]
         else:
             other = self._object(rng)
-            zoom = EXEMPLAR / context_side(np.array(other.shape[1::-1], float))
+            zoom = _exemplar_zoom(other)
         place = rng.uniform(-0.5, 0.5, 2) * self.search_side
         if np.hypot(*(place - offset)) > 45:
             zoom *= np.exp(rng.normal(0, 0.3))
@@ -206,6 +206,11 @@ class PairMaker:
 
     def _offset(self, rng: Rng) -> Vector:
         return rng.uniform(-1, 1, 2) * self.max_offset
+
+
+def _exemplar_zoom(target: Image) -> float:
+    """Exemplar pixels a pixel of a cut-out that, with its context, fills the exemplar."""
+    return EXEMPLAR / context_side(np.array(target.shape[1::-1], float))
 
 
 def _any_of(things: Many[T], rng: Rng) -> T:
