@@ -1,7 +1,6 @@
 """Play a video, or a folder of pictures, as a camera: one sensor_msgs/Image a frame."""
 
 import argparse
-import array
 import csv
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
+
+from siamdw_ros.node.images import image_message
 
 Picture = NDArray[np.uint8]
 
@@ -92,14 +93,6 @@ class ClipPlayer(Node):
         self._publisher.publish(message)
         self.sent.append((self._next if self.playing else -1, now.nanoseconds))
         self._next += self.playing
-
-
-def image_message(picture: Picture) -> Image:
-    """H x W x 3 uint8 BGR -> a bgr8 message, without its header."""
-    height, width = picture.shape[:2]
-    data = array.array("B")  # the one type that every distribution takes without a second copy
-    data.frombytes(np.ascontiguousarray(picture).data.cast("B"))
-    return Image(height=height, width=width, encoding="bgr8", step=3 * width, data=data)
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sensor_msgs.msg import Image
 
-from siamdw_ros.node.images import ENCODINGS, MAX_SIDE, check, to_bgr
+from siamdw_ros.node.images import ENCODINGS, MAX_PIXELS, MAX_SIDE, check, to_bgr
 
 SCENE = cv2.GaussianBlur(
     np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8), (0, 0), 4
@@ -84,6 +84,26 @@ def test_mono16_keeps_its_high_byte_in_either_byte_order(bigendian: int) -> None
     np.testing.assert_array_equal(result, np.dstack([GREY] * 3))
 
 
+@pytest.mark.parametrize("bigendian", [0, 1])
+@pytest.mark.parametrize(("darkest", "brightest"), [(0, 65535), (7000, 9000), (500, 516)])
+def test_16uc1_is_spread_over_what_the_image_holds(
+    darkest: int, brightest: int, bigendian: int
+) -> None:
+    ramp = np.linspace(darkest, brightest, 64 * 64).reshape(64, 64)
+    wide = ramp.astype(">u2" if bigendian else "<u2")
+    sent = message(wide, "16UC1", padding=2, is_bigendian=bigendian)
+    assert check(sent) is None
+    result = to_bgr(sent)[..., 0]
+    assert result[0, 0] == 0
+    assert result[-1, -1] == 255
+    assert (np.diff(result.ravel().astype(int)) >= 0).all()
+    assert len(np.unique(result)) >= min(brightest - darkest, 250) * 0.9
+
+
+def test_16uc1_of_one_value_has_no_contrast() -> None:
+    assert np.ptp(to_bgr(message(np.full((9, 9), 1234, np.uint16), "16UC1"))) == 0
+
+
 @pytest.mark.parametrize(
     ("encoding", "pixels"),
     [
@@ -101,19 +121,18 @@ def test_yuv_comes_out_close_to_the_scene(encoding: str, pixels: np.ndarray) -> 
     assert np.abs(to_bgr(sent).astype(int) - SCENE).mean() < 6
 
 
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2"])
 @pytest.mark.parametrize(
-    ("encoding", "red"),
-    [
-        ("bayer_rggb8", (0, 0)),
-        ("bayer_bggr8", (1, 1)),
-        ("bayer_gbrg8", (1, 0)),
-        ("bayer_grbg8", (0, 1)),
-    ],
+    ("pattern", "red"),
+    [("rggb", (0, 0)), ("bggr", (1, 1)), ("gbrg", (1, 0)), ("grbg", (0, 1))],
 )
-def test_bayer_finds_the_red_cells(encoding: str, red: tuple[int, int]) -> None:
-    mosaic = np.zeros((16, 16), np.uint8)
-    mosaic[red[0] :: 2, red[1] :: 2] = 200
-    blue, green, red_level = to_bgr(message(mosaic, encoding))[4:-4, 4:-4].reshape(-1, 3).mean(0)
+def test_bayer_finds_the_red_cells(pattern: str, red: tuple[int, int], dtype: str) -> None:
+    wide = np.dtype(dtype).itemsize > 1
+    mosaic = np.zeros((16, 16), dtype)
+    mosaic[red[0] :: 2, red[1] :: 2] = 200 << 8 if wide else 200
+    sent = message(mosaic, f"bayer_{pattern}{16 if wide else 8}", is_bigendian=int(">" in dtype))
+    assert check(sent) is None
+    blue, green, red_level = to_bgr(sent)[4:-4, 4:-4].reshape(-1, 3).mean(0)
     assert red_level > 150
     assert max(blue, green) < 20
 
@@ -130,6 +149,7 @@ def test_bgr8_is_a_view_of_the_message() -> None:
         ({"encoding": ""}, "is not supported"),
         ({"width": 0}, "each side must be 1 to"),
         ({"height": MAX_SIDE + 1}, "each side must be 1 to"),
+        ({"width": MAX_SIDE, "height": MAX_SIDE}, f"more than {MAX_PIXELS} px"),
         ({"step": 32 * 3 - 1}, "shorter than a row"),
         ({"height": 25}, "data has 2304 bytes"),
         ({"encoding": "nv12", "height": 23}, "needs even sides"),
