@@ -7,7 +7,7 @@ from siamdw_ros.siamdw.crops import Box
 
 
 def read_annotation(path: Path) -> list[Box]:
-    """Read the box of each frame, (x, y, w, h) in 0-based pixels.
+    """Read the box of each frame, (x, y, w, h) in 0-based pixels; nan where the target is absent.
 
     Raises:
         ValueError: the frames are not numbered from 0 without gaps.

@@ -1,5 +1,6 @@
 """The annotation that is shipped, and what a broken one gets."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,11 @@ def test_a_gap_is_an_error(tmp_path: Path) -> None:
     file.write_text("# how it was made\nframe,x,y,w,h\n0,1,2,3,4\n2,1,2,3,4\n")
     with pytest.raises(ValueError, match="without gaps"):
         read_annotation(file)
+
+
+def test_a_target_out_of_view_has_no_box(tmp_path: Path) -> None:
+    file = tmp_path / "away.csv"
+    file.write_text("frame,x,y,w,h\n0,1,2,3,4\n1,nan,nan,nan,nan\n")
+    seen, absent = read_annotation(file)
+    assert seen == (1, 2, 3, 4)
+    assert all(math.isnan(value) for value in absent)
