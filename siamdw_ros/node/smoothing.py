@@ -62,10 +62,8 @@ class BoxFilter:
 
     def _gains(self, passed: float) -> tuple[float, float]:
         """Of place and rate: those of plain least squares until the fading ones are smaller."""
-        fading, n = (
-            math.exp(-passed / self.time_constant) if self.time_constant else 0.0,
-            self._updates,
-        )
+        n, constant = self._updates, self.time_constant
+        fading = math.exp(-passed / constant) if constant else 0.0
         g = max(1 - fading**2, 2 * (2 * n + 1) / ((n + 1) * (n + 2)))
         h = max((1 - fading) ** 2, 6 / ((n + 1) * (n + 2)))
         return g, h
