@@ -27,6 +27,7 @@ class Intake:
 
     received: int = 0
     rejected: int = 0
+    dropped: int = 0  # replaced by a newer image before inference came to them
     rate: Rate = field(default_factory=Rate)
 
 

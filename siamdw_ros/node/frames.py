@@ -1,98 +1,164 @@
-"""Between the executor's thread and the inference thread: the newest image, and requests."""
+"""Between the executor's thread and the inference thread: images and requests.
+
+Messages are held by reference; no pixel is copied.
+"""
 
 import threading
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
-from rclpy.task import Future
 from sensor_msgs.msg import Image
-from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.images import to_bgr
+from siamdw_ros.node.requests import Request
 
-MAX_REQUESTS = 32  # that wait at a time; more are refused
+REQUESTS_A_TURN = 4  # carried out between two frames, so that they cannot stop the tracking
 
 
 @dataclass(frozen=True)
 class Frame:
-    """An image message that was checked."""
+    """An image message that was checked.
 
+    camera: name of the camera that it came from. arrived: when, by the steady clock in seconds.
+    """
+
+    camera: str
     message: Image
+    arrived: float
 
     def image(self) -> NDArray[np.uint8]:
         """H x W x 3, uint8, BGR; converted anew at each call."""
         return to_bgr(self.message)
 
+    @property
+    def stamp(self) -> Time:
+        """Of the message's header."""
+        return self.message.header.stamp
 
-@dataclass(frozen=True)
-class Request:
-    """What a service was asked; `answer` is given the response when it is carried out."""
+    @property
+    def frame_id(self) -> str:
+        """Of the message's header."""
+        return str(self.message.header.frame_id)
 
-    asked: StartTracking.Request | StopTracking.Request
-    answer: Future
-    deadline: float  # of the steady clock, in seconds
+    @property
+    def size(self) -> int:
+        """Bytes of the message's data."""
+        return len(self.message.data)
+
+
+def nanoseconds(stamp: Time) -> int:
+    """A stamp as one number."""
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
+
+
+@dataclass
+class History:
+    """The frames of one camera that came last, oldest first; the newest is held in any case.
+
+    Stamps grow from one frame to the next. Where they jump back, as when a bag starts over, what
+    was held is of another time and is let go; a repeated stamp replaces the frame that had it.
+    """
+
+    _frames: deque[Frame] = field(default_factory=deque)
+    _size: int = 0
+
+    def add(self, frame: Frame, seconds: float, size: float) -> None:
+        """Append the newest frame; let go of those older than `seconds` or beyond `size` bytes."""
+        self._make_room_for_stamp(nanoseconds(frame.stamp))
+        self._frames.append(frame)
+        self._size += frame.size
+        oldest = frame.arrived - seconds
+        while len(self._frames) > 1 and (
+            self._size > size or self._frames[0].arrived < oldest or seconds == 0
+        ):
+            self._size -= self._frames.popleft().size
+
+    def _make_room_for_stamp(self, stamp: int) -> None:
+        if not self._frames:
+            return
+        last = nanoseconds(self._frames[-1].stamp)
+        if stamp < last:
+            self._frames.clear()
+            self._size = 0
+        elif stamp == last:
+            self._size -= self._frames.pop().size
+
+    def frames(self) -> list[Frame]:
+        """All that are held, oldest first."""
+        return list(self._frames)
 
 
 @dataclass(frozen=True)
 class Work:
-    """What the inference thread finds when it looks: requests in their order, then a frame."""
+    """What the inference thread finds when it looks: some requests, and a frame a camera."""
 
     requests: list[Request]
-    frame: Frame | None
+    frames: list[Frame]
 
 
-@dataclass
 class Inbox:
-    """One slot for the newest frame and a short queue of requests.
+    """One slot a camera for its newest frame, its history, and a queue of requests.
 
     A newer frame replaces one that nobody has taken: latency stays one inference, never a queue.
-    `dropped` counts those replaced.
+    All cameras' frames are taken at once, so that none waits for another.
+
+    Args:
+        cameras: their names.
+        seconds, size: how long and how many bytes of frames to hold of each camera.
     """
 
-    dropped: int = 0
-    _frame: Frame | None = None
-    _requests: list[Request] = field(default_factory=list)
-    _closed: bool = False
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    def __init__(self, cameras: Iterable[str], seconds: float, size: float) -> None:
+        self._histories = {camera: History() for camera in cameras}
+        self._limits = seconds, size
+        self._frames: dict[str, Frame] = {}
+        self._requests: deque[Request] = deque()
+        self._closed = False
+        self._changed = threading.Condition()
 
-    def put_frame(self, frame: Frame) -> None:
-        """Offer the newest frame."""
+    def limit_history(self, seconds: float, size: float) -> None:
+        """Hold frames for so many seconds and bytes, from the next one on."""
         with self._changed:
-            self.dropped += self._frame is not None
-            self._frame = frame
+            self._limits = seconds, size
+
+    def put_frame(self, frame: Frame) -> bool:
+        """Offer a camera's newest frame; True if it replaces one that nobody has taken."""
+        with self._changed:
+            replaced = frame.camera in self._frames
+            self._frames[frame.camera] = frame
+            self._histories[frame.camera].add(frame, *self._limits)
             self._changed.notify()
+            return replaced
 
-    def put_request(self, request: Request) -> bool:
-        """Queue a request; False when the queue is full or closed."""
+    def put_request(self, request: Request) -> None:
+        """Queue a request."""
         with self._changed:
-            if self._closed or len(self._requests) >= MAX_REQUESTS:
-                return False
             self._requests.append(request)
             self._changed.notify()
-            return True
 
     def take(self) -> Work | None:
-        """Wait for work and take all of it; None once closed."""
+        """Wait for work and take it; None once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._frame or self._requests)
+            self._changed.wait_for(lambda: self._closed or self._frames or self._requests)
             if self._closed:
                 return None
-            work = Work(self._requests, self._frame)
-            self._requests, self._frame = [], None
+            count = min(len(self._requests), REQUESTS_A_TURN)
+            work = Work(
+                [self._requests.popleft() for _ in range(count)], list(self._frames.values())
+            )
+            self._frames.clear()
             return work
 
-    def take_overdue(self, now: float) -> list[Request]:
-        """Take the requests whose deadline has passed."""
+    def histories(self) -> dict[str, list[Frame]]:
+        """The frames that are held of each camera, oldest first."""
         with self._changed:
-            overdue = [request for request in self._requests if request.deadline <= now]
-            self._requests = [request for request in self._requests if request.deadline > now]
-            return overdue
+            return {camera: history.frames() for camera, history in self._histories.items()}
 
-    def close(self) -> list[Request]:
-        """Let `take` return None from now on, and take the requests that are left."""
+    def close(self) -> None:
+        """Let `take` return None from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            left, self._requests = self._requests, []
-            return left

@@ -1,12 +1,30 @@
 """The node's parameters: type, default, range and what each does, in one table."""
 
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
 from rclpy.node import Node
 
-from siamdw_ros.siamdw import PresenceThresholds
+from siamdw_ros.siamdw.presence import PresenceThresholds
+
+MAX_NAME_LENGTH = 64  # characters of a class or a target
+
+
+class Read(Enum):
+    """When a parameter is read, and so when it may be changed."""
+
+    START = "when the node starts"
+    CONFIGURE = "when the node is configured"
+    ALWAYS = "at any time"
 
 
 @dataclass(frozen=True)
@@ -17,10 +35,20 @@ class Parameter:
     default: Any
     description: str
     limits: tuple[Any, Any] | None = None
+    read: Read = Read.ALWAYS
+
+    @property
+    def field(self) -> str:
+        """Its name in :class:`Settings`."""
+        return self.name.replace(".", "_")
 
     def descriptor(self) -> ParameterDescriptor:
-        """What ROS is told about it. All are read once, when the node starts."""
-        descriptor = ParameterDescriptor(description=self.description, read_only=True)
+        """What ROS is told about it."""
+        descriptor = ParameterDescriptor(
+            description=self.description,
+            additional_constraints=f"read {self.read.value}",
+            read_only=self.read is Read.START,
+        )
         if self.limits is not None:
             low, high = self.limits
             if isinstance(self.default, int):
@@ -34,24 +62,125 @@ class Parameter:
 
 PARAMETERS = (
     Parameter(
-        "model", "siamfc_res22", "network: siamfc_res22, siamfc_incep22, siamrpn_res22, ..."
+        "autostart",
+        True,
+        "configure and activate by itself; false: a lifecycle manager does it",
+        read=Read.START,
     ),
-    Parameter("checkpoint", "", "file with the network's weights; empty: the bundled ones"),
-    Parameter("device", "auto", "auto (a GPU where there is one), cpu, cuda or cuda:N"),
+    Parameter(
+        "model",
+        "siamfc_res22",
+        "network: siamfc_res22, siamfc_incep22, siamrpn_res22, ...",
+        read=Read.CONFIGURE,
+    ),
+    Parameter(
+        "checkpoint",
+        "",
+        "file with the network's weights; empty: the bundled ones",
+        read=Read.CONFIGURE,
+    ),
+    Parameter(
+        "device",
+        "auto",
+        "auto (a GPU where there is one), cpu, cuda or cuda:N",
+        read=Read.CONFIGURE,
+    ),
     Parameter(
         "precision",
         "auto",
         "full, half (float16 on a GPU, bfloat16 on a CPU), or auto: half where it is faster",
+        read=Read.CONFIGURE,
     ),
-    Parameter("preset", "", "tuned hyper-parameters, as res22_otb2015; empty: the defaults"),
-    Parameter("threads", 0, "CPU threads of inference; 0: as many as torch chooses", (0, 256)),
+    Parameter(
+        "preset",
+        "",
+        "tuned hyper-parameters, as res22_otb2015; empty: the defaults",
+        read=Read.CONFIGURE,
+    ),
+    Parameter(
+        "threads",
+        0,
+        "CPU threads of inference; 0: as many as torch chooses",
+        (0, 256),
+        Read.CONFIGURE,
+    ),
+    Parameter(
+        "load_timeout",
+        120.0,
+        "seconds that loading the network may take",
+        (1.0, 3600.0),
+        Read.CONFIGURE,
+    ),
+    Parameter(
+        "image_topics",
+        [""],
+        "topics of several cameras; empty: the one topic image",
+        read=Read.CONFIGURE,
+    ),
+    Parameter(
+        "history_seconds",
+        2.0,
+        "how long images are held, to start on the one that the operator saw",
+        (0.0, 60.0),
+    ),
+    Parameter(
+        "history_megabytes", 128.0, "most memory for these images, of each camera", (0.0, 1e5)
+    ),
+    Parameter(
+        "catch_up_seconds",
+        0.5,
+        "most time to search held images after a start in the past; some are left out evenly",
+        (0.0, 10.0),
+    ),
     Parameter("max_targets", 16, "targets followed at a time; more are refused", (1, 256)),
     Parameter("class_id", "target", "class in the hypotheses of detections"),
     Parameter("tracked_score", 0.8, "score from which on a target counts as seen", (0.0, 1.0)),
     Parameter("lost_score", 0.5, "score below which a target may be lost", (0.0, 1.0)),
     Parameter("lost_patience", 5, "images in a row below lost_score until it is", (1, 1000)),
     Parameter(
+        "tracker.scale_step",
+        -1.0,
+        "SiamFC: factor from one searched scale to the next; -1: the preset's",
+        (-1.0, 2.0),
+    ),
+    Parameter(
+        "tracker.scale_penalty",
+        -1.0,
+        "SiamFC: factor on the response at another scale; -1: the preset's",
+        (-1.0, 1.0),
+    ),
+    Parameter(
+        "tracker.scale_rate",
+        -1.0,
+        "SiamFC: share of the new scale in the target's; -1: the preset's",
+        (-1.0, 1.0),
+    ),
+    Parameter(
+        "tracker.penalty_k",
+        -1.0,
+        "SiamRPN: penalty on changes of size and shape; -1: the preset's",
+        (-1.0, 2.0),
+    ),
+    Parameter(
+        "tracker.rate",
+        -1.0,
+        "SiamRPN: share of the new size in the target's; -1: the preset's",
+        (-1.0, 1.0),
+    ),
+    Parameter(
+        "tracker.window_influence",
+        -1.0,
+        "share of the cosine window in the response; -1: the preset's",
+        (-1.0, 1.0),
+    ),
+    Parameter(
         "request_timeout", 5.0, "seconds until a service call that waits is refused", (0.1, 60.0)
+    ),
+    Parameter(
+        "max_request_rate",
+        100.0,
+        "service calls a second; more are refused; 0: any number",
+        (0.0, 1e5),
     ),
 )
 
@@ -60,18 +189,31 @@ PARAMETERS = (
 class Settings:
     """The parameters' values, see :data:`PARAMETERS`."""
 
+    autostart: bool
     model: str
     checkpoint: str
     device: str
     precision: str
     preset: str
     threads: int
+    load_timeout: float
+    image_topics: Sequence[str]
+    history_seconds: float
+    history_megabytes: float
+    catch_up_seconds: float
     max_targets: int
     class_id: str
     tracked_score: float
     lost_score: float
     lost_patience: int
+    tracker_scale_step: float
+    tracker_scale_penalty: float
+    tracker_scale_rate: float
+    tracker_penalty_k: float
+    tracker_rate: float
+    tracker_window_influence: float
     request_timeout: float
+    max_request_rate: float
 
     def half(self) -> bool | None:
         """Whether to compute in half precision; None leaves it to the tracker.
@@ -92,9 +234,69 @@ class Settings:
         """
         return PresenceThresholds(self.tracked_score, self.lost_score, self.lost_patience)
 
+    def hyper(self) -> dict[str, Any]:
+        """The hyper-parameters that replace the preset's, by their names in the tracker."""
+        prefix = "tracker_"
+        values = dataclasses.asdict(self)
+        return {
+            name.removeprefix(prefix): value
+            for name, value in values.items()
+            if name.startswith(prefix) and value != -1
+        }
 
-def declare(node: Node) -> Settings:
-    """Declare all parameters at a node and read them."""
-    for parameter in PARAMETERS:
-        node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
-    return Settings(**{p.name: node.get_parameter(p.name).value for p in PARAMETERS})
+    def topics(self) -> list[str]:
+        """Of the images, as they were given."""
+        return [topic for topic in self.image_topics if topic] or ["image"]
+
+    def check(self) -> None:
+        """See whether the values fit together, as far as that can be told without the network.
+
+        Raises:
+            ValueError: they do not.
+        """
+        self.half()
+        self.thresholds()
+        if len(self.class_id) > MAX_NAME_LENGTH:
+            raise ValueError(f"class_id has more than {MAX_NAME_LENGTH} characters")
+        if len(set(self.topics())) < len(self.topics()):
+            raise ValueError("image_topics names a topic twice")
+
+
+class NodeParameters:
+    """Declares all parameters at a node and keeps their values.
+
+    Args:
+        node: whose parameters they are.
+        check: raises ValueError for values that do not fit the node's state; called with the
+            settings as they would become and the parameters that would change.
+        changed: called after a change.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        check: Callable[[Settings, Sequence[Parameter]], None],
+        changed: Callable[[Settings], None],
+    ) -> None:
+        for parameter in PARAMETERS:
+            node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
+        self.settings = Settings(**{p.field: node.get_parameter(p.name).value for p in PARAMETERS})
+        self._check, self._changed = check, changed
+        self._known = {parameter.name: parameter for parameter in PARAMETERS}
+        node.add_on_set_parameters_callback(self._on_set)
+
+    def _on_set(self, changes: Sequence[Any]) -> SetParametersResult:
+        """Take all changes, or none of them."""
+        ours = [(self._known[c.name], c.value) for c in changes if c.name in self._known]
+        if not ours:
+            return SetParametersResult(successful=True)
+        try:
+            values = {parameter.field: value for parameter, value in ours}
+            settings = dataclasses.replace(self.settings, **values)
+            settings.check()
+            self._check(settings, [parameter for parameter, _ in ours])
+        except Exception as error:  # whatever it is, it becomes the answer
+            return SetParametersResult(successful=False, reason=str(error))
+        self.settings = settings
+        self._changed(settings)
+        return SetParametersResult(successful=True)

@@ -1,6 +1,6 @@
 """The targets a node follows, and what it answers when asked to start or stop."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,25 +9,32 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.frames import Frame
 from siamdw_ros.node.messages import box_from_message
-from siamdw_ros.siamdw import State, TrackResult
+from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
+from siamdw_ros.node.requests import RefusedError
+from siamdw_ros.node.starts import catch_up
 from siamdw_ros.siamdw.method import Method
+from siamdw_ros.siamdw.presence import PresenceThresholds, State, TrackResult
 from siamdw_ros.siamdw.tracker import checked_box
-
-MAX_ID_LENGTH = 64
-
-
-class RefusedError(ValueError):
-    """A request cannot be carried out; the message tells the operator why."""
 
 
 @dataclass
 class FollowedTarget:
-    """One target: the tracker's state of it, and what was last said about it."""
+    """One target: the tracker's state of it, and what was last said about it.
+
+    frame: the one that `result` is about.
+    """
 
     id: str
     state: Any  # the method's own
+    frame: Frame
     result: TrackResult
     last_seen: Time
+
+    def take(self, frame: Frame, result: TrackResult) -> None:
+        """Note what a frame showed."""
+        self.frame, self.result = frame, result
+        if result.state is State.TRACKED:
+            self.last_seen = frame.stamp
 
 
 @dataclass
@@ -37,59 +44,63 @@ class Targets:
     Lives in the inference thread.
     """
 
-    max_targets: int
     _targets: dict[str, FollowedTarget] = field(default_factory=dict)
     _named: int = 0
-
-    def __iter__(self) -> Iterator[FollowedTarget]:
-        return iter(self._targets.values())
 
     def __len__(self) -> int:
         return len(self._targets)
 
+    def __iter__(self) -> Iterator[FollowedTarget]:
+        return iter(self._targets.values())
+
+    def in_frame(self, frame: Frame) -> list[FollowedTarget]:
+        """Those about which the frame has said something."""
+        return [target for target in self if target.frame is frame]
+
     def start(
-        self, asked: StartTracking.Request, newest: Frame | None, method: Method[Any]
-    ) -> FollowedTarget:
-        """Start what a request asks for on the newest frame.
+        self,
+        asked: StartTracking.Request,
+        frames: Sequence[Frame],
+        method: Method[Any],
+        settings: Settings,
+    ) -> tuple[FollowedTarget, int]:
+        """Start what a request asks for on the first of some frames, and catch up to the last.
+
+        Returns:
+            The target, and how many frames were searched to catch up.
 
         Raises:
             RefusedError: for the reason in the message; nothing has changed then.
         """
-        if newest is None:
-            raise RefusedError("no image has arrived yet: check the image topic and its QoS")
-        self._check(asked, newest)
-        image = newest.image()
+        self._check(asked, settings.max_targets)
+        first, *later = frames
+        image = first.image()
         try:
             box = checked_box(box_from_message(asked.bbox), image)
         except ValueError as error:
             raise RefusedError(str(error)) from error
-        stamp = newest.message.header.stamp
         target = FollowedTarget(
             id=asked.target_id or self._new_id(),
             state=method.start(image, box),
+            frame=first,
             result=TrackResult(box, 1.0, State.TRACKED),
-            last_seen=stamp,
+            last_seen=first.stamp,
         )
-        self._targets[target.id] = target
-        return target
 
-    def _check(self, asked: StartTracking.Request, newest: Frame) -> None:
-        header = newest.message.header
-        stamp, wanted = header.stamp, asked.header.stamp
-        if (wanted.sec or wanted.nanosec) and wanted != stamp:
-            raise RefusedError(
-                f"stamp {_readable(wanted)} is not that of the newest image, {_readable(stamp)}: "
-                "leave it zero to start on the newest"
-            )
-        if asked.header.frame_id and asked.header.frame_id != header.frame_id:
-            raise RefusedError(
-                f"frame_id '{asked.header.frame_id}' is not the camera's, '{header.frame_id}'"
-            )
-        if len(asked.target_id) > MAX_ID_LENGTH:
-            raise RefusedError(
-                f"target_id has {len(asked.target_id)} characters: at most {MAX_ID_LENGTH}"
-            )
-        if asked.target_id not in self._targets and len(self) >= self.max_targets:
+        def search(frame: Frame) -> None:
+            target.take(frame, method.update(frame.image(), [target.state])[0])
+
+        searched = catch_up(later, search, settings.catch_up_seconds)
+        self._targets[target.id] = target
+        return target, searched
+
+    def _check(self, asked: StartTracking.Request, max_targets: int) -> None:
+        name = asked.target_id
+        if len(name) > MAX_NAME_LENGTH:
+            raise RefusedError(f"target_id has {len(name)} characters: at most {MAX_NAME_LENGTH}")
+        if not name.isprintable():
+            raise RefusedError("target_id has characters that cannot be printed")
+        if name not in self._targets and len(self) >= max_targets:
             raise RefusedError(
                 f"{len(self)} targets are followed already, as many as max_targets allows: "
                 "stop one first"
@@ -113,21 +124,28 @@ class Targets:
             return stopped
         if asked.target_id not in self._targets:
             known = ", ".join(self._targets) or "none"
-            raise RefusedError(f"no target '{asked.target_id}' is followed: {known}")
+            wanted = asked.target_id[:MAX_NAME_LENGTH]
+            raise RefusedError(f"no target '{wanted}' is followed: {known}")
         del self._targets[asked.target_id]
         return [asked.target_id]
 
     def update(self, frame: Frame, method: Method[Any]) -> None:
-        """Find all targets in a frame."""
-        if not self._targets:
+        """Find a camera's targets in its newest frame.
+
+        Those that were started on this frame or a newer one are not searched in it.
+        """
+        followed = [
+            target
+            for target in self
+            if target.frame.camera == frame.camera and target.frame.arrived < frame.arrived
+        ]
+        if not followed:
             return
-        followed = list(self)
         results = method.update(frame.image(), [target.state for target in followed])
         for target, result in zip(followed, results, strict=True):
-            target.result = result
-            if result.state is State.TRACKED:
-                target.last_seen = frame.message.header.stamp
+            target.take(frame, result)
 
-
-def _readable(stamp: Time) -> str:
-    return f"{stamp.sec}.{stamp.nanosec:09d}"
+    def judge_by(self, thresholds: PresenceThresholds) -> None:
+        """Let all targets' presence be judged by these from now on."""
+        for target in self:
+            target.state.presence.thresholds = thresholds

@@ -1,140 +1,209 @@
-"""The node: images and requests in, detections and status out."""
+"""The node: images and requests in, detections and status out.
 
-import time
-from typing import Any
+Nothing that this module imports needs torch: services answer while torch and the network load.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import rclpy
-import rclpy.time
-from rclpy.callback_groups import ReentrantCallbackGroup
+from lifecycle_msgs.msg import Transition
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.task import Future
-from sensor_msgs.msg import Image
-from siamdw_msgs.msg import TrackerStatus
-from siamdw_msgs.srv import StartTracking, StopTracking
-from vision_msgs.msg import Detection2D, Detection2DArray
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from siamdw_ros.node import images, messages
-from siamdw_ros.node.diagnostics import Intake
-from siamdw_ros.node.frames import Frame, Inbox, Request
-from siamdw_ros.node.inference import Answer, InferenceThread, Processed, refusal
-from siamdw_ros.node.parameters import declare
+from siamdw_ros.node.cameras import Camera, make_cameras
+from siamdw_ros.node.engine import Engine, Loader, free_memory
+from siamdw_ros.node.frames import Inbox
+from siamdw_ros.node.lifecycle import ManagedNode
+from siamdw_ros.node.parameters import NodeParameters, Parameter, Read, Settings
+from siamdw_ros.node.requests import RefusedError, Request
+from siamdw_ros.node.services import RequestServices
 
-# What REP 2003 asks of those who consume sensor data; depth 1, since only the newest counts.
-IMAGE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-WARNING_PERIOD = 5.0  # seconds between warnings of one kind
+if TYPE_CHECKING:
+    from siamdw_ros.node.inference import InferenceThread, Processed
+
+MEGABYTE = 2**20
+END_SECONDS = 5.0  # that a thread has to end; longer, and it hangs in a driver
+ADVICE = {
+    "unconfigured": "configure and activate it",
+    "configuring": "the network is being loaded, try again in a moment",
+    "inactive": "activate it",
+    "finalized": "start it anew",
+}
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class TrackerNode(Node):
-    """Follows targets through an image topic.
+class TrackerNode(ManagedNode):
+    """Follows targets through the images of one or several cameras.
 
-    The executor's thread checks messages and puts them into the inbox; the inference thread does
-    the rest and publishes.
+    Configured, it has the network and its publishers; active, it is subscribed to the images and
+    the inference thread runs. The executor's thread checks messages and puts them into the inbox;
+    the inference thread does the rest and publishes.
     """
 
     def __init__(self) -> None:
         super().__init__("siamdw_tracker")
-        self.settings = declare(self)
-        self.intake = Intake()
-        self.inbox = Inbox()
-        self.inference = InferenceThread(
-            self.settings, self.inbox, self._publish, self.get_logger()
-        )
-        self._first = self.create_publisher(Detection2D, "~/detection", 10)
-        self._all = self.create_publisher(Detection2DArray, "~/detections", 10)
-        self._status = self.create_publisher(TrackerStatus, "~/status", 10)
-        self.create_subscription(
-            Image,
-            "image",
-            self._on_image,
-            IMAGE_QOS,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        # Reentrant: a request that waits for the inference thread must not hold up another.
-        services = ReentrantCallbackGroup()
-        for kind, name in ((StartTracking, "start_tracking"), (StopTracking, "stop_tracking")):
-            self.create_service(kind, f"~/{name}", self._on_request, callback_group=services)
-        self.create_timer(0.25, self._refuse_overdue)
-        self.inference.start()
+        self.parameters = NodeParameters(self, self._check_change, self._on_changed)
+        self.requests = RequestServices(self, lambda: self.parameters.settings, self._accept)
+        self.cameras: dict[str, Camera] = {}
+        self.engine: Engine | None = None
+        self._loader: Loader | None = None
+        self._inbox: Inbox | None = None
+        self._inference: InferenceThread | None = None
+        self._failure = ""
+        if self.parameters.settings.autostart:
+            self._autostart = self.create_timer(0.0, self._start_by_itself)
 
-    def _on_image(self, message: Image) -> None:
-        self.intake.received += 1
-        self.intake.rate.tick(time.monotonic())
-        if problem := images.check(message):
-            self.intake.rejected += 1
-            self.get_logger().warning(
-                f"image rejected, {self.intake.rejected} so far: {problem}",
-                throttle_duration_sec=WARNING_PERIOD,
-            )
-        else:
-            self.inbox.put_frame(Frame(message))
+    async def _start_by_itself(self) -> None:
+        self._autostart.cancel()
+        if await self.change_state(Transition.TRANSITION_CONFIGURE):
+            await self.change_state(Transition.TRANSITION_ACTIVATE)
 
-    async def _on_request(self, asked: Any, _response: Any) -> Answer:
-        """Hand a request to the inference thread; the executor goes on until it is answered."""
-        answer = Future()
-        answer.add_done_callback(self._on_answered)
-        deadline = time.monotonic() + self.settings.request_timeout
-        if not self.inbox.put_request(Request(asked, answer, deadline)):
-            return refusal(asked, "too many requests wait already: try again later")
-        response: Answer = await answer
-        return response
+    # Transitions
 
-    def _on_answered(self, _answer: Future) -> None:
-        if self.executor is not None and self.context.ok():
-            self.executor.wake()
-
-    def _refuse_overdue(self) -> None:
-        reason = f"no answer within {self.settings.request_timeout:g} s: inference is busy"
-        for request in self.inbox.take_overdue(time.monotonic()):
-            request.answer.set_result(refusal(request.asked, reason))
-
-    def _publish(self, processed: Processed) -> None:
-        """Tell what one image showed, while there is somebody to tell. In the inference thread."""
+    async def on_configure(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the network; make the cameras' publishers."""
+        settings = self.parameters.settings
         try:
-            self._publish_all(processed)
+            settings.check()
+            self.engine = await self._load(settings)
+            cameras = make_cameras(self, settings.topics())
+        except Exception as error:  # whatever it is, requests are answered with it
+            self._failure = str(error)
+            self.get_logger().error(f"not configured: {error}")
+            return FAILURE
+        self.cameras = {camera.name: camera for camera in cameras}
+        self._failure = ""
+        return SUCCESS
+
+    async def _load(self, settings: Settings) -> Engine:
+        if self._loader is not None and self._loader.is_alive():
+            raise RuntimeError("an earlier attempt to load the network has not ended yet")
+        self._loader = Loader(settings, self.wake)
+        watch = self.create_timer(1.0, self._loader.check_deadline)
+        try:
+            made: Engine | str = await self._loader.outcome.future
+        finally:
+            self.destroy_timer(watch)
+        if isinstance(made, str):
+            raise RuntimeError(made)
+        seconds = self._loader.seconds
+        self.get_logger().info(f"{settings.model} ready on {made.device} after {seconds:.1f} s")
+        return made
+
+    def on_activate(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Start the inference thread and subscribe to the images."""
+        from siamdw_ros.node.inference import InferenceThread
+
+        settings = self.parameters.settings
+        assert self.engine is not None
+        self._inbox = Inbox(self.cameras, *_history(settings))
+        self._inference = InferenceThread(
+            self.engine,
+            self._inbox,
+            lambda: self.parameters.settings,
+            {name: camera.progress for name, camera in self.cameras.items()},
+            self._publish,
+            self.get_logger(),
+        )
+        self._inference.start()
+        for camera in self.cameras.values():
+            camera.subscribe(self._inbox)
+        return SUCCESS
+
+    def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, end the thread, forget the targets. The network stays."""
+        for camera in self.cameras.values():
+            camera.unsubscribe()
+        self.requests.refuse_all("the node is being deactivated")
+        if not self._end_inference():
+            return TransitionCallbackReturn.ERROR
+        free_memory()
+        return SUCCESS
+
+    def on_cleanup(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of the network and the publishers."""
+        for camera in self.cameras.values():
+            camera.destroy()
+        self.cameras = {}
+        self.engine = None
+        free_memory()
+        return SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything, in whichever state."""
+        self.on_deactivate(state)
+        return self.on_cleanup(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything, so that the node can be configured anew."""
+        return self.on_shutdown(state)
+
+    def _end_inference(self) -> bool:
+        """End the inference thread; False if it does not end."""
+        thread, self._inference = self._inference, None
+        if thread is None or self._inbox is None:
+            return True
+        self._inbox.close()
+        thread.join(END_SECONDS)
+        if thread.is_alive():
+            self.get_logger().error(f"inference has not ended within {END_SECONDS:g} s")
+        return not thread.is_alive()
+
+    # Requests, parameters, results
+
+    def _accept(self, request: Request) -> None:
+        if self.state != "active" or self._inbox is None:
+            advice = self._failure or ADVICE.get(self.state, "try again in a moment")
+            raise RefusedError(f"the node is {self.state}: {advice}")
+        self._inbox.put_request(request)
+
+    def _check_change(self, settings: Settings, changes: Sequence[Parameter]) -> None:
+        """Raise ValueError for what cannot be changed in this state, or not to this."""
+        for parameter in changes:
+            if parameter.read is Read.CONFIGURE and self.state != "unconfigured":
+                raise ValueError(
+                    f"{parameter.name} is read when the node is configured, and it is "
+                    f"{self.state}: deactivate it and clean it up first"
+                )
+        if self.engine is not None:
+            self.engine.check(settings)
+        elif self.state == "configuring":
+            raise ValueError("the network is being loaded: try again in a moment")
+
+    def _on_changed(self, settings: Settings) -> None:
+        if self._inbox is not None:
+            self._inbox.limit_history(*_history(settings))
+
+    def _publish(self, processed: "Processed") -> None:
+        """Tell what one image showed, while there is somebody to tell. In the inference thread."""
+        assert self.engine is not None
+        camera = self.cameras[processed.frame.camera]
+        try:
+            camera.publish(processed, self.parameters.settings, self.engine.device)
         except rclpy_implementation.RCLError:
             if self.context.ok():  # otherwise the node is shutting down
                 raise
 
-    def _publish_all(self, processed: Processed) -> None:
-        header = processed.frame.message.header
-        found = messages.detections(header, processed.targets, self.settings.class_id)
-        first = next(iter(processed.targets), None)
-        if first is not None and found.detections and found.detections[0].id == first.id:
-            self._first.publish(found.detections[0])
-        self._all.publish(found)
-        self._status.publish(self._status_of(processed))
+    def close(self) -> bool:
+        """End all threads; False if one of them does not end."""
+        ended = self._end_inference()
+        if self._loader is not None:
+            self._loader.join(END_SECONDS)
+            ended = ended and not self._loader.is_alive()
+        return ended
 
-    def _status_of(self, processed: Processed) -> TrackerStatus:
-        header, now = processed.frame.message.header, time.monotonic()
-        stamp = rclpy.time.Time.from_msg(header.stamp, self.get_clock().clock_type)
-        return TrackerStatus(
-            header=header,
-            targets=[messages.target_state(target) for target in processed.targets],
-            model=self.settings.model,
-            device=self.inference.device,
-            receive_rate=self.intake.rate.value(now),
-            process_rate=self.inference.progress.rate.value(now),
-            inference_ms=processed.inference_seconds * 1e3,
-            latency_ms=(self.get_clock().now() - stamp).nanoseconds * 1e-6,
-            received=self.intake.received,
-            processed=self.inference.progress.processed,
-            dropped=self.inbox.dropped,
-            rejected=self.intake.rejected,
-        )
 
-    def close(self) -> None:
-        """End the inference thread; requests that still wait are refused."""
-        for request in self.inbox.close():
-            request.answer.set_result(refusal(request.asked, "the node is shutting down"))
-        self.inference.join()
+def _history(settings: Settings) -> tuple[float, float]:
+    return settings.history_seconds, settings.history_megabytes * MEGABYTE
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
+    ended = True
     try:
         rclpy.init(args=args)
         node = TrackerNode()
@@ -143,12 +212,16 @@ def main(args: list[str] | None = None) -> None:
         try:
             executor.spin()
         finally:
-            node.close()
+            ended = node.close()
             node.destroy_node()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # asked to end: that is no failure
     finally:
         rclpy.try_shutdown()
+    if not ended:  # Python would wait for the thread, or crash with it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,13 @@ tracker.init(image, (x, y, w, h))
 result = tracker.track(next_image)
 """
 
-from siamdw_ros.siamdw.checkpoint_files import CheckpointError
-from siamdw_ros.siamdw.presence import PresenceThresholds, State, TrackResult
-from siamdw_ros.siamdw.tracker import Tracker, create_method, create_tracker
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from siamdw_ros.siamdw.checkpoint_files import CheckpointError
+    from siamdw_ros.siamdw.presence import PresenceThresholds, State, TrackResult
+    from siamdw_ros.siamdw.tracker import Tracker, create_method, create_tracker
 
 __all__ = [
     "CheckpointError",
@@ -18,3 +22,18 @@ __all__ = [
     "create_method",
     "create_tracker",
 ]
+
+_MODULES = {
+    "CheckpointError": "checkpoint_files",
+    "PresenceThresholds": "presence",
+    "State": "presence",
+    "TrackResult": "presence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is used: torch takes seconds, and a node answers before it is in."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULES.get(name, 'tracker')}")
+    return getattr(module, name)

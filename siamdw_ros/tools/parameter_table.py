@@ -2,24 +2,39 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from siamdw_ros.node.parameters import PARAMETERS, Parameter
+from siamdw_ros.node.parameters import PARAMETERS, Parameter, Read
 
 BEGIN = "<!-- parameters: python -m siamdw_ros.tools.parameter_table README.md -->"
 END = "<!-- end of parameters -->"
+KINDS = {bool: "bool", int: "integer", float: "double", str: "string", list: "string[]"}
+CHANGES = {Read.START: "no", Read.CONFIGURE: "unconfigured", Read.ALWAYS: "any time"}
 
 
 def table() -> str:
     """All parameters as a Markdown table."""
-    head = "| parameter | type | default | range | |\n| --- | --- | --- | --- | --- |"
+    head = f"| parameter | type | default | range | change | |\n{'| --- ' * 6}|"
     return "\n".join([head, *map(_row, PARAMETERS)])
 
 
 def _row(parameter: Parameter) -> str:
-    default = f"`{parameter.default}`" if parameter.default != "" else "empty"
     limits = "{} to {}".format(*parameter.limits) if parameter.limits else ""
-    kind = {str: "string", int: "integer", float: "double"}[type(parameter.default)]
-    return f"| `{parameter.name}` | {kind} | {default} | {limits} | {parameter.description} |"
+    cells = [
+        f"`{parameter.name}`",
+        KINDS[type(parameter.default)],
+        _default(parameter.default),
+        limits,
+        CHANGES[parameter.read],
+        parameter.description,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "empty" if value in ("", [""]) else f"`{value}`"
 
 
 def with_table(page: str) -> str:

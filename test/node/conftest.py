@@ -34,10 +34,10 @@ def launch_tracker(tmp_path: Path) -> Iterator[Callable[..., TrackerProcess]]:
     """Start nodes with parameters of the test's own."""
     with contextlib.ExitStack() as stack:
 
-        def launch(**parameters: Any) -> TrackerProcess:
+        def launch(*, active: bool = True, **parameters: Any) -> TrackerProcess:
             tracker = TrackerProcess(tmp_path / "node.log", {"device": "cpu", **parameters})
             stack.callback(tracker.close)
-            tracker.connect()
+            tracker.connect(active=active)
             return tracker
 
         yield launch

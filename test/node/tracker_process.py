@@ -72,10 +72,11 @@ class TrackerProcess:
         """What the node has printed."""
         return self.log.read_text(errors="replace")
 
-    def connect(self) -> None:
-        """Wait until the node hears our images and answers."""
+    def connect(self, *, active: bool = True) -> None:
+        """Wait until the node answers, and where it is to become active hears our images."""
         self.wait(lambda: self._start.service_is_ready() and self._stop.service_is_ready(), "up")
-        self.wait(lambda: self.images.get_subscription_count() == 1, "image subscription")
+        if active:
+            self.wait(lambda: self.images.get_subscription_count() == 1, "image subscription")
         # A server that has not found its client yet loses the answer: ask until one arrives.
         asked: list[Any] = []
         end = time.monotonic() + PATIENCE

@@ -1,0 +1,111 @@
+"""One camera: its image topic, what came in on it, and what goes out for it."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image
+
+from siamdw_ros.node import images
+from siamdw_ros.node.diagnostics import Intake, Progress
+from siamdw_ros.node.frames import Frame, Inbox, nanoseconds
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.publishers import CameraPublishers, Report
+
+if TYPE_CHECKING:
+    from siamdw_ros.node.inference import Processed
+
+# What REP 2003 asks of those who consume sensor data; depth 1, since only the newest counts.
+IMAGE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+WARNING_PERIOD = 5.0  # seconds between warnings of one kind
+
+
+class Camera:
+    """Checks what arrives and hands it on; publishes what comes of it.
+
+    Args:
+        node: of the subscription and the publishers.
+        topic: of the images.
+        name: see :func:`camera_names`.
+        prefix: of the topics it publishes on.
+    """
+
+    def __init__(self, node: Node, topic: str, name: str, prefix: str) -> None:
+        self.node, self.topic, self.name = node, topic, name
+        self.intake, self.progress = Intake(), Progress()
+        self._publishers = CameraPublishers(node, prefix)
+        self._subscription = None
+        self._inbox: Inbox | None = None
+        self._last_stamp = 0
+
+    def subscribe(self, inbox: Inbox) -> None:
+        """Put images into an inbox from now on."""
+        self._inbox = inbox
+        self._subscription = self.node.create_subscription(
+            Image,
+            self.topic,
+            self._on_image,
+            IMAGE_QOS,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def unsubscribe(self) -> None:
+        """Take no more images."""
+        if self._subscription is not None:
+            self.node.destroy_subscription(self._subscription)
+        self._subscription = self._inbox = None
+
+    def destroy(self) -> None:
+        """Take everything of it away."""
+        self.unsubscribe()
+        self._publishers.destroy()
+
+    def _on_image(self, message: Image) -> None:
+        now = time.monotonic()
+        self.intake.received += 1
+        self.intake.rate.tick(now)
+        if problem := images.check(message):
+            self.intake.rejected += 1
+            self._warn(f"image rejected, {self.intake.rejected} so far: {problem}")
+        elif self._inbox is not None:
+            frame = Frame(self.name, message, now)
+            self._watch_time(frame)
+            self.intake.dropped += self._inbox.put_frame(frame)
+
+    def _watch_time(self, frame: Frame) -> None:
+        stamp = nanoseconds(frame.stamp)
+        if stamp < self._last_stamp:
+            back = (self._last_stamp - stamp) * 1e-9
+            self._warn(f"time jumped back by {back:.3f} s: images from before are let go")
+        self._last_stamp = stamp
+
+    def _warn(self, text: str) -> None:
+        self.node.get_logger().warning(
+            f"{self.name}: {text}", throttle_duration_sec=WARNING_PERIOD
+        )
+
+    def publish(self, processed: "Processed", settings: Settings, device: str) -> None:
+        """Tell what one image showed. In the inference thread."""
+        self._publishers.publish(processed, Report(settings, device, self.intake, self.progress))
+
+
+def camera_names(topics: Sequence[str]) -> list[str]:
+    """Short names: /front/image_raw is `front`, unless two cameras would share the name."""
+    whole = [topic.strip("/").removeprefix("~/") for topic in topics]
+    short = [topic.rpartition("/")[0] or topic for topic in whole]
+    return short if max(Counter(short).values()) == 1 else whole
+
+
+def make_cameras(node: Node, topics: Sequence[str]) -> list[Camera]:
+    """One camera a topic. The only one publishes under `~`, several under `~/NAME`.
+
+    Raises:
+        Exception: rclpy's own, for a topic that has no valid name.
+    """
+    names = camera_names(topics)
+    prefixes = ["~"] if len(names) == 1 else [f"~/{name}" for name in names]
+    return [Camera(node, *parts) for parts in zip(topics, names, prefixes, strict=True)]
