@@ -33,6 +33,7 @@ TOOLS = [
     "evaluate",
     "export_onnx",
     "inspect_checkpoint",
+    "measure_images",
     "measure_networks",
     "parameter_table",
     "play_clip",

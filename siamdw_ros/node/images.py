@@ -111,8 +111,7 @@ def to_bgr(message: Image) -> NDArray[np.uint8]:
     encoding = ENCODINGS[message.encoding]
     pixels = _view(message, encoding)
     if encoding.dtype is np.uint16:
-        high = 0 if message.is_bigendian else 1  # which of a value's two bytes is the high one
-        pixels = pixels[:, high::2].copy() if encoding.ranged else _spread(message, pixels)
+        pixels = _high_bytes(message, pixels) if encoding.ranged else _spread(message, pixels)
     if encoding.conversion is None:
         return pixels
     return np.asarray(cv2.cvtColor(pixels, encoding.conversion), np.uint8)
@@ -135,6 +134,12 @@ def _view(message: Image, encoding: Encoding) -> NDArray[np.uint8]:
     if encoding.channels == 1:
         return pixels
     return pixels.reshape(rows, message.width, encoding.channels)
+
+
+def _high_bytes(message: Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The more significant byte of each 16-bit value: rows x values."""
+    pairs = pixels.reshape(len(pixels), -1, 2)
+    return np.asarray(cv2.extractChannel(pairs, 0 if message.is_bigendian else 1), np.uint8)
 
 
 def _spread(message: Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

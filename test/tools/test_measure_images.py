@@ -1,0 +1,12 @@
+"""The command that measures what image messages cost."""
+
+from siamdw_ros.node.images import ENCODINGS
+from siamdw_ros.tools import measure_images
+
+
+def test_every_encoding_has_a_row_with_times(capsys, monkeypatch):
+    monkeypatch.setattr(measure_images, "SIZES", ((64, 48),))
+    measure_images.main(["--repeats", "1"])
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [name for name, _ in rows] == [*ENCODINGS, "JPEG", "PNG"]
+    assert all(float(time) > 0 for _, time in rows)
