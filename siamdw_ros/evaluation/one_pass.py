@@ -1,0 +1,153 @@
+"""One-pass evaluation: started on the first box, never helped again (OTB, GOT-10k, LaSOT)."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamdw_ros.evaluation import metrics
+from siamdw_ros.evaluation.sequences import Boxes, Sequence
+from siamdw_ros.siamdw import State, TrackResult
+from siamdw_ros.siamdw.crops import Box, Image
+
+IMAGES_AFTER_START = slice(1, None)  # the box of the first is given
+
+
+class Follower(Protocol):
+    """What can be evaluated: `siamdw.Tracker`, and the peers."""
+
+    def init(self, image: Image, box: Box) -> None:
+        """Start to follow what is inside the box."""
+        ...
+
+    def track(self, image: Image) -> TrackResult:
+        """Find it in the next image."""
+        ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a tracker said about a sequence.
+
+    boxes: N x 4, the first the given one, nan where it gave none. seconds: N, spent on each
+    image. states: N, :class:`~siamdw_ros.siamdw.State`. size: width and height of the images.
+    """
+
+    boxes: Boxes
+    seconds: NDArray[np.float64]
+    states: NDArray[np.int64]
+    size: tuple[int, int]
+
+
+def follow(tracker: Follower, sequence: Sequence) -> Run:
+    """Let a tracker follow the target of a sequence from its first frame to its last."""
+    images = sequence.images()
+    first = next(images)
+    start = time.perf_counter()
+    tracker.init(first, sequence.start)
+    rows = [(sequence.start, time.perf_counter() - start, State.TRACKED)]
+    rows.extend(_tracked(tracker, images))
+    boxes, seconds, states = zip(*rows, strict=True)
+    return Run(np.array(boxes), np.array(seconds), np.array(states, int), width_height(first))
+
+
+def width_height(image: Image) -> tuple[int, int]:
+    """Size of an image in pixels."""
+    height, width = image.shape[:2]
+    return width, height
+
+
+def _tracked(tracker: Follower, images: Iterator[Image]) -> Iterator[tuple[Box, float, State]]:
+    for image in images:
+        start = time.perf_counter()
+        result = tracker.track(image)
+        yield result.box, time.perf_counter() - start, result.state
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well one run went. Frames in which the target is absent count only for presence.
+
+    frames: that count. overlaps: in these frames but the first, which GOT-10k leaves out.
+    success, precision, normalised: curves over the thresholds of :mod:`.metrics`, the first frame
+    included as in OTB. frames_per_second: mean over frames but the first. absent: how many frames
+    are without target; absent_lost, absent_uncertain: in how many of them the tracker said so.
+    visible_lost: in how many frames with a target it said LOST.
+    """
+
+    name: str
+    frames: int
+    overlaps: NDArray[np.float64]
+    success: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    normalised: NDArray[np.float64]
+    frames_per_second: float
+    absent: int
+    absent_lost: int
+    absent_uncertain: int
+    visible_lost: int
+
+    @property
+    def mean_overlap(self) -> float:
+        """GOT-10k's average overlap, of this sequence; nan without a frame that counts."""
+        return float(self.overlaps.mean()) if self.overlaps.size else float("nan")
+
+    def success_rate(self, threshold: float) -> float:
+        """GOT-10k's SR, of this sequence."""
+        return metrics.success_rate(self.overlaps, threshold)
+
+    @property
+    def success_auc(self) -> float:
+        """Area under OTB's success curve."""
+        return float(self.success.mean())
+
+    @property
+    def precision_20(self) -> float:
+        """OTB's precision at 20 pixels."""
+        return float(self.precision[metrics.PRECISION_AT])
+
+    @property
+    def normalised_auc(self) -> float:
+        """TrackingNet's normalised precision."""
+        return float(self.normalised.mean())
+
+
+def score(run: Run, sequence: Sequence, frames: NDArray[np.bool_] | None = None) -> Score:
+    """Compare a run with the annotation.
+
+    Args:
+        run: of the tracker.
+        sequence: what it ran on.
+        frames: N, which frames to look at (default: all); used for attributes.
+
+    Raises:
+        ValueError: the run is not of this sequence.
+    """
+    if len(run.boxes) != len(sequence):
+        raise ValueError(f"{sequence.name}: {len(run.boxes)} results, {len(sequence)} frames")
+    chosen = np.ones(len(sequence), bool) if frames is None else frames
+    counted, absent = sequence.visible & chosen, ~sequence.visible & chosen
+    found, truth = np.nan_to_num(run.boxes[counted], nan=-1e6), sequence.boxes[counted]
+    overlaps = metrics.overlap(found, truth)
+    compared = metrics.overlap(*(metrics.clipped(boxes, *run.size) for boxes in (found, truth)))
+    lost, uncertain = run.states == State.LOST, run.states == State.UNCERTAIN
+    seconds = run.seconds[IMAGES_AFTER_START]
+    seconds = seconds[np.isfinite(seconds) & (seconds > 0)]
+    return Score(
+        sequence.name,
+        int(counted.sum()),
+        compared[1:] if counted[0] else compared,
+        metrics.success_curve(overlaps),
+        metrics.precision_curve(metrics.center_error(found, truth)),
+        metrics.precision_curve(
+            metrics.normalised_error(found, truth), metrics.NORMALISED_THRESHOLDS
+        ),
+        float(1 / seconds.mean()) if seconds.size else float("nan"),
+        int(absent.sum()),
+        int((lost & absent).sum()),
+        int((uncertain & absent).sum()),
+        int((lost & counted).sum()),
+    )

@@ -1,0 +1,141 @@
+"""Result files, in each benchmark's own form, so that the official toolkits can read them.
+
+    OUT/results/TRACKER/NAME.txt, times/NAME_time.txt                    OTB, UAV123, LaSOT, own
+    OUT/results/TRACKER/NAME/NAME_001.txt, NAME_time.txt                 GOT-10k
+    OUT/results/TRACKER/unsupervised/NAME/NAME_001.txt, NAME_time.txt    VOT, one pass
+    OUT/results/TRACKER/baseline/NAME/NAME_001.txt, NAME_time.txt        VOT, supervised
+
+Beside them, states/NAME.txt: width and height of the images, then the state of each frame.
+A sequence is finished when its last file, with the boxes, is there: it is written last.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamdw_ros.evaluation.one_pass import Run
+from siamdw_ros.evaluation.sequences import Boxes, Sequence
+from siamdw_ros.evaluation.vot import Event, Trajectory
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """The files of one tracker.
+
+    path: the tracker's folder. shared: whether sequences of several forms lie side by side.
+    """
+
+    path: Path
+
+    def claim(self, settings: Mapping[str, Any]) -> None:
+        """Make the folder belong to these settings.
+
+        Raises:
+            ValueError: it has results of other settings.
+        """
+        file = self.path / "settings.json"
+        text = json.dumps(settings, indent=2, sort_keys=True, default=str) + "\n"
+        if file.is_file() and file.read_text() != text:
+            raise ValueError(
+                f"{self.path} has results of other settings: give another --out, another label, "
+                "or --fresh to run all again"
+            )
+        _write(file, text)
+
+    def _boxes(self, sequence: Sequence) -> Path:
+        name = sequence.name
+        if sequence.form == "got10k":
+            return self.path / name / f"{name}_001.txt"
+        if sequence.form == "vot":
+            return self.path / "unsupervised" / name / f"{name}_001.txt"
+        return self.path / f"{name}.txt"
+
+    def _times(self, sequence: Sequence) -> Path:
+        boxes = self._boxes(sequence)
+        folder = boxes.parent / "times" if sequence.form == "otb" else boxes.parent
+        return folder / f"{sequence.name}_time.txt"
+
+    def _states(self, name: str, protocol: str = "") -> Path:
+        return self.path / "states" / f"{name}{protocol}.txt"
+
+    def has_run(self, sequence: Sequence) -> bool:
+        """Whether the one-pass results of a sequence are there."""
+        return self._boxes(sequence).is_file()
+
+    def write_run(self, sequence: Sequence, run: Run) -> None:
+        """Keep the results of a one-pass run."""
+        states = [f"{run.size[0]} {run.size[1]}", *(str(state) for state in run.states)]
+        _write(self._states(sequence.name), "\n".join(states) + "\n")
+        _write(self._times(sequence), "".join(f"{second:.8f}\n" for second in run.seconds))
+        lines = [_box(box) for box in run.boxes]
+        if sequence.form == "vot":
+            lines[0] = str(int(Event.STARTED))
+        _write(self._boxes(sequence), "\n".join(lines) + "\n")
+
+    def read_run(self, sequence: Sequence) -> Run:
+        """Read them again.
+
+        Raises:
+            ValueError: they do not belong together.
+        """
+        lines = self._boxes(sequence).read_text().split()
+        if sequence.form == "vot":
+            lines[0] = _box(sequence.boxes[0])
+        boxes = np.array([line.split(",") for line in lines], float)
+        size, states = self._read_states(self._states(sequence.name))
+        run = Run(boxes, np.loadtxt(self._times(sequence), ndmin=1), states, size)
+        if not len(run.boxes) == len(run.seconds) == len(run.states):
+            raise ValueError(f"{self._boxes(sequence)}: damaged; delete it to run it again")
+        return run
+
+    def _read_states(self, file: Path) -> tuple[tuple[int, int], Any]:
+        width, height, *states = map(int, file.read_text().split())
+        return (width, height), np.array(states, int)
+
+    def _trajectory(self, sequence: Sequence) -> Path:
+        name = sequence.name
+        return self.path / "baseline" / name / f"{name}_001.txt"
+
+    def has_trajectory(self, sequence: Sequence) -> bool:
+        """Whether the supervised results of a sequence are there."""
+        return self._trajectory(sequence).is_file()
+
+    def write_trajectory(self, sequence: Sequence, run: Trajectory) -> None:
+        """Keep the results of a supervised run."""
+        file = self._trajectory(sequence)
+        size = f"{run.size[0]} {run.size[1]}\n"
+        _write(self._states(sequence.name, "_baseline"), size)
+        times = "".join(f"{second:.8f}\n" for second in run.seconds)
+        _write(file.with_name(f"{sequence.name}_time.txt"), times)
+        lines = [
+            _box(box) if event == Event.TRACKED else str(int(event))
+            for event, box in zip(run.events, run.boxes, strict=True)
+        ]
+        _write(file, "\n".join(lines) + "\n")
+
+    def read_trajectory(self, sequence: Sequence) -> Trajectory:
+        """Read them again."""
+        file = self._trajectory(sequence)
+        rows = [line.split(",") for line in file.read_text().split()]
+        events = [Event.TRACKED if len(row) == 4 else int(row[0]) for row in rows]
+        boxes = [row if len(row) == 4 else [np.nan] * 4 for row in rows]
+        times = np.loadtxt(file.with_name(f"{sequence.name}_time.txt"), ndmin=1)
+        size, _ = self._read_states(self._states(sequence.name, "_baseline"))
+        return Trajectory(np.array(events, int), np.array(boxes, float), times, size)
+
+
+def _box(box: Boxes) -> str:
+    return ",".join(f"{value:.3f}" for value in box)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file as a whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.write_text(text)
+    part.replace(file)

@@ -1,0 +1,155 @@
+"""What can be evaluated side by side: SiamDW with any setting, and OpenCV's trackers."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+
+from siamdw_ros.evaluation.one_pass import Follower
+from siamdw_ros.siamdw import State, TrackResult, create_tracker
+from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.siamdw.tracker import bundled_checkpoint
+
+PEERS = {"kcf": "TrackerKCF", "csrt": "TrackerCSRT", "mil": "TrackerMIL"}
+NANOTRACK = "nanotrack"
+
+
+@dataclass(frozen=True)
+class SiamDW:
+    """A SiamDW tracker and how it is set.
+
+    The fields are arguments of :func:`~siamdw_ros.siamdw.create_tracker`; overrides are single
+    hyper-parameters, and its other options.
+    """
+
+    label: str = "siamdw"
+    model: str = "siamfc_res22"
+    checkpoint: str | None = None
+    device: str = "cpu"
+    preset: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Follower:
+        """Load it."""
+        return create_tracker(
+            self.model, self.checkpoint, self.device, self.preset, **self.overrides
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """What results depend on."""
+        path = Path(self.checkpoint or bundled_checkpoint(self.model))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else None
+        return {**dataclasses.asdict(self), "checkpoint_sha256": digest}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A tracker of OpenCV's.
+
+    label: kcf, csrt, mil or nanotrack. files: NanoTrack's backbone and head, ONNX.
+    """
+
+    label: str
+    files: tuple[str, ...] = ()
+
+    def build(self) -> Follower:
+        """Load it.
+
+        Raises:
+            ValueError: this OpenCV does not have it, or its files are missing.
+        """
+        return OpenCVTracker(self)
+
+    def settings(self) -> dict[str, Any]:
+        """What results depend on."""
+        return {**dataclasses.asdict(self), "opencv": cv2.__version__}
+
+    def create(self) -> Any:
+        """Make one of OpenCV's objects; each serves one target once."""
+        if self.label == NANOTRACK:
+            if missing := [file for file in self.files if not Path(file).is_file()]:
+                raise ValueError(f"nanotrack: no such file: {', '.join(missing)}")
+            parameters = _of_opencv("TrackerNano_Params")()
+            parameters.backbone, parameters.neckhead = self.files
+            return _of_opencv("TrackerNano_create")(parameters)
+        return _of_opencv(f"{PEERS[self.label]}_create")()
+
+
+def _of_opencv(name: str) -> Any:
+    """Look up what not every build of OpenCV has."""
+    if not hasattr(cv2, name):
+        raise ValueError(
+            f"{name} is not in this OpenCV ({cv2.__version__}); KCF and CSRT come with "
+            "opencv-contrib-python-headless"
+        )
+    return getattr(cv2, name)
+
+
+TrackerSpec = SiamDW | Peer
+
+
+class OpenCVTracker:
+    """One of OpenCV's trackers, spoken to as ours; it says LOST when it has no box."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer, self._tracker = peer, peer.create()
+        self._last: Box = (0.0, 0.0, 0.0, 0.0)
+
+    def init(self, image: Image, box: Box) -> None:
+        """Start to follow what is inside the box."""
+        cv2.setRNGSeed(0)  # MIL draws at random
+        self._tracker, self._last = self._peer.create(), box
+        height, width = image.shape[:2]
+        x, y, w, h = (round(value) for value in box)
+        x, y = min(max(x, 0), width - 2), min(max(y, 0), height - 2)
+        self._tracker.init(image, (x, y, max(2, min(w, width - x)), max(2, min(h, height - y))))
+
+    def track(self, image: Image) -> TrackResult:
+        """Find it in the next image; the last box stays when it is lost."""
+        try:
+            there, box = self._tracker.update(image)
+        except cv2.error:  # CSRT on targets that shrank to nothing
+            there, box = False, self._last
+        if there and np.isfinite(box).all():
+            x, y, w, h = map(float, box)
+            self._last = (x, y, w, h)
+        state = State.TRACKED if there else State.LOST
+        return TrackResult(self._last, float(there), state)
+
+
+def read_spec(text: str, defaults: SiamDW, nanotrack_files: tuple[str, ...]) -> TrackerSpec:
+    """Read what a person asks for.
+
+    Args:
+        text: siamdw, kcf, csrt, mil, nanotrack, or a YAML file as `tools.tune` writes it, with
+            any of model, checkpoint, device, preset and overrides.
+        defaults: what siamdw means, and what a file leaves out.
+        nanotrack_files: backbone and head.
+
+    Raises:
+        ValueError: it is none of these, or the file is not such a file.
+    """
+    if text == "siamdw":
+        return defaults
+    if text in PEERS:
+        return Peer(text)
+    if text == NANOTRACK:
+        if len(nanotrack_files) != 2:
+            raise ValueError("nanotrack: give its files with --nanotrack BACKBONE.onnx HEAD.onnx")
+        return Peer(text, nanotrack_files)
+    path = Path(text)
+    if not path.is_file():
+        known = ", ".join(["siamdw", *PEERS, NANOTRACK])
+        raise ValueError(f"'{text}' is neither a tracker ({known}) nor a YAML file of one")
+    given = yaml.safe_load(path.read_text()) or {}
+    known_keys = {f.name for f in dataclasses.fields(SiamDW)} - {"label"}
+    if not isinstance(given, dict) or (unknown := given.keys() - known_keys):
+        wrong = ", ".join(map(str, unknown)) if isinstance(given, dict) else type(given).__name__
+        raise ValueError(f"{path}: {wrong} unknown; it may have {', '.join(sorted(known_keys))}")
+    return dataclasses.replace(defaults, label=path.stem, **given)
