@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import Image
 
-from siamdw_ros.node import images
 from siamdw_ros.node.diagnostics import Intake, Progress
 from siamdw_ros.node.frames import Frame, Inbox, nanoseconds
 from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.publishers import CameraPublishers, Report
+from siamdw_ros.node.transports import ImageMessage, Transport
 
 if TYPE_CHECKING:
     from siamdw_ros.node.inference import Processed
@@ -29,13 +28,18 @@ class Camera:
 
     Args:
         node: of the subscription and the publishers.
-        topic: of the images.
+        topic: of the images, if they were raw.
+        transport: how they come.
         name: see :func:`camera_names`.
         prefix: of the topics it publishes on.
     """
 
-    def __init__(self, node: Node, topic: str, name: str, prefix: str) -> None:
-        self.node, self.topic, self.name = node, topic, name
+    def __init__(
+        self, node: Node, topic: str, transport: Transport, name: str, prefix: str
+    ) -> None:
+        # As image_transport does: a remapping of the raw topic holds for the others, too.
+        self.topic = node.resolve_topic_name(topic) + transport.suffix
+        self.node, self.name, self.transport = node, name, transport
         self.intake, self.progress = Intake(), Progress()
         self._publishers = CameraPublishers(node, prefix)
         self._subscription = None
@@ -46,7 +50,7 @@ class Camera:
         """Put images into an inbox from now on."""
         self._inbox = inbox
         self._subscription = self.node.create_subscription(
-            Image,
+            self.transport.message,
             self.topic,
             self._on_image,
             IMAGE_QOS,
@@ -64,15 +68,15 @@ class Camera:
         self.unsubscribe()
         self._publishers.destroy()
 
-    def _on_image(self, message: Image) -> None:
+    def _on_image(self, message: ImageMessage) -> None:
         now = time.monotonic()
         self.intake.received += 1
         self.intake.rate.tick(now)
-        if problem := images.check(message):
+        if problem := self.transport.check(message):
             self.intake.rejected += 1
             self._warn(f"image rejected, {self.intake.rejected} so far: {problem}")
         elif self._inbox is not None:
-            frame = Frame(self.name, message, now)
+            frame = Frame(self.name, message, now, self.transport)
             self._watch_time(frame)
             self.intake.dropped += self._inbox.put_frame(frame)
 
@@ -100,7 +104,7 @@ def camera_names(topics: Sequence[str]) -> list[str]:
     return short if max(Counter(short).values()) == 1 else whole
 
 
-def make_cameras(node: Node, topics: Sequence[str]) -> list[Camera]:
+def make_cameras(node: Node, topics: Sequence[str], transport: Transport) -> list[Camera]:
     """One camera a topic. The only one publishes under `~`, several under `~/NAME`.
 
     Raises:
@@ -108,4 +112,7 @@ def make_cameras(node: Node, topics: Sequence[str]) -> list[Camera]:
     """
     names = camera_names(topics)
     prefixes = ["~"] if len(names) == 1 else [f"~/{name}" for name in names]
-    return [Camera(node, *parts) for parts in zip(topics, names, prefixes, strict=True)]
+    return [
+        Camera(node, topic, transport, name, prefix)
+        for topic, name, prefix in zip(topics, names, prefixes, strict=True)
+    ]

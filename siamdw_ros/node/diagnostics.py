@@ -37,4 +37,5 @@ class Progress:
 
     processed: int = 0
     failed: int = 0
+    rejected: int = 0  # could not be decoded
     rate: Rate = field(default_factory=Rate)

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
 
-from siamdw_ros.node.images import to_bgr
 from siamdw_ros.node.requests import Request
+from siamdw_ros.node.transports import RAW, ImageMessage, Transport
 
 REQUESTS_A_TURN = 4  # carried out between two frames, so that they cannot stop the tracking
 
@@ -24,15 +23,21 @@ class Frame:
     """An image message that was checked.
 
     camera: name of the camera that it came from. arrived: when, by the steady clock in seconds.
+    transport: how to read the message.
     """
 
     camera: str
-    message: Image
+    message: ImageMessage
     arrived: float
+    transport: Transport = RAW
 
     def image(self) -> NDArray[np.uint8]:
-        """H x W x 3, uint8, BGR; converted anew at each call."""
-        return to_bgr(self.message)
+        """H x W x 3, uint8, BGR; converted anew at each call.
+
+        Raises:
+            UndecodableError: a compressed image is damaged inside.
+        """
+        return self.transport.to_bgr(self.message)
 
     @property
     def stamp(self) -> Time:

@@ -9,6 +9,7 @@ from typing import Any
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from siamdw_msgs.srv import StartTracking, StopTracking
 
+from siamdw_ros.node.compressed import UndecodableError
 from siamdw_ros.node.diagnostics import Progress
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frames import Frame, Inbox, Work
@@ -86,23 +87,34 @@ class InferenceThread(threading.Thread):
 
     def _track(self, frame: Frame) -> tuple[Frame, float] | None:
         """Search one frame; None if that failed, otherwise the frame and how long it took."""
-        start = time.monotonic()
-        tracked = self._guarded("an image", self._targets.update, frame, self._engine.method)
+        start, progress = time.monotonic(), self._progress[frame.camera]
+        try:
+            self._targets.update(frame, self._engine.method)
+        except UndecodableError as error:
+            progress.rejected += 1
+            self._logger.warning(
+                f"{frame.camera}: image rejected: {error}", throttle_duration_sec=ERROR_PERIOD
+            )
+            return None
+        except Exception as error:
+            progress.processed += 1
+            progress.failed += 1
+            self._report("an image", error)
+            return None
         end = time.monotonic()
-        progress = self._progress[frame.camera]
         progress.processed += 1
-        progress.failed += not tracked
         progress.rate.tick(end)
-        return (frame, end - start) if tracked else None
+        return frame, end - start
 
-    def _guarded(self, what: str, action: Callable[..., None], *arguments: Any) -> bool:
-        """Keep the thread alive through what nobody foresaw: say it and return False."""
+    def _guarded(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
+        """Keep the thread alive through what nobody foresaw."""
         try:
             action(*arguments)
-            return True
         except Exception as error:
-            self._logger.error(f"{what} failed: {error!r}", throttle_duration_sec=ERROR_PERIOD)
-            return False
+            self._report(what, error)
+
+    def _report(self, what: str, error: Exception) -> None:
+        self._logger.error(f"{what} failed: {error!r}", throttle_duration_sec=ERROR_PERIOD)
 
     def _answer(self, request: Request) -> Answer:
         """Carry out a request; whatever goes wrong becomes its answer."""

@@ -14,6 +14,7 @@ from rcl_interfaces.msg import (
 )
 from rclpy.node import Node
 
+from siamdw_ros.node.transports import TRANSPORTS
 from siamdw_ros.siamdw.presence import PresenceThresholds
 
 MAX_NAME_LENGTH = 64  # characters of a class or a target
@@ -118,6 +119,12 @@ PARAMETERS = (
         read=Read.CONFIGURE,
     ),
     Parameter(
+        "image_transport",
+        "raw",
+        "raw, or compressed: JPEG or PNG from the topics with /compressed at their end",
+        read=Read.CONFIGURE,
+    ),
+    Parameter(
         "history_seconds",
         2.0,
         "how long images are held, to start on the one that the operator saw",
@@ -198,6 +205,7 @@ class Settings:
     threads: int
     load_timeout: float
     image_topics: Sequence[str]
+    image_transport: str
     history_seconds: float
     history_megabytes: float
     catch_up_seconds: float
@@ -256,6 +264,10 @@ class Settings:
         """
         self.half()
         self.thresholds()
+        if self.image_transport not in TRANSPORTS:
+            raise ValueError(
+                f"image_transport '{self.image_transport}' is none of {', '.join(TRANSPORTS)}"
+            )
         if len(self.class_id) > MAX_NAME_LENGTH:
             raise ValueError(f"class_id has more than {MAX_NAME_LENGTH} characters")
         if len(set(self.topics())) < len(self.topics()):

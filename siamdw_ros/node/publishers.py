@@ -66,7 +66,7 @@ class CameraPublishers:
             received=intake.received,
             processed=progress.processed,
             dropped=intake.dropped,
-            rejected=intake.rejected,
+            rejected=intake.rejected + progress.rejected,
         )
 
     def destroy(self) -> None:

@@ -1,5 +1,6 @@
 """The targets a node follows, and what it answers when asked to start or stop."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from siamdw_msgs.srv import StartTracking, StopTracking
 
+from siamdw_ros.node.compressed import UndecodableError
 from siamdw_ros.node.frames import Frame
 from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
@@ -74,8 +76,8 @@ class Targets:
         """
         self._check(asked, settings.max_targets)
         first, *later = frames
-        image = first.image()
         try:
+            image = first.image()
             box = checked_box(box_from_message(asked.bbox), image)
         except ValueError as error:
             raise RefusedError(str(error)) from error
@@ -88,7 +90,8 @@ class Targets:
         )
 
         def search(frame: Frame) -> None:
-            target.take(frame, method.update(frame.image(), [target.state])[0])
+            with contextlib.suppress(UndecodableError):
+                target.take(frame, method.update(frame.image(), [target.state])[0])
 
         searched = catch_up(later, search, settings.catch_up_seconds)
         self._targets[target.id] = target

@@ -21,6 +21,7 @@ from siamdw_ros.node.lifecycle import ManagedNode
 from siamdw_ros.node.parameters import NodeParameters, Parameter, Read, Settings
 from siamdw_ros.node.requests import RefusedError, Request
 from siamdw_ros.node.services import RequestServices
+from siamdw_ros.node.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from siamdw_ros.node.inference import InferenceThread, Processed
@@ -70,7 +71,7 @@ class TrackerNode(ManagedNode):
         try:
             settings.check()
             self.engine = await self._load(settings)
-            cameras = make_cameras(self, settings.topics())
+            cameras = make_cameras(self, settings.topics(), TRANSPORTS[settings.image_transport])
         except Exception as error:  # whatever it is, requests are answered with it
             self._failure = str(error)
             self.get_logger().error(f"not configured: {error}")

@@ -28,7 +28,8 @@ class Transport:
     to_bgr: Callable[[Any], NDArray[np.uint8]]
 
 
+RAW = Transport(Image, "", images.check, images.to_bgr)
 TRANSPORTS = {
-    "raw": Transport(Image, "", images.check, images.to_bgr),
+    "raw": RAW,
     "compressed": Transport(CompressedImage, "/compressed", compressed.check, compressed.to_bgr),
 }

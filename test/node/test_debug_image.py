@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamdw_ros.node.debug_image import COLORS, INSET, draw
+from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.images import image_message
 from siamdw_ros.node.targets import FollowedTarget
 from siamdw_ros.siamdw import State, TrackResult
 
 GREY = np.full((240, 320, 3), 128, np.uint8)
+FRAME = Frame("camera", image_message(GREY), 0.0)
 
 
 def target(
@@ -24,7 +27,7 @@ def target(
 ) -> FollowedTarget:
     x, y, w, h = box
     result = TrackResult((x, y, w, h), 0.9, state)
-    return FollowedTarget(name, SimpleNamespace(response=response), result, Time())
+    return FollowedTarget(name, SimpleNamespace(response=response), FRAME, result, Time())
 
 
 def peak_at(row: int, column: int, cells: int = 17) -> np.ndarray:
@@ -59,7 +62,7 @@ def test_the_inset_is_bright_where_the_response_is() -> None:
 
 def test_a_target_without_response_has_no_inset() -> None:
     side = GREY.shape[0] // INSET
-    for followed in (target(), FollowedTarget("1", object(), target().result, Time())):
+    for followed in (target(), FollowedTarget("1", object(), FRAME, target().result, Time())):
         assert (draw(GREY, [followed], "")[-side:] == 128).all()
 
 

@@ -5,12 +5,15 @@ import threading
 import time
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import pytest
 from rclpy.logging import get_logger
+from sensor_msgs.msg import CompressedImage
 from siamdw_msgs.srv import StartTracking, StopTracking
 from tracker_process import START
 
+from siamdw_ros.node import compressed
 from siamdw_ros.node.diagnostics import Progress
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frames import Frame, Inbox
@@ -19,6 +22,7 @@ from siamdw_ros.node.inference import InferenceThread, Processed
 from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.parameters import PARAMETERS, Settings
 from siamdw_ros.node.requests import Request
+from siamdw_ros.node.transports import TRANSPORTS
 from siamdw_ros.siamdw.siamfc import SiamFC
 
 SETTINGS = dataclasses.replace(Settings(**{p.field: p.default for p in PARAMETERS}), device="cpu")
@@ -95,6 +99,24 @@ def test_a_search_that_fails_publishes_no_box_of_an_earlier_frame(
         assert len(harness.told) == told
         assert harness.progress["front"].failed == 1
     harness.show(frames[3])  # and the thread goes on
+    assert len(harness.told) == told + 1
+
+
+def test_an_image_that_cannot_be_decoded_is_counted_and_left_out(
+    harness: Harness, frames: list[np.ndarray]
+) -> None:
+    harness.show(frames[0])
+    assert harness.ask(start_request()).success
+    told = len(harness.told)
+    damaged = CompressedImage(data=cv2.imencode(".png", frames[1])[1].tobytes()[:5000])
+    assert compressed.check(damaged) is None
+    transport = TRANSPORTS["compressed"]
+    harness.inbox.put_frame(Frame("front", damaged, time.monotonic(), transport))
+    answer = harness.ask(start_request())
+    assert not answer.success
+    assert "cannot be decoded" in answer.message
+    assert harness.progress["front"].rejected == 1
+    harness.show(frames[2])
     assert len(harness.told) == told + 1
 
 

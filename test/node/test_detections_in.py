@@ -1,0 +1,67 @@
+"""Which of a detector's boxes are tried."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
+
+from siamdw_ros.node.detections_in import MAX_DETECTIONS, MAX_PLACES, places
+from siamdw_ros.node.messages import box_to_message
+
+
+def detection(
+    score: float, x: float = 10.0, class_id: str = "cup", size: float = 20.0
+) -> Detection2D:
+    hypothesis = ObjectHypothesisWithPose()
+    hypothesis.hypothesis.class_id, hypothesis.hypothesis.score = class_id, score
+    return Detection2D(bbox=box_to_message((x, 5.0, size, size)), results=[hypothesis])
+
+
+def message(*detections: Detection2D) -> Detection2DArray:
+    return Detection2DArray(detections=list(detections))
+
+
+def test_boxes_of_the_wanted_class_come_likeliest_first() -> None:
+    said = message(detection(0.5, 1.0), detection(0.9, 2.0), detection(0.95, 3.0, "dog"))
+    assert [box[0] for box in places(said, "cup")] == [2.0, 1.0]
+    assert [box[0] for box in places(said, "*")] == [3.0, 2.0, 1.0]
+    assert places(said, "cat") == []
+
+
+def test_only_the_likeliest_few_are_tried() -> None:
+    said = message(*(detection(i / 100, float(i)) for i in range(100)))
+    assert [box[0] for box in places(said, "cup")] == [99.0 - i for i in range(MAX_PLACES)]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        detection(math.nan),
+        detection(0.9, x=math.nan),
+        detection(0.9, size=math.inf),
+        detection(0.9, size=1.0),
+        detection(0.9, size=-5.0),
+        Detection2D(),
+    ],
+)
+def test_what_cannot_be_a_box_is_left_out(broken: Detection2D) -> None:
+    assert len(places(message(broken, detection(0.3)), "cup")) == 1
+
+
+def test_a_message_that_no_detector_sends_is_not_looked_at() -> None:
+    assert places(message(*[detection(0.9)] * (MAX_DETECTIONS + 1)), "cup") == []
+
+
+numbers = st.floats(width=64)
+
+
+@given(st.lists(st.tuples(numbers, numbers, numbers), max_size=20), st.text(max_size=5))
+def test_any_message_gives_boxes_that_can_be_searched(
+    fields: list[tuple[float, ...]], wanted: str
+) -> None:
+    said = message(*(detection(score, x, wanted, size) for score, x, size in fields))
+    for box in places(said, wanted):
+        assert all(map(math.isfinite, box))
+        assert min(box[2:]) >= 2
