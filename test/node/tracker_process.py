@@ -10,20 +10,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage
 from siamdw_msgs.msg import TrackerStatus
 from siamdw_msgs.srv import StartTracking, StopTracking
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.node.transports import TRANSPORTS, ImageMessage
 from siamdw_ros.tools.play_clip import image_message
 
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in cup.mp4, on its first frame
 PATIENCE = 60.0  # seconds; a slow machine loads torch and the network in that time
+
+
+def jpeg_message(picture: np.ndarray) -> CompressedImage:
+    """H x W x 3 uint8 BGR -> a message, without its header."""
+    return CompressedImage(format="jpeg", data=cv2.imencode(".jpg", picture)[1].tobytes())
 
 
 class TrackerProcess:
@@ -42,7 +49,10 @@ class TrackerProcess:
                 stderr=subprocess.STDOUT,
             )
         self.node = Node("robot", namespace=f"/{namespace}")
-        self.images = self.node.create_publisher(Image, "image", QoSProfile(depth=5))
+        transport = TRANSPORTS[parameters.get("image_transport", "raw")]
+        self.images = self.node.create_publisher(
+            transport.message, "image" + transport.suffix, QoSProfile(depth=5)
+        )
         self.detections: list[Detection2DArray] = []
         self.first: list[Detection2D] = []
         self.statuses: list[TrackerStatus] = []
@@ -86,7 +96,7 @@ class TrackerProcess:
             with contextlib.suppress(AssertionError):
                 self.wait(asked[-1].done, "an answer", seconds=2.0)
 
-    def send(self, message: Image) -> int:
+    def send(self, message: ImageMessage) -> int:
         """Publish an image with the next stamp, in seconds, and return the stamp."""
         self._stamp += 1
         message.header.stamp.sec, message.header.frame_id = self._stamp, "camera_optical"
@@ -95,7 +105,8 @@ class TrackerProcess:
 
     def show(self, picture: np.ndarray) -> Detection2DArray:
         """Publish a picture until it was processed; return what was detected in it."""
-        stamp = self.send(image_message(picture))
+        compressed = self.images.msg_type is CompressedImage
+        stamp = self.send(jpeg_message(picture) if compressed else image_message(picture))
         self.wait(lambda: self.about(self.detections, stamp), f"detections of image {stamp}")
         self.wait(lambda: self.about(self.statuses, stamp), f"status of image {stamp}")
         return self.about(self.detections, stamp)[0]
