@@ -9,6 +9,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
+from siamdw_ros.node.debug_publisher import DebugPublisher
 from siamdw_ros.node.diagnostics import Intake, Progress
 from siamdw_ros.node.frames import Frame, Inbox, nanoseconds
 from siamdw_ros.node.parameters import Settings
@@ -42,6 +43,7 @@ class Camera:
         self.node, self.name, self.transport = node, name, transport
         self.intake, self.progress = Intake(), Progress()
         self._publishers = CameraPublishers(node, prefix)
+        self._debug = DebugPublisher(node, prefix)
         self._subscription = None
         self._inbox: Inbox | None = None
         self._last_stamp = 0
@@ -67,6 +69,7 @@ class Camera:
         """Take everything of it away."""
         self.unsubscribe()
         self._publishers.destroy()
+        self._debug.destroy()
 
     def _on_image(self, message: ImageMessage) -> None:
         now = time.monotonic()
@@ -94,7 +97,14 @@ class Camera:
 
     def publish(self, processed: "Processed", settings: Settings, device: str) -> None:
         """Tell what one image showed. In the inference thread."""
-        self._publishers.publish(processed, Report(settings, device, self.intake, self.progress))
+        self._publishers.publish(processed, self._report(settings, device))
+
+    def show(self, processed: "Processed", settings: Settings, device: str) -> None:
+        """Draw it, if somebody looks. In the inference thread."""
+        self._debug.publish(processed, self._report(settings, device))
+
+    def _report(self, settings: Settings, device: str) -> Report:
+        return Report(settings, device, self.intake, self.progress)
 
 
 def camera_names(topics: Sequence[str]) -> list[str]:

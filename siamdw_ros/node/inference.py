@@ -40,6 +40,7 @@ class InferenceThread(threading.Thread):
         settings: returns the node's parameters; those that may change are read at each turn.
         progress: of each camera, to count in.
         publish: called after each frame, in this thread.
+        show: called then, when all that robots wait for is published.
         logger: of the node.
     """
 
@@ -50,11 +51,13 @@ class InferenceThread(threading.Thread):
         settings: Callable[[], Settings],
         progress: Mapping[str, Progress],
         publish: Callable[[Processed], None],
+        show: Callable[[Processed], None],
         logger: RcutilsLogger,
     ) -> None:
         super().__init__(name="siamdw_inference", daemon=True)
         self._engine, self._inbox, self._settings = engine, inbox, settings
-        self._progress, self._publish, self._logger = progress, publish, logger
+        self._progress, self._publish, self._show = progress, publish, show
+        self._logger = logger
         self._applied: Settings | None = None
         self._targets = Targets()
 
@@ -69,7 +72,7 @@ class InferenceThread(threading.Thread):
         if settings is not self._applied:
             self._applied = settings
             self._engine.apply(settings)
-            self._targets.judge_by(settings.thresholds())
+            self._targets.apply(settings)
 
     def _carry_out(self, work: Work) -> None:
         """Find the targets in the frames, then carry out requests on them, then tell.
@@ -81,9 +84,11 @@ class InferenceThread(threading.Thread):
         for request in work.requests:
             if request.begin():
                 request.settle(self._answer(request))
-        for frame, seconds in done:
-            processed = Processed(frame, self._targets.in_frame(frame), seconds)
+        told = [Processed(frame, self._targets.in_frame(frame), s) for frame, s in done]
+        for processed in told:
             self._guarded("publishing", self._publish, processed)
+        for processed in told:
+            self._guarded("drawing", self._show, processed)
 
     def _track(self, frame: Frame) -> tuple[Frame, float] | None:
         """Search one frame; None if that failed, otherwise the frame and how long it took."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from rclpy.duration import Duration
+from rclpy.time import Time
 from siamdw_msgs.msg import TargetState
 from std_msgs.msg import Header
 from vision_msgs.msg import (
@@ -43,18 +45,36 @@ def detections(
     """All targets that are seen in the image with this header."""
     seen = [target for target in targets if target.result.state in SEEN]
     return Detection2DArray(
-        header=header, detections=[_detection(header, target, class_id) for target in seen]
+        header=header,
+        detections=[_detection(header, t, class_id, t.result.box) for t in seen],
     )
 
 
-def _detection(header: Header, target: "FollowedTarget", class_id: str) -> Detection2D:
+def predictions(
+    header: Header, targets: Iterable["FollowedTarget"], class_id: str, ahead: float
+) -> Detection2DArray:
+    """Where the targets that are seen in the image with this header will be `ahead` seconds later.
+
+    The stamp is that later time.
+    """
+    later = Duration(nanoseconds=round(ahead * 1e9))
+    stamp = (Time.from_msg(header.stamp) + later).to_msg()
+    header = Header(stamp=stamp, frame_id=header.frame_id)
+    seen = [target for target in targets if target.result.state in SEEN]
+    return Detection2DArray(
+        header=header,
+        detections=[_detection(header, t, class_id, t.motion.predict(ahead)) for t in seen],
+    )
+
+
+def _detection(header: Header, target: "FollowedTarget", class_id: str, box: Box) -> Detection2D:
     hypothesis = ObjectHypothesisWithPose()
     hypothesis.hypothesis.class_id = class_id
     hypothesis.hypothesis.score = target.result.score
     return Detection2D(
         header=header,
         id=target.id,
-        bbox=box_to_message(target.result.box),
+        bbox=box_to_message(box),
         results=[hypothesis],
     )
 

@@ -145,6 +145,21 @@ PARAMETERS = (
     Parameter("lost_score", 0.5, "score below which a target may be lost", (0.0, 1.0)),
     Parameter("lost_patience", 5, "images in a row below lost_score until it is", (1, 1000)),
     Parameter(
+        "smoothing",
+        0.0,
+        "seconds in which an image's weight in the published box fades to 1/e; 0: no smoothing",
+        (0.0, 2.0),
+    ),
+    Parameter(
+        "prediction_horizon",
+        0.0,
+        "seconds ahead for which boxes are published on ~/predictions; 0: none; needs smoothing",
+        (0.0, 1.0),
+    ),
+    Parameter(
+        "debug_image_rate", 10.0, "most debug images a second, while somebody looks", (0.1, 1e3)
+    ),
+    Parameter(
         "tracker.scale_step",
         -1.0,
         "SiamFC: factor from one searched scale to the next; -1: the preset's",
@@ -214,6 +229,9 @@ class Settings:
     tracked_score: float
     lost_score: float
     lost_patience: int
+    smoothing: float
+    prediction_horizon: float
+    debug_image_rate: float
     tracker_scale_step: float
     tracker_scale_penalty: float
     tracker_scale_rate: float
@@ -264,6 +282,8 @@ class Settings:
         """
         self.half()
         self.thresholds()
+        if self.prediction_horizon and not self.smoothing:
+            raise ValueError("prediction_horizon needs smoothing: jitter would be predicted too")
         if self.image_transport not in TRANSPORTS:
             raise ValueError(
                 f"image_transport '{self.image_transport}' is none of {', '.join(TRANSPORTS)}"

@@ -39,6 +39,7 @@ class CameraPublishers:
         self._node = node
         self._first = node.create_publisher(Detection2D, f"{prefix}/detection", 10)
         self._all = node.create_publisher(Detection2DArray, f"{prefix}/detections", 10)
+        self._predictions = node.create_publisher(Detection2DArray, f"{prefix}/predictions", 10)
         self._status = node.create_publisher(TrackerStatus, f"{prefix}/status", 10)
 
     def publish(self, processed: "Processed", report: Report) -> None:
@@ -48,6 +49,9 @@ class CameraPublishers:
         if found.detections and found.detections[0].id == targets[0].id:
             self._first.publish(found.detections[0])
         self._all.publish(found)
+        if ahead := report.settings.prediction_horizon:
+            class_id = report.settings.class_id
+            self._predictions.publish(messages.predictions(header, targets, class_id, ahead))
         self._status.publish(self._status_of(processed, report))
 
     def _status_of(self, processed: "Processed", report: Report) -> TrackerStatus:
@@ -71,5 +75,5 @@ class CameraPublishers:
 
     def destroy(self) -> None:
         """Take the topics away."""
-        for publisher in (self._first, self._all, self._status):
+        for publisher in (self._first, self._all, self._predictions, self._status):
             self._node.destroy_publisher(publisher)

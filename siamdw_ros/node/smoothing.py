@@ -26,10 +26,14 @@ class BoxFilter:
 
     def __init__(self, time_constant: float) -> None:
         self.time_constant = time_constant
-        self._stamp = -math.inf
         self._updates = 0
         self._place: Vector = np.zeros(4)  # centre x, y, width, height: pixels
         self._rate: Vector = np.zeros(4)  # of these: pixels a second
+        self.forget()
+
+    def forget(self) -> None:
+        """Start over with the next box."""
+        self._stamp = -math.inf
 
     @property
     def velocity(self) -> tuple[float, float]:
@@ -54,7 +58,7 @@ class BoxFilter:
         predicted = self._place + self._rate * passed
         self._place = predicted + g * (measured - predicted)
         self._rate = self._rate + h / passed * (measured - predicted)
-        return _corner_size(self._place)
+        return _corner_size(self._place) if self.time_constant else box
 
     def predict(self, ahead: float) -> Box:
         """Where the target will be `ahead` seconds after the last image, (x, y, w, h), pixels."""

@@ -2,20 +2,21 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from builtin_interfaces.msg import Time
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.compressed import UndecodableError
-from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.frames import Frame, nanoseconds
 from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
 from siamdw_ros.node.requests import RefusedError
+from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.starts import catch_up
 from siamdw_ros.siamdw.method import Method
-from siamdw_ros.siamdw.presence import PresenceThresholds, State, TrackResult
+from siamdw_ros.siamdw.presence import State, TrackResult
 from siamdw_ros.siamdw.tracker import checked_box
 
 
@@ -23,7 +24,7 @@ from siamdw_ros.siamdw.tracker import checked_box
 class FollowedTarget:
     """One target: the tracker's state of it, and what was last said about it.
 
-    frame: the one that `result` is about.
+    frame: the one that `result` is about. motion: smooths the boxes of the results.
     """
 
     id: str
@@ -31,12 +32,19 @@ class FollowedTarget:
     frame: Frame
     result: TrackResult
     last_seen: Time
+    motion: BoxFilter
 
     def take(self, frame: Frame, result: TrackResult) -> None:
         """Note what a frame showed."""
-        self.frame, self.result = frame, result
+        self.frame = frame
         if result.state is State.TRACKED:
             self.last_seen = frame.stamp
+        if result.state is State.LOST:
+            self.motion.forget()
+            self.result = result
+        else:
+            box = self.motion.update(result.box, nanoseconds(frame.stamp) * 1e-9)
+            self.result = replace(result, box=box)
 
 
 @dataclass
@@ -87,7 +95,9 @@ class Targets:
             frame=first,
             result=TrackResult(box, 1.0, State.TRACKED),
             last_seen=first.stamp,
+            motion=BoxFilter(settings.smoothing),
         )
+        target.take(first, target.result)
 
         def search(frame: Frame) -> None:
             with contextlib.suppress(UndecodableError):
@@ -148,7 +158,8 @@ class Targets:
         for target, result in zip(followed, results, strict=True):
             target.take(frame, result)
 
-    def judge_by(self, thresholds: PresenceThresholds) -> None:
-        """Let all targets' presence be judged by these from now on."""
+    def apply(self, settings: Settings) -> None:
+        """Let all targets be judged and smoothed as these say from now on."""
         for target in self:
-            target.state.presence.thresholds = thresholds
+            target.state.presence.thresholds = settings.thresholds()
+            target.motion.time_constant = settings.smoothing

@@ -5,7 +5,7 @@ Nothing that this module imports needs torch: services answer while torch and th
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import rclpy
@@ -107,7 +107,8 @@ class TrackerNode(ManagedNode):
             self._inbox,
             lambda: self.parameters.settings,
             {name: camera.progress for name, camera in self.cameras.items()},
-            self._publish,
+            self._publish(Camera.publish),
+            self._publish(Camera.show),
             self.get_logger(),
         )
         self._inference.start()
@@ -179,15 +180,21 @@ class TrackerNode(ManagedNode):
         if self._inbox is not None:
             self._inbox.limit_history(*_history(settings))
 
-    def _publish(self, processed: "Processed") -> None:
-        """Tell what one image showed, while there is somebody to tell. In the inference thread."""
-        assert self.engine is not None
-        camera = self.cameras[processed.frame.camera]
-        try:
-            camera.publish(processed, self.parameters.settings, self.engine.device)
-        except rclpy_implementation.RCLError:
-            if self.context.ok():  # otherwise the node is shutting down
-                raise
+    def _publish(
+        self, what: Callable[[Camera, "Processed", Settings, str], None]
+    ) -> Callable[["Processed"], None]:
+        """A call of a camera's method for a frame of it, for the inference thread."""
+
+        def publish(processed: "Processed") -> None:
+            assert self.engine is not None
+            camera = self.cameras[processed.frame.camera]
+            try:
+                what(camera, processed, self.parameters.settings, self.engine.device)
+            except rclpy_implementation.RCLError:
+                if self.context.ok():  # otherwise the node is shutting down
+                    raise
+
+        return publish
 
     def close(self) -> bool:
         """End all threads; False if one of them does not end."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from siamdw_ros.node.debug_image import COLORS, INSET, draw
 from siamdw_ros.node.frames import Frame
 from siamdw_ros.node.images import image_message
+from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.targets import FollowedTarget
 from siamdw_ros.siamdw import State, TrackResult
 
@@ -27,7 +28,8 @@ def target(
 ) -> FollowedTarget:
     x, y, w, h = box
     result = TrackResult((x, y, w, h), 0.9, state)
-    return FollowedTarget(name, SimpleNamespace(response=response), FRAME, result, Time())
+    state = SimpleNamespace(response=response)
+    return FollowedTarget(name, state, FRAME, result, Time(), BoxFilter(0.0))
 
 
 def peak_at(row: int, column: int, cells: int = 17) -> np.ndarray:
@@ -62,7 +64,9 @@ def test_the_inset_is_bright_where_the_response_is() -> None:
 
 def test_a_target_without_response_has_no_inset() -> None:
     side = GREY.shape[0] // INSET
-    for followed in (target(), FollowedTarget("1", object(), FRAME, target().result, Time())):
+    stateless = target()
+    stateless.state = object()
+    for followed in (target(), stateless):
         assert (draw(GREY, [followed], "")[-side:] == 128).all()
 
 

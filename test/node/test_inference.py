@@ -35,11 +35,14 @@ def engine() -> Engine:
 
 
 class Harness:
-    """A running thread, and what it has told."""
+    """A running thread, and what it has told; some frames may wait for it already."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *waiting: Frame) -> None:
         self.inbox = Inbox(["front", "rear"], seconds=2.0, size=1e9)
+        for frame in waiting:
+            self.inbox.put_frame(frame)
         self.told: list[Processed] = []
+        self.shown: list[int] = []  # for each, how many were told before
         self.progress = {"front": Progress(), "rear": Progress()}
         self.settings = SETTINGS
         self.thread = InferenceThread(
@@ -48,6 +51,7 @@ class Harness:
             lambda: self.settings,
             self.progress,
             self.told.append,
+            lambda processed: self.shown.append(len(self.told)),
             get_logger("test"),
         )
         self.thread.start()
@@ -60,6 +64,12 @@ class Harness:
         assert answered.wait(60)
         return request.future.result()
 
+    def end(self) -> None:
+        """Wait until the thread has done its work."""
+        self.inbox.close()
+        self.thread.join(60)
+        assert not self.thread.is_alive()
+
     def show(self, picture: np.ndarray, camera: str = "front") -> None:
         """Put a frame and wait until the thread is done with it: requests come after it."""
         self.inbox.put_frame(Frame(camera, image_message(picture), time.monotonic()))
@@ -71,9 +81,7 @@ def harness(engine: Engine) -> Iterator[Harness]:
     """Start a thread, and end it."""
     running = Harness(engine)
     yield running
-    running.inbox.close()
-    running.thread.join(60)
-    assert not running.thread.is_alive()
+    running.end()
 
 
 def start_request(frame_id: str = "front") -> StartTracking.Request:
@@ -118,6 +126,17 @@ def test_an_image_that_cannot_be_decoded_is_counted_and_left_out(
     assert harness.progress["front"].rejected == 1
     harness.show(frames[2])
     assert len(harness.told) == told + 1
+
+
+def test_nothing_is_drawn_before_the_detections_of_all_cameras_are_out(
+    engine: Engine, frames: list[np.ndarray]
+) -> None:
+    message = image_message(frames[0])
+    waiting = [Frame(camera, message, time.monotonic()) for camera in ("front", "rear")]
+    harness = Harness(engine, *waiting)
+    harness.ask(StopTracking.Request())
+    harness.end()
+    assert harness.shown == [2, 2]
 
 
 def test_a_start_that_fails_is_answered(

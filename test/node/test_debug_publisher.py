@@ -1,0 +1,105 @@
+"""Debug images are made while somebody looks, and no more often than they may."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import rclpy
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from siamdw_ros.node import compressed, debug_image, images
+from siamdw_ros.node.debug_publisher import DebugPublisher
+from siamdw_ros.node.diagnostics import Intake, Progress
+from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.images import image_message
+from siamdw_ros.node.inference import Processed
+from siamdw_ros.node.parameters import PARAMETERS, Settings
+from siamdw_ros.node.publishers import Report
+from siamdw_ros.node.transports import TRANSPORTS
+
+SETTINGS = Settings(**{p.field: p.default for p in PARAMETERS})
+REPORT = Report(SETTINGS, "cpu", Intake(), Progress())
+PICTURE = np.full((48, 64, 3), 100, np.uint8)
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    made = Node("debug_test", namespace=f"/test_{time.monotonic_ns()}")
+    yield made
+    made.destroy_node()
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The captions of all that is drawn."""
+    captions: list[str] = []
+    draw = debug_image.draw
+
+    def count(image: np.ndarray, targets: list[object], caption: str) -> np.ndarray:
+        captions.append(caption)
+        return draw(image, targets, caption)
+
+    monkeypatch.setattr(debug_image, "draw", count)
+    return captions
+
+
+def processed(message: Image | CompressedImage, transport: str = "raw") -> Processed:
+    message.header = Header(frame_id="camera_optical")
+    message.header.stamp.sec = 7
+    return Processed(Frame("camera", message, 0.0, TRANSPORTS[transport]), [], 0.01)
+
+
+def spin_until(node: Node, condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        rclpy.spin_once(node, timeout_sec=0.05)
+
+
+def test_nothing_is_drawn_while_nobody_looks(node: Node, drawn: list[str]) -> None:
+    DebugPublisher(node, "~").publish(processed(image_message(PICTURE)), REPORT)
+    assert drawn == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix", "to_bgr"),
+    [(Image, "", images.to_bgr), (CompressedImage, "/compressed", compressed.to_bgr)],
+)
+def test_who_looks_gets_a_picture_with_the_header_of_the_image(
+    node: Node, drawn: list[str], kind: type, suffix: str, to_bgr: Callable[..., np.ndarray]
+) -> None:
+    publisher, got = DebugPublisher(node, "~"), []
+    node.create_subscription(kind, f"~/debug_image{suffix}", got.append, 1)
+    spin_until(node, lambda: node.count_subscribers(f"~/debug_image{suffix}"))
+
+    def publish() -> list[object]:
+        publisher.publish(processed(image_message(PICTURE)), REPORT)
+        return got
+
+    spin_until(node, publish)
+    assert (got[0].header.stamp.sec, got[0].header.frame_id) == (7, "camera_optical")
+    assert to_bgr(got[0]).shape == PICTURE.shape
+    assert "siamfc_res22 on cpu" in drawn[0]
+
+
+def test_no_more_are_drawn_than_the_rate_allows(node: Node, drawn: list[str]) -> None:
+    publisher = DebugPublisher(node, "~")
+    node.create_subscription(Image, "~/debug_image", lambda _: None, 1)
+    spin_until(node, lambda: node.count_subscribers("~/debug_image"))
+    start = time.monotonic()
+    while time.monotonic() < start + 0.35:
+        publisher.publish(processed(image_message(PICTURE)), REPORT)
+        threading.Event().wait(0.005)
+    assert 1 <= len(drawn) <= 10 * (time.monotonic() - start) + 1
+
+
+def test_an_image_that_cannot_be_decoded_is_not_drawn(node: Node, drawn: list[str]) -> None:
+    node.create_subscription(Image, "~/debug_image", lambda _: None, 1)
+    spin_until(node, lambda: node.count_subscribers("~/debug_image"))
+    damaged = CompressedImage(data=b"\x89PNG\r\n\x1a\n")
+    DebugPublisher(node, "~").publish(processed(damaged, "compressed"), REPORT)
+    assert drawn == []
