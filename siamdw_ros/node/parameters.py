@@ -289,7 +289,9 @@ class Settings:
                 f"image_transport '{self.image_transport}' is none of {', '.join(TRANSPORTS)}"
             )
         if len(self.class_id) > MAX_NAME_LENGTH:
-            raise ValueError(f"class_id has more than {MAX_NAME_LENGTH} characters")
+            raise ValueError(
+                f"class_id has {len(self.class_id)} characters: at most {MAX_NAME_LENGTH}"
+            )
         if len(set(self.topics())) < len(self.topics()):
             raise ValueError("image_topics names a topic twice")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.qos import QoSProfile
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.lifecycle import ManagedNode
@@ -13,6 +14,9 @@ from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.requests import Answer, Asked, RefusedError, Request, refusal
 
 MAX_REQUESTS = 32  # that wait at a time; more are refused
+# Deep: of requests that come all at once, each shall be answered, if only by a refusal. By default
+# the eleventh that waits for the executor overwrites the first.
+QOS = QoSProfile(depth=1000)
 CHECK_PERIOD = 0.25  # seconds between looks for requests that have waited for too long
 
 
@@ -54,7 +58,9 @@ class RequestServices:
         # Reentrant: a request that waits for the inference thread must not hold up another.
         group = ReentrantCallbackGroup()
         for kind, name in ((StartTracking, "start_tracking"), (StopTracking, "stop_tracking")):
-            node.create_service(kind, f"~/{name}", self._on_request, callback_group=group)
+            node.create_service(
+                kind, f"~/{name}", self._on_request, qos_profile=QOS, callback_group=group
+            )
         node.create_timer(CHECK_PERIOD, self._refuse_overdue, group)
 
     async def _on_request(self, asked: Asked, _response: Any) -> Answer:

@@ -33,7 +33,7 @@ def frames_from(header: Header, histories: Histories) -> list[Frame]:
         if frame.stamp == header.stamp:
             return list(held[index:])
     raise RefusedError(
-        f"no image with stamp {_readable(header.stamp)} is held: {_span(held)}; "
+        f"no image with stamp {_readable(header.stamp)} is held, only {_span(held)}: "
         "leave it zero to start on the newest"
     )
 
@@ -68,7 +68,7 @@ def _known(histories: Histories) -> str:
 
 def _span(held: Sequence[Frame]) -> str:
     oldest, newest = _readable(held[0].stamp), _readable(held[-1].stamp)
-    return f"{len(held)} from {oldest} to {newest} are" if len(held) > 1 else f"{newest} is"
+    return f"{len(held)} from {oldest} to {newest}" if len(held) > 1 else newest
 
 
 def _readable(stamp: Time) -> str:

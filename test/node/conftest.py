@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,11 @@ def launch_tracker(tmp_path: Path) -> Iterator[Callable[..., TrackerProcess]]:
     """Start nodes with parameters of the test's own."""
     with contextlib.ExitStack() as stack:
 
-        def launch(*, active: bool = True, **parameters: Any) -> TrackerProcess:
-            tracker = TrackerProcess(tmp_path / "node.log", {"device": "cpu", **parameters})
+        def launch(
+            *, active: bool = True, cameras: Sequence[str] = (), **parameters: Any
+        ) -> TrackerProcess:
+            parameters = {"device": "cpu", **parameters}
+            tracker = TrackerProcess(tmp_path / "node.log", parameters, cameras)
             stack.callback(tracker.close)
             tracker.connect(active=active)
             return tracker

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from siamdw_msgs.msg import TrackerStatus
 from siamdw_msgs.srv import StartTracking, StopTracking
 from vision_msgs.msg import Detection2D, Detection2DArray
 
+from siamdw_ros.node.images import image_message
 from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.node.transports import TRANSPORTS, ImageMessage
-from siamdw_ros.tools.play_clip import image_message
+from siamdw_ros.node.transports import TRANSPORTS, ImageMessage, Transport
 
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in cup.mp4, on its first frame
 PATIENCE = 60.0  # seconds; a slow machine loads torch and the network in that time
@@ -33,13 +33,53 @@ def jpeg_message(picture: np.ndarray) -> CompressedImage:
     return CompressedImage(format="jpeg", data=cv2.imencode(".jpg", picture)[1].tobytes())
 
 
-class TrackerProcess:
-    """The node's process and everything a robot would have: publishers, listeners, clients."""
+class RobotCamera:
+    """One camera of the robot, and what the node says about its images."""
 
-    def __init__(self, log: Path, parameters: dict[str, Any]) -> None:
+    def __init__(
+        self, node: Node, topic: str, prefix: str, frame_id: str, transport: Transport
+    ) -> None:
+        self.frame_id = frame_id
+        self.images = node.create_publisher(
+            transport.message, topic + transport.suffix, QoSProfile(depth=5)
+        )
+        self.detections: list[Detection2DArray] = []
+        self.first: list[Detection2D] = []
+        self.statuses: list[TrackerStatus] = []
+        for kind, name, store in (
+            (Detection2DArray, "detections", self.detections),
+            (Detection2D, "detection", self.first),
+            (TrackerStatus, "status", self.statuses),
+        ):
+            node.create_subscription(kind, f"{prefix}/{name}", store.append, 100)
+
+    def message(self, picture: np.ndarray) -> ImageMessage:
+        """A picture as this camera sends it."""
+        compressed = self.images.msg_type is CompressedImage
+        return jpeg_message(picture) if compressed else image_message(picture)
+
+    def send(self, message: ImageMessage, stamp: int) -> None:
+        """Publish an image with a stamp, in seconds."""
+        message.header.stamp.sec, message.header.frame_id = stamp, self.frame_id
+        self.images.publish(message)
+
+
+class TrackerProcess:
+    """The node's process and everything a robot would have: cameras, listeners, clients.
+
+    Args:
+        log: file for what the node prints.
+        parameters: of the node.
+        cameras: names of several cameras, whose topics are NAME/image_raw.
+    """
+
+    def __init__(self, log: Path, parameters: dict[str, Any], cameras: Sequence[str] = ()) -> None:
         self.log = log
         namespace = f"test_{time.monotonic_ns()}"
         arguments = ["--ros-args", "-r", f"__ns:=/{namespace}"]
+        if cameras:
+            topics = [f"{name}/image_raw" for name in cameras]
+            parameters = {"image_topics": topics, **parameters}
         for name, value in parameters.items():
             arguments += ["-p", f"{name}:={value}"]
         with log.open("wb") as output:
@@ -50,20 +90,17 @@ class TrackerProcess:
             )
         self.node = Node("robot", namespace=f"/{namespace}")
         transport = TRANSPORTS[parameters.get("image_transport", "raw")]
-        self.images = self.node.create_publisher(
-            transport.message, "image" + transport.suffix, QoSProfile(depth=5)
-        )
-        self.detections: list[Detection2DArray] = []
-        self.first: list[Detection2D] = []
-        self.statuses: list[TrackerStatus] = []
-        for kind, name, store in (
-            (Detection2DArray, "detections", self.detections),
-            (Detection2D, "detection", self.first),
-            (TrackerStatus, "status", self.statuses),
-        ):
-            self.node.create_subscription(kind, f"siamdw_tracker/{name}", store.append, 100)
-        self._start = self.node.create_client(StartTracking, "siamdw_tracker/start_tracking")
-        self._stop = self.node.create_client(StopTracking, "siamdw_tracker/stop_tracking")
+        names = [(name, f"{name}/image_raw", f"siamdw_tracker/{name}") for name in cameras]
+        self.cameras = {
+            name: RobotCamera(self.node, topic, prefix, f"{name or 'camera'}_optical", transport)
+            for name, topic, prefix in names or [("", "image", "siamdw_tracker")]
+        }
+        self.camera = next(iter(self.cameras.values()))
+        self.images, self.first = self.camera.images, self.camera.first
+        self.detections, self.statuses = self.camera.detections, self.camera.statuses
+        self._clients: dict[str, Any] = {}
+        self._start = self.client(StartTracking, "start_tracking")
+        self._stop = self.client(StopTracking, "stop_tracking")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._spinning = threading.Thread(target=self._executor.spin)
@@ -86,7 +123,8 @@ class TrackerProcess:
         """Wait until the node answers, and where it is to become active hears our images."""
         self.wait(lambda: self._start.service_is_ready() and self._stop.service_is_ready(), "up")
         if active:
-            self.wait(lambda: self.images.get_subscription_count() == 1, "image subscription")
+            for camera in self.cameras.values():
+                self.wait(lambda: camera.images.get_subscription_count() == 1, "subscription")  # noqa: B023
         # A server that has not found its client yet loses the answer: ask until one arrives.
         asked: list[Any] = []
         end = time.monotonic() + PATIENCE
@@ -96,20 +134,21 @@ class TrackerProcess:
             with contextlib.suppress(AssertionError):
                 self.wait(asked[-1].done, "an answer", seconds=2.0)
 
-    def send(self, message: ImageMessage) -> int:
-        """Publish an image with the next stamp, in seconds, and return the stamp."""
-        self._stamp += 1
-        message.header.stamp.sec, message.header.frame_id = self._stamp, "camera_optical"
-        self.images.publish(message)
+    def send(self, message: ImageMessage, camera: str = "", stamp: int | None = None) -> int:
+        """Publish an image, with the next stamp in seconds if none is given; return the stamp."""
+        self._stamp = self._stamp + 1 if stamp is None else stamp
+        (self.cameras[camera] if camera else self.camera).send(message, self._stamp)
         return self._stamp
 
-    def show(self, picture: np.ndarray) -> Detection2DArray:
+    def show(
+        self, picture: np.ndarray, camera: str = "", stamp: int | None = None
+    ) -> Detection2DArray:
         """Publish a picture until it was processed; return what was detected in it."""
-        compressed = self.images.msg_type is CompressedImage
-        stamp = self.send(jpeg_message(picture) if compressed else image_message(picture))
-        self.wait(lambda: self.about(self.detections, stamp), f"detections of image {stamp}")
-        self.wait(lambda: self.about(self.statuses, stamp), f"status of image {stamp}")
-        return self.about(self.detections, stamp)[0]
+        heard = self.cameras[camera] if camera else self.camera
+        stamp = self.send(heard.message(picture), camera, stamp)
+        self.wait(lambda: self.about(heard.detections, stamp), f"detections of image {stamp}")
+        self.wait(lambda: self.about(heard.statuses, stamp), f"status of image {stamp}")
+        return self.about(heard.detections, stamp)[-1]
 
     @staticmethod
     def about(messages: list[Any], stamp: int) -> list[Any]:
@@ -131,6 +170,18 @@ class TrackerProcess:
         future = client.call_async(request)
         self.wait(future.done, "an answer")
         return future.result()
+
+    def client(self, kind: Any, name: str) -> Any:
+        """A client of one of the node's services."""
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, f"siamdw_tracker/{name}")
+        return self._clients[name]
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """Call any of the node's services."""
+        client = self.client(kind, name)
+        self.wait(client.service_is_ready, name)
+        return self._call(client, request)
 
     def interrupt(self) -> int:
         """End the process as Ctrl-C does and return its exit code."""

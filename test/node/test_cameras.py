@@ -1,0 +1,63 @@
+"""Several cameras in one node."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from std_msgs.msg import Header
+from tracker_process import START, TrackerProcess
+
+from siamdw_ros.node.cameras import camera_names
+from siamdw_ros.node.images import image_message
+
+
+@pytest.mark.parametrize(
+    ("topics", "names"),
+    [
+        (["image"], ["image"]),
+        (["/front/image_raw", "rear/image_raw"], ["front", "rear"]),
+        (["/camera/color/image_raw", "/gimbal/image"], ["camera/color", "gimbal"]),
+        (["/cam/left", "/cam/right"], ["cam/left", "cam/right"]),
+    ],
+)
+def test_cameras_are_named_by_their_topics(topics: list[str], names: list[str]) -> None:
+    assert camera_names(topics) == names
+
+
+def test_two_cameras_share_the_node_and_keep_their_headers(
+    launch_tracker: Callable[..., TrackerProcess], frames: list[np.ndarray]
+) -> None:
+    tracker = launch_tracker(cameras=["front", "rear"])
+    tracker.show(frames[0], "front")
+    answer = tracker.start()
+    assert not answer.success
+    assert "several cameras" in answer.message
+    assert tracker.start(header=Header(frame_id="front_optical"), target_id="cup").success
+    tracker.show(frames[0], "rear")
+    assert tracker.start(header=Header(frame_id="rear"), target_id="other").success
+    for camera, followed in (("front", "cup"), ("rear", "other")):
+        found = tracker.show(frames[1], camera)
+        assert found.header.frame_id == f"{camera}_optical"
+        assert [(d.id, d.header) for d in found.detections] == [(followed, found.header)]
+        assert [t.id for t in tracker.cameras[camera].statuses[-1].targets] == [followed]
+    # A target that is started over on another camera moves there.
+    assert tracker.start(header=Header(frame_id="rear"), target_id="cup", box=START).success
+    assert tracker.show(frames[2], "front").detections == []
+    assert {d.id for d in tracker.show(frames[2], "rear").detections} == {"cup", "other"}
+    assert set(tracker.stop().target_ids) == {"cup", "other"}
+
+
+def test_a_camera_that_floods_does_not_starve_another(
+    launch_tracker: Callable[..., TrackerProcess], frames: list[np.ndarray]
+) -> None:
+    tracker = launch_tracker(cameras=["front", "rear"])
+    for camera in ("front", "rear"):
+        tracker.show(frames[0], camera)
+        assert tracker.start(header=Header(frame_id=camera), target_id=camera).success
+    for frame in frames[1:6]:
+        for _ in range(10):
+            tracker.send(image_message(frame), "front")
+        (detection,) = tracker.show(frame, "rear").detections
+        assert detection.id == "rear"
+    status = tracker.cameras["rear"].statuses[-1]
+    assert status.processed == status.received == 6

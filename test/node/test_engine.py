@@ -1,0 +1,61 @@
+"""Loading the network, well and badly."""
+
+import dataclasses
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from siamdw_ros.node.engine import Engine, Loader
+from siamdw_ros.node.parameters import PARAMETERS, Settings
+
+SETTINGS = dataclasses.replace(Settings(**{p.field: p.default for p in PARAMETERS}), device="cpu")
+
+
+def load(**values: Any) -> Engine | str:
+    loaded = threading.Event()
+    loader = Loader(dataclasses.replace(SETTINGS, **values), lambda _: loaded.set())
+    assert loaded.wait(60)
+    made: Engine | str = loader.outcome.future.result()
+    return made
+
+
+def test_what_was_loaded_says_where_it_runs() -> None:
+    engine = load()
+    assert isinstance(engine, Engine)
+    assert engine.device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"checkpoint": "/nowhere/weights.pt"}, "no such checkpoint file"),
+        ({"checkpoint": __file__}, "damaged or no checkpoint"),
+        ({"checkpoint": str(Path(__file__).parent)}, "checkpoint"),
+        ({"model": "siamfc_res22w"}, "no checkpoint is bundled for siamfc_res22w"),
+        ({"model": "yolo"}, "unknown network 'yolo'"),
+        ({"device": "cuda:99"}, "cuda:99"),
+        ({"precision": "double"}, "precision 'double'"),
+        ({"preset": "nothing"}, "unknown preset 'nothing'"),
+        ({"lost_score": 0.9}, "lost <= tracked"),
+        ({"tracker_penalty_k": 0.1}, "no hyper-parameter penalty_k"),
+        ({"tracker_scale_step": 0.5}, "scale_step must lie in"),
+    ],
+)
+def test_what_cannot_be_loaded_is_told_with_the_reason(
+    values: dict[str, Any], reason: str
+) -> None:
+    said = load(**values)
+    assert isinstance(said, str)
+    assert reason in said
+
+
+def test_loading_that_takes_too_long_is_given_up() -> None:
+    told = threading.Event()
+    loader = Loader(dataclasses.replace(SETTINGS, load_timeout=0.0), lambda _: told.set())
+    loader.check_deadline()
+    assert told.wait(10)
+    assert loader.outcome.future.result() == "not loaded within 0 s"
+    loader.join()  # and what it made after all is let go
+    assert isinstance(loader.outcome.future.result(), str)

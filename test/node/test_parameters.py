@@ -1,0 +1,130 @@
+"""Parameters that change while the node runs."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from rcl_interfaces.msg import ParameterDescriptor
+from rcl_interfaces.srv import DescribeParameters, SetParameters, SetParametersAtomically
+from rclpy.parameter import Parameter
+from siamdw_msgs.msg import TargetState
+from tracker_process import TrackerProcess
+
+from siamdw_ros.node.parameters import PARAMETERS, Read
+
+
+def messages(values: dict[str, Any]) -> list[Any]:
+    return [
+        Parameter(name.replace("__", "."), value=value).to_parameter_msg()
+        for name, value in values.items()
+    ]
+
+
+def set_parameters(tracker: TrackerProcess, **values: Any) -> list[str]:
+    """Set each by itself; the reasons why not, empty for those that were set."""
+    request = SetParameters.Request(parameters=messages(values))
+    results = tracker.call(SetParameters, "set_parameters", request).results
+    assert all(result.successful == (not result.reason) for result in results)
+    return [result.reason for result in results]
+
+
+def set_together(tracker: TrackerProcess, **values: Any) -> str:
+    request = SetParametersAtomically.Request(parameters=messages(values))
+    result = tracker.call(SetParametersAtomically, "set_parameters_atomically", request).result
+    return str(result.reason)
+
+
+def test_a_change_takes_effect_on_the_next_image(
+    tracker: TrackerProcess, frames: list[np.ndarray]
+) -> None:
+    tracker.show(frames[0])
+    assert tracker.start().success
+    assert set_parameters(tracker, class_id="cup", tracked_score=1.0) == ["", ""]
+    (detection,) = tracker.show(frames[1]).detections
+    assert detection.results[0].hypothesis.class_id == "cup"
+    (state,) = tracker.statuses[-1].targets
+    assert state.state == TargetState.UNCERTAIN  # no score is that high
+    assert set_parameters(tracker, class_id="target", tracked_score=0.8) == ["", ""]
+    (detection,) = tracker.show(frames[2]).detections
+    assert detection.results[0].hypothesis.class_id == "target"
+    (state,) = tracker.statuses[-1].targets
+    assert state.state == TargetState.TRACKED
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("lost_score", 0.9, "lost <= tracked"),
+        ("tracked_score", math.nan, "tracked_score"),
+        ("tracked_score", 1.5, "tracked_score"),
+        ("request_timeout", math.inf, "request_timeout"),
+        ("lost_patience", 0, "lost_patience"),
+        ("class_id", "x" * 65, "at most 64"),
+        ("class_id", 7, "type"),
+        ("tracker__scale_step", 0.5, "scale_step must lie in [1, 2]"),
+        ("tracker__penalty_k", 0.1, "has no hyper-parameter penalty_k"),
+        ("model", "siamfc_incep22", "deactivate it and clean it up first"),
+        ("image_topics", ["a", "b"], "deactivate it and clean it up first"),
+        ("autostart", False, "read-only"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_rejected_with_the_reason(
+    tracker: TrackerProcess, name: str, value: Any, reason: str
+) -> None:
+    (said,) = set_parameters(tracker, **{name: value})
+    assert reason in said
+
+
+def test_values_that_only_fit_together_are_set_together(tracker: TrackerProcess) -> None:
+    low = {"tracked_score": 0.4, "lost_score": 0.3}
+    assert "lost <= tracked" in set_parameters(tracker, **low)[0]
+    assert set_parameters(tracker, lost_score=0.5) == [""]
+    assert set_together(tracker, **low) == ""
+    assert "lost <= tracked" in set_together(tracker, lost_score=0.7, class_id="changed")
+    assert set_together(tracker, tracked_score=0.8, lost_score=0.5) == ""
+
+
+def test_hyper_parameters_steer_the_next_search(
+    tracker: TrackerProcess, frames: list[np.ndarray]
+) -> None:
+    def size_after(scale_rate: float) -> float:
+        assert set_parameters(tracker, tracker__scale_rate=scale_rate) == [""]
+        tracker.show(frames[0])
+        assert tracker.start((330.0, 180.0, 54.0, 130.0), target_id="part").success
+        (detection,) = tracker.show(frames[1]).detections
+        return float(detection.bbox.size_x)
+
+    steps = {"tracker__scale_step": 1.1, "tracker__scale_penalty": 1.0}  # so that it will grow
+    assert set_parameters(tracker, **steps) == ["", ""]
+    assert size_after(0.0) == pytest.approx(54.0)
+    assert size_after(1.0) == pytest.approx(1.1 * 54.0)
+    defaults = dict.fromkeys([*steps, "tracker__scale_rate"], -1.0)
+    assert set_parameters(tracker, **defaults) == ["", "", ""]
+
+
+def test_fewer_targets_than_are_followed_stops_none(
+    tracker: TrackerProcess, frames: list[np.ndarray]
+) -> None:
+    tracker.show(frames[0])
+    assert tracker.start(target_id="a").success
+    assert tracker.start(target_id="b").success
+    assert set_parameters(tracker, max_targets=1) == [""]
+    assert "max_targets" in tracker.start(target_id="c").message
+    tracker.show(frames[1])
+    assert len(tracker.statuses[-1].targets) == 2
+    assert set_parameters(tracker, max_targets=16) == [""]
+
+
+def test_each_parameter_says_what_it_is_and_when_it_is_read(tracker: TrackerProcess) -> None:
+    request = DescribeParameters.Request(names=[parameter.name for parameter in PARAMETERS])
+    answer = tracker.call(DescribeParameters, "describe_parameters", request)
+    said: list[ParameterDescriptor] = answer.descriptors
+    for parameter, descriptor in zip(PARAMETERS, said, strict=True):
+        assert descriptor.description == parameter.description
+        assert descriptor.additional_constraints == f"read {parameter.read.value}"
+        assert descriptor.read_only == (parameter.read is Read.START)
+        ranges = [*descriptor.integer_range, *descriptor.floating_point_range]
+        assert [(r.from_value, r.to_value) for r in ranges] == (
+            [parameter.limits] if parameter.limits else []
+        )
