@@ -3,11 +3,12 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from siamdw_msgs.msg import TargetState
 
 from siamdw_ros.node.debug_publisher import DebugPublisher
 from siamdw_ros.node.diagnostics import Intake, Progress
@@ -16,11 +17,14 @@ from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.publishers import CameraPublishers, Report
 from siamdw_ros.node.transports import ImageMessage, Transport
 
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
+
 if TYPE_CHECKING:
     from siamdw_ros.node.inference import Processed
 
-# What REP 2003 asks of those who consume sensor data; depth 1, since only the newest counts.
-IMAGE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 WARNING_PERIOD = 5.0  # seconds between warnings of one kind
 
 
@@ -42,28 +46,52 @@ class Camera:
         self.topic = node.resolve_topic_name(topic) + transport.suffix
         self.node, self.name, self.transport = node, name, transport
         self.intake, self.progress = Intake(), Progress()
+        self.qos = image_qos()
         self._publishers = CameraPublishers(node, prefix)
         self._debug = DebugPublisher(node, prefix)
         self._subscription = None
         self._inbox: Inbox | None = None
         self._last_stamp = 0
+        self.since = 0.0  # subscribed, by the steady clock
+        self.frame_id = ""  # of the last image
 
     def subscribe(self, inbox: Inbox) -> None:
         """Put images into an inbox from now on."""
         self._inbox = inbox
-        self._subscription = self.node.create_subscription(
+        self.intake.last = self.progress.last = None
+        self.since = time.monotonic()
+        try:
+            self._subscription = self._subscribe(
+                SubscriptionEventCallbacks(message_lost=self._on_lost)
+            )
+        except UnsupportedEventTypeError:  # not every middleware tells
+            self._subscription = self._subscribe(SubscriptionEventCallbacks())
+
+    def _subscribe(self, events: SubscriptionEventCallbacks) -> Any:
+        self.qos = image_qos()  # anew: rclpy writes overrides into it
+        return self.node.create_subscription(
             self.transport.message,
             self.topic,
             self._on_image,
-            IMAGE_QOS,
+            self.qos,
+            event_callbacks=events,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+
+    def _on_lost(self, event: Any) -> None:
+        self.intake.lost = event.total_count
 
     def unsubscribe(self) -> None:
         """Take no more images."""
         if self._subscription is not None:
             self.node.destroy_subscription(self._subscription)
-        self._subscription = self._inbox = None
+        self._subscription = self._inbox = self._publishers.last = None
+
+    @property
+    def targets(self) -> Sequence[TargetState]:
+        """What was last said about the camera's targets."""
+        last = self._publishers.last
+        return last.targets if last is not None else []
 
     def destroy(self) -> None:
         """Take everything of it away."""
@@ -75,8 +103,10 @@ class Camera:
         now = time.monotonic()
         self.intake.received += 1
         self.intake.rate.tick(now)
+        self.intake.last = now
         if problem := self.transport.check(message):
             self.intake.rejected += 1
+            self.intake.problem = problem
             self._warn(f"image rejected, {self.intake.rejected} so far: {problem}")
         elif self._inbox is not None:
             frame = Frame(self.name, message, now, self.transport)
@@ -89,6 +119,7 @@ class Camera:
             back = (self._last_stamp - stamp) * 1e-9
             self._warn(f"time jumped back by {back:.3f} s: images from before are let go")
         self._last_stamp = stamp
+        self.frame_id = frame.frame_id
 
     def _warn(self, text: str) -> None:
         self.node.get_logger().warning(
@@ -105,6 +136,11 @@ class Camera:
 
     def _report(self, settings: Settings, device: str) -> Report:
         return Report(settings, device, self.intake, self.progress)
+
+
+def image_qos() -> QoSProfile:
+    """What REP 2003 asks of consumers of sensor data; depth 1, since only the newest counts."""
+    return QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def camera_names(topics: Sequence[str]) -> list[str]:

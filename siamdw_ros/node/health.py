@@ -114,13 +114,16 @@ def target_status(name: str, hardware_id: str, targets: Sequence[TargetState]) -
     return make_status(name, hardware_id, problems, told or "no target", {**counts, **listed})
 
 
-def gpu_memory(device: str) -> dict[str, float]:
+def gpu_memory(device: str) -> dict[str, float | str]:
     """Memory of a GPU in MiB: this process's, and the whole; nothing where it is none."""
     if not device.startswith("cuda"):
         return {}
     import torch  # here: the node answers sooner without it
 
-    free, total = torch.cuda.mem_get_info(device)
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+    except RuntimeError as problem:  # the device itself failed; the rest is told all the same
+        return {"GPU memory": f"unknown: {problem}"}
     return {
         "GPU memory allocated (MiB)": torch.cuda.memory_allocated(device) / 2**20,
         "GPU memory reserved (MiB)": torch.cuda.memory_reserved(device) / 2**20,

@@ -109,6 +109,8 @@ class InferenceThread(threading.Thread):
         end = time.monotonic()
         progress.processed += 1
         progress.rate.tick(end)
+        progress.last = end
+        progress.inference.add(end, 1e3 * (end - start))
         return frame, end - start
 
     def _guarded(self, what: str, action: Callable[..., None], *arguments: Any) -> None:

@@ -125,6 +125,12 @@ PARAMETERS = (
         read=Read.CONFIGURE,
     ),
     Parameter(
+        "camera_timeout",
+        2.0,
+        "seconds without an image from which on diagnostics call a camera stalled",
+        (0.1, 3600.0),
+    ),
+    Parameter(
         "history_seconds",
         2.0,
         "how long images are held, to start on the one that the operator saw",
@@ -221,6 +227,7 @@ class Settings:
     load_timeout: float
     image_topics: Sequence[str]
     image_transport: str
+    camera_timeout: float
     history_seconds: float
     history_megabytes: float
     catch_up_seconds: float

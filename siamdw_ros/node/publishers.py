@@ -41,6 +41,7 @@ class CameraPublishers:
         self._all = node.create_publisher(Detection2DArray, f"{prefix}/detections", 10)
         self._predictions = node.create_publisher(Detection2DArray, f"{prefix}/predictions", 10)
         self._status = node.create_publisher(TrackerStatus, f"{prefix}/status", 10)
+        self.last: TrackerStatus | None = None  # published
 
     def publish(self, processed: "Processed", report: Report) -> None:
         """Tell what one image showed. In the inference thread."""
@@ -52,12 +53,15 @@ class CameraPublishers:
         if ahead := report.settings.prediction_horizon:
             class_id = report.settings.class_id
             self._predictions.publish(messages.predictions(header, targets, class_id, ahead))
-        self._status.publish(self._status_of(processed, report))
+        self.last = self._status_of(processed, report)
+        self._status.publish(self.last)
 
     def _status_of(self, processed: "Processed", report: Report) -> TrackerStatus:
         header, now = processed.frame.message.header, time.monotonic()
         clock, intake, progress = self._node.get_clock(), report.intake, report.progress
         stamp = rclpy.time.Time.from_msg(header.stamp, clock.clock_type)
+        latency = (clock.now() - stamp).nanoseconds * 1e-6
+        progress.latency.add(now, latency)
         return TrackerStatus(
             header=header,
             targets=[messages.target_state(target) for target in processed.targets],
@@ -66,7 +70,7 @@ class CameraPublishers:
             receive_rate=intake.rate.value(now),
             process_rate=progress.rate.value(now),
             inference_ms=processed.inference_seconds * 1e3,
-            latency_ms=(clock.now() - stamp).nanoseconds * 1e-6,
+            latency_ms=latency,
             received=intake.received,
             processed=progress.processed,
             dropped=intake.dropped,

@@ -15,6 +15,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from siamdw_ros.node.cameras import Camera, make_cameras
+from siamdw_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from siamdw_ros.node.engine import Engine, Loader, free_memory
 from siamdw_ros.node.frames import Inbox
 from siamdw_ros.node.lifecycle import ManagedNode
@@ -54,7 +55,8 @@ class TrackerNode(ManagedNode):
         self._loader: Loader | None = None
         self._inbox: Inbox | None = None
         self._inference: InferenceThread | None = None
-        self._failure = ""
+        self.failure = ""
+        self.diagnostics = DiagnosticsPublisher(self)
         if self.parameters.settings.autostart:
             self._autostart = self.create_timer(0.0, self._start_by_itself)
 
@@ -73,11 +75,11 @@ class TrackerNode(ManagedNode):
             self.engine = await self._load(settings)
             cameras = make_cameras(self, settings.topics(), TRANSPORTS[settings.image_transport])
         except Exception as error:  # whatever it is, requests are answered with it
-            self._failure = str(error)
+            self.failure = str(error)
             self.get_logger().error(f"not configured: {error}")
             return FAILURE
         self.cameras = {camera.name: camera for camera in cameras}
-        self._failure = ""
+        self.failure = ""
         return SUCCESS
 
     async def _load(self, settings: Settings) -> Engine:
@@ -159,7 +161,7 @@ class TrackerNode(ManagedNode):
 
     def _accept(self, request: Request) -> None:
         if self.state != "active" or self._inbox is None:
-            advice = self._failure or ADVICE.get(self.state, "try again in a moment")
+            advice = self.failure or ADVICE.get(self.state, "try again in a moment")
             raise RefusedError(f"the node is {self.state}: {advice}")
         self._inbox.put_request(request)
 

@@ -12,7 +12,7 @@ from siamdw_ros.node.messages import box_from_message
 def test_targets_are_followed_through_jpeg_and_damaged_ones_are_counted(
     launch_tracker: Callable[..., TrackerProcess], frames: list[np.ndarray]
 ) -> None:
-    tracker = launch_tracker(image_transport="compressed")
+    tracker = launch_tracker(image_transport="compressed", threads=1, request_timeout=30.0)
     tracker.show(frames[0])
     assert tracker.start().success
     for frame in frames[5::6]:

@@ -81,7 +81,7 @@ class TrackerProcess:
             topics = [f"{name}/image_raw" for name in cameras]
             parameters = {"image_topics": topics, **parameters}
         for name, value in parameters.items():
-            arguments += ["-p", f"{name}:={value}"]
+            arguments += ["-p", f"{name.format(namespace=namespace)}:={value}"]
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "siamdw_ros.node.tracker_node", *arguments],
