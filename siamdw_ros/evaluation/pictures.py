@@ -6,7 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from siamdw_ros.evaluation.metrics import overlap
+from siamdw_ros.evaluation.one_pass import Run
+from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.siamdw import State
 from siamdw_ros.siamdw.crops import Box, Image
 
 TRUTH = (80, 200, 80)  # BGR
@@ -62,6 +67,30 @@ def write_film(frames: Sequence[Annotated], path: Path, rate: float) -> None:
     for frame in frames:
         writer.write(draw(frame))
     writer.release()
+
+
+def run_sheet(sequence: AnnotatedSequence, run: Run, count: int = 20) -> Image:
+    """Contact sheet of what a tracker did on a sequence."""
+    chosen = set(np.linspace(0, len(sequence) - 1, min(count, len(sequence))).round().astype(int))
+    frames = []
+    for i, image in enumerate(sequence.images()):
+        if i in chosen:
+            truth = _box(sequence.boxes[i]) if sequence.visible[i] else None
+            found = _box(run.boxes[i]) if np.isfinite(run.boxes[i]).all() else None
+            frames.append(Annotated(image, _caption(i, truth, found, run.states[i]), truth, found))
+    return contact_sheet(frames)
+
+
+def _caption(frame: int, truth: Box | None, found: Box | None, state: int) -> str:
+    if truth is None:
+        return f"{frame}  absent, {State(state).name}"
+    value = float(overlap(found, truth)) if found is not None else 0.0
+    return f"{frame}  IoU {value:.2f}, {State(state).name}"
+
+
+def _box(row: NDArray[np.float64]) -> Box:
+    x, y, w, h = row.tolist()
+    return x, y, w, h
 
 
 def contact_sheet(

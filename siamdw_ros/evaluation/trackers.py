@@ -50,7 +50,7 @@ class SiamDW:
 
 @dataclass(frozen=True)
 class Peer:
-    """A tracker of OpenCV's.
+    """A tracker of OpenCV's. MIL draws by the clock: its figures differ from run to run.
 
     label: kcf, csrt, mil or nanotrack. files: NanoTrack's backbone and head, ONNX.
     """
@@ -103,7 +103,6 @@ class OpenCVTracker:
 
     def init(self, image: Image, box: Box) -> None:
         """Start to follow what is inside the box."""
-        cv2.setRNGSeed(0)  # MIL draws at random
         self._tracker, self._last = self._peer.create(), box
         height, width = image.shape[:2]
         x, y, w, h = (round(value) for value in box)

@@ -1,83 +1,66 @@
-"""Run a tracker over annotated films and sequences, and say how well it follows.
+"""Run trackers over annotated films and benchmarks, side by side, and report how well they follow.
 
-One pass: started on the first box, never helped again (as in OTB's one-pass evaluation).
+One pass (OTB, GOT-10k): started on the first box, never helped again. Supervised (VOT): started
+again five frames after every failure. With --out the results are kept, in the benchmarks' own
+forms, beside a report with curves and pictures; what is finished there is not run again.
 """
 
 import argparse
+import contextlib
+import os
+import platform
+import shutil
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
+import yaml
 from tqdm import tqdm
 
-from siamdw_ros.evaluation.annotations import read_annotation
-from siamdw_ros.evaluation.metrics import overlap, success_rate
-from siamdw_ros.siamdw import CheckpointError, Tracker, create_tracker
-from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.evaluation.benchmarks import LAYOUTS, find_sequences
+from siamdw_ros.evaluation.outcome import speeds, summaries_of, write_pictures
+from siamdw_ros.evaluation.report import tables, write_report
+from siamdw_ros.evaluation.results import ResultFolder
+from siamdw_ros.evaluation.runner import Job, Protocol, run_all
+from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.evaluation.trackers import NANOTRACK, PEERS, SiamDW, TrackerSpec, read_spec
+from siamdw_ros.evaluation.vot import EAO_INTERVALS
+from siamdw_ros.siamdw import CheckpointError
 from siamdw_ros.siamdw.networks import NETWORKS
-from siamdw_ros.tools.play_clip import read_clip
-from siamdw_ros.training.sources import decode, read_sequence
 
 
-@dataclass(frozen=True)
-class Score:
-    """How well one sequence went; the first frame, which is given, does not count."""
+def add_tracker_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how SiamDW is set."""
+    parser.add_argument("--model", default="siamfc_res22", choices=NETWORKS, metavar="NAME")
+    parser.add_argument("--checkpoint", help="file of its weights (default: the bundled ones)")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--preset", help="tuned hyper-parameters, as res22_otb2015")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a single hyper-parameter, as window_influence=0.3; may be repeated",
+    )
 
-    name: str
-    frames: int
-    mean_iou: float
-    success: float
-    frames_per_second: float
 
-
-def annotated_frames(path: Path) -> Iterator[tuple[Image, Box]]:
-    """Yield frames and their boxes: of a video with a CSV beside it, or of a folder or zip.
+def tracker_options(options: argparse.Namespace) -> SiamDW:
+    """Read them.
 
     Raises:
-        FileNotFoundError, ValueError: there is no such sequence, or it has no annotation.
+        ValueError: a --set is not NAME=VALUE.
     """
-    if path.with_suffix(".csv").is_file():
-        yield from zip(read_clip(path), read_annotation(path.with_suffix(".csv")), strict=True)
-    else:
-        sequence = read_sequence(path)
-        yield from ((decode(f), b) for f, b in zip(sequence.frames, sequence.boxes, strict=True))
-
-
-def evaluate(tracker: Tracker, path: Path, every: int = 1) -> Score:
-    """Follow the target through every `every`-th frame of a sequence."""
-    frames = list(annotated_frames(path))[::every]
-    overlaps, seconds = [], 0.0
-    tracker.init(*frames[0])
-    for image, truth in tqdm(frames[1:], desc=path.stem, unit="frame", leave=False):
-        start = time.perf_counter()
-        result = tracker.track(image)
-        seconds += time.perf_counter() - start
-        overlaps.append(float(overlap(result.box, truth)))
-    rate = len(overlaps) / max(seconds, 1e-9)
-    return Score(path.stem, len(overlaps), float(np.mean(overlaps)), success_rate(overlaps), rate)
-
-
-def table(scores: Sequence[Score]) -> str:
-    """Lay the scores out as a Markdown table, with the mean over all frames at its end."""
-    weights = [score.frames for score in scores]
-    total = Score(
-        "all",
-        sum(weights),
-        float(np.average([score.mean_iou for score in scores], weights=weights)),
-        float(np.average([score.success for score in scores], weights=weights)),
-        float(np.average([score.frames_per_second for score in scores], weights=weights)),
+    overrides = {}
+    for text in options.set:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"--set {text}: expected NAME=VALUE")
+        overrides[name] = yaml.safe_load(value)
+    return SiamDW(
+        "siamdw", options.model, options.checkpoint, options.device, options.preset, overrides
     )
-    head = "| sequence | frames | mean IoU | IoU > 0.5 | frames/s |\n" + "| --- " * 5 + "|"
-    return "\n".join([head, *map(_row, scores), _row(total)])
-
-
-def _row(score: Score) -> str:
-    quality = f"{score.mean_iou:.3f} | {score.success:.3f} | {score.frames_per_second:.1f}"
-    return f"| {score.name} | {score.frames} | {quality} |"
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -85,42 +68,189 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m siamdw_ros.tools.evaluate",
         description=__doc__,
+        epilog=f"A SEQUENCE is\n{LAYOUTS}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("sequences", type=Path, nargs="+", metavar="SEQUENCE")
+    peers = ", ".join(["siamdw", *PEERS, NANOTRACK])
     parser.add_argument(
-        "sequences",
-        type=Path,
-        nargs="+",
-        metavar="SEQUENCE",
-        help="video with a CSV of its name, or folder or zip of frames with a groundtruth.csv",
+        "--tracker",
+        default="siamdw",
+        metavar="NAME,...",
+        help=f"of {peers}, or YAML files with model, checkpoint, preset, overrides",
     )
-    parser.add_argument("--model", default="siamfc_res22", choices=NETWORKS, metavar="NAME")
-    parser.add_argument("--checkpoint", help="file of its weights (default: the bundled ones)")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--preset", help="tuned hyper-parameters, as res22_otb2015")
+    parser.add_argument(
+        "--nanotrack", nargs=2, default=(), metavar="ONNX", help="NanoTrack's backbone and head"
+    )
+    add_tracker_options(parser)
+    parser.add_argument(
+        "--protocol",
+        choices=("one-pass", "supervised", "both"),
+        default="one-pass",
+        help="default: one-pass",
+    )
+    parser.add_argument(
+        "--eao",
+        type=_interval,
+        default=EAO_INTERVALS["vot2018"],
+        metavar="LOW:HIGH",
+        help=f"lengths that EAO averages over, or {', '.join(EAO_INTERVALS)} (default: vot2018)",
+    )
     parser.add_argument(
         "--every",
-        type=int,
+        type=_positive,
         default=1,
         metavar="N",
         help="take every N-th frame, as a robot does whose tracker is slower than its camera",
     )
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's choice)")
+    parser.add_argument(
+        "--through-node",
+        action="store_true",
+        help="let the ROS node follow, at the camera's rate; late boxes count against it",
+    )
+    parser.add_argument("--rate", type=float, help="frames a second of that camera")
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="sequences at a time")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads for each")
+    parser.add_argument("--speed", action="store_true", help="time each tracker alone at the end")
+    parser.add_argument("--out", type=Path, help="folder for results, report and pictures")
+    parser.add_argument("--fresh", action="store_true", help="forget what --out has of these")
+    parser.add_argument(
+        "--worst", type=int, default=3, metavar="N", help="sequences to picture (default: 3)"
+    )
     return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
+    return value
+
+
+def _interval(text: str) -> tuple[int, int]:
+    if text.lower() in EAO_INTERVALS:
+        return EAO_INTERVALS[text.lower()]
+    with contextlib.suppress(ValueError):
+        low, high = map(int, text.split(":"))
+        if 1 <= low <= high:
+            return low, high
+    raise argparse.ArgumentTypeError(f"{text}: expected LOW:HIGH, or {', '.join(EAO_INTERVALS)}")
+
+
+def read_sequences(paths: Sequence[Path], every: int) -> list[AnnotatedSequence]:
+    """Find all sequences.
+
+    Raises:
+        FileNotFoundError, ValueError: there are none, or two have one name.
+    """
+    found = [sequence.thinned(every) for path in paths for sequence in find_sequences(path)]
+    names = [sequence.name for sequence in found]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two sequences are called {', '.join(twice)}: evaluate them apart")
+    return found
+
+
+def plan(
+    specs: Sequence[TrackerSpec],
+    sequences: Sequence[AnnotatedSequence],
+    options: argparse.Namespace,
+    out: Path,
+) -> list[Job]:
+    """List what there is to run.
+
+    Raises:
+        ValueError: the folder has results of other settings, or two trackers have one label.
+    """
+    labels = [spec.label for spec in specs]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"trackers must have different names, not {', '.join(labels)}")
+    every: Sequence[Protocol] = ("one-pass", "supervised")
+    protocols = [p for p in every if options.protocol in (p, "both")]
+    jobs = []
+    for spec in specs:
+        folder = ResultFolder(out / "results" / spec.label)
+        if options.fresh:
+            shutil.rmtree(folder.path, ignore_errors=True)
+        folder.claim({**spec.settings(), "every": options.every, **_camera(options)})
+        jobs += [Job(spec, s, protocol, folder) for protocol in protocols for s in sequences]
+    return jobs
+
+
+def _camera(options: argparse.Namespace) -> dict[str, Any]:
+    """What results through the node depend on, too."""
+    return {"through_node": True, "rate": options.rate} if options.through_node else {}
+
+
+def run(jobs: Sequence[Job], options: argparse.Namespace) -> list[str]:
+    """Run what is not finished, with a progress bar; return what went wrong."""
+    waiting = [job for job in jobs if not job.done]
+    if len(waiting) < len(jobs):
+        print(f"{len(jobs) - len(waiting)} of {len(jobs)} are finished already", file=sys.stderr)
+    if options.through_node:
+        from siamdw_ros.tools.through_node import run_through_node  # needs ROS
+
+        results = run_through_node(waiting, options.rate)
+    else:
+        workers = options.jobs or min(4, os.cpu_count() or 1)
+        results = run_all(waiting, min(workers, max(1, len(waiting))), options.threads)
+    return [m for m in tqdm(results, total=len(waiting), unit="sequence", leave=False) if m]
+
+
+def evaluate(options: argparse.Namespace, out: Path) -> int:
+    """Run, score and report; 1 when something could not be run.
+
+    Raises:
+        CheckpointError, FileNotFoundError, ValueError: what was asked for cannot be.
+    """
+    defaults = tracker_options(options)
+    specs = [
+        read_spec(text, defaults, tuple(options.nanotrack)) for text in options.tracker.split(",")
+    ]
+    sequences = read_sequences(options.sequences, options.every)
+    jobs = plan(specs, sequences, options, out)
+    problems = run(jobs, options)
+    for problem in problems:
+        print(f"evaluate: {problem}", file=sys.stderr)
+    common = {s.name for s in sequences if all(j.done for j in jobs if j.sequence.name == s.name)}
+    jobs = [job for job in jobs if job.sequence.name in common]
+    summaries = summaries_of(jobs)
+    found = tables(summaries, options.eao)
+    if options.through_node:
+        from siamdw_ros.tools.through_node import latencies
+
+        found.append(latencies(jobs))
+    if options.speed:
+        found.append(speeds(specs, sequences[0], options.threads))
+    for table in found:
+        print(f"\n{table.title}\n\n{table.markdown()}")
+    if options.out and found:
+        pictures = []
+        if summaries[0].scores:
+            pictures = write_pictures(jobs, summaries, out, options.worst)
+        about = {
+            "sequences": ", ".join(sequence.name for sequence in sequences),
+            "frames": f"every {options.every}." if options.every > 1 else "all",
+            "command": " ".join(sys.argv[1:]),
+            "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+            "through the ROS node": "yes" if options.through_node else "no",
+        }
+        write_report(out, found, summaries, about, options.eao, pictures)
+        print(f"\nreport: {out / 'report.html'}")
+    return 1 if problems else 0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
     try:
-        tracker = create_tracker(options.model, options.checkpoint, options.device, options.preset)
-        print(table([evaluate(tracker, path, options.every) for path in options.sequences]))
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            return evaluate(options, options.out)
+        with tempfile.TemporaryDirectory() as folder:
+            return evaluate(options, Path(folder))
     except (CheckpointError, ValueError, FileNotFoundError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

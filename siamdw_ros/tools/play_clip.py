@@ -48,7 +48,9 @@ def frame_rate(path: Path, default: float = 30.0) -> float:
 
 
 def frame_count(path: Path) -> int:
-    """Frames that a video file says it has."""
+    """Frames that a video file says it has, or files in a folder."""
+    if path.is_dir():
+        return sum(1 for _ in path.iterdir())
     return int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
 
 

@@ -135,27 +135,32 @@ def isolate() -> None:
     )
 
 
-def play_to_node(clip: Path, start: Box, log: Path, node_arguments: list[str]) -> Listener:
+def play_to_node(
+    clip: Path, start: Box, log: Path, node_arguments: list[str], rate: float | None = None
+) -> Listener:
     """Let the node follow what is in `start` on the clip's first frame, to the last.
 
     The first frame is repeated until the node follows; only then the clip begins.
 
     Args:
-        clip: video file.
+        clip: video file, or folder of pictures.
         start: box on the first frame.
         log: file to write what was sent to, see :func:`read_sent`.
         node_arguments: of the tracker node.
+        rate: frames a second; None: the video's own, or 30.
 
     Raises:
         PlayError: a process does not start, answer or end as it should.
     """
     listener = Listener(Node("siamdw_listener"))
     player_arguments = [str(clip), "--paused", "--log", str(log)]
+    if rate:
+        player_arguments += ["--rate", str(rate)]
     with process("siamdw_ros.node.tracker_node", *node_arguments) as tracker:
         with process("siamdw_ros.tools.play_clip", *player_arguments) as player:
             listener.start(start)
             listener.play()
-            _follow(listener, player, clip)
+            _follow(listener, player, clip, rate or frame_rate(clip))
         last = read_sent(log)[-1][1]
         with contextlib.suppress(PlayError):  # the last frame may be lost on its way
             listener.wait(lambda: last in listener.heard, QUIET_SECONDS, "the last frame")
@@ -164,9 +169,11 @@ def play_to_node(clip: Path, start: Box, log: Path, node_arguments: list[str]) -
     return listener
 
 
-def _follow(listener: Listener, player: "subprocess.Popen[bytes]", clip: Path) -> None:
+def _follow(
+    listener: Listener, player: "subprocess.Popen[bytes]", clip: Path, rate: float
+) -> None:
     """Listen while the clip plays, with a progress bar over its frames."""
-    frames, rate = frame_count(clip), frame_rate(clip)
+    frames = frame_count(clip)
     begin = listener.node.get_clock().now().nanoseconds
     with tqdm(total=frames, unit="frame", desc="following", mininterval=0.5) as progress:
         while player.poll() is None:

@@ -1,33 +1,138 @@
-"""Evaluation through the public face, on a few frames of the shipped film."""
+"""The command from sequences to the report, on the shipped films."""
 
+import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 
-from siamdw_ros.tools.evaluate import Score, annotated_frames, main, table
+from siamdw_ros.tools.evaluate import main
 
-CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
-
-
-def test_every_frame_of_the_film_has_its_box() -> None:
-    frames = list(annotated_frames(CLIP))
-    assert len(frames) == 217
-    assert frames[0][1] == (306, 124, 108, 260)
+CLIPS = Path(__file__).parents[1] / "data" / "clips"
+JUICE, CUP = str(CLIPS / "juice.mp4"), str(CLIPS / "cup.mp4")
 
 
 def test_the_bundled_weights_follow_the_cup(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(CLIP), "--every", "20", "--device", "cpu"]) == 0
-    row = capsys.readouterr().out.splitlines()[2]
-    name, frames, mean_iou, *_ = (cell.strip() for cell in row.strip("|").split("|"))
-    assert (name, frames) == ("cup", "10")
-    assert float(mean_iou) > 0.5
+    assert main([CUP, "--every", "40", "--device", "cpu"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| siamdw")]
+    frames, overlap = (float(cell) for cell in rows[0].split("|")[2:4])
+    assert frames == 6
+    assert overlap > 0.5
 
 
-def test_the_total_weighs_sequences_by_their_frames() -> None:
-    scores = [Score("a", 10, 1.0, 1.0, 5.0), Score("b", 30, 0.0, 0.0, 5.0)]
-    assert "| all | 40 | 0.250 | 0.250 | 5.0 |" in table(scores)
+def test_a_report_with_peers(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = [JUICE, "--every", "10", "--tracker", "kcf,mil", "--out", str(out), "--jobs", "1"]
+    assert main([*arguments, "--protocol", "both", "--eao", "1:10", "--worst", "1"]) == 0
+    found = json.loads((out / "summary.json").read_text())
+    assert [tracker["tracker"] for tracker in found["trackers"]] == ["kcf", "mil"]
+    for tracker in found["trackers"]:
+        assert tracker["one_pass"]["frames"] == 16
+        assert 0 <= tracker["one_pass"]["AO"] <= 1
+        assert 0 <= tracker["supervised"]["EAO"] <= 1
+        assert tracker["sequences"].keys() == {"juice"}
+    report = (out / "report.md").read_text()
+    assert "| kcf" in report
+    assert "Supervised (VOT), EAO over lengths 1 to 10" in report
+    page = (out / "report.html").read_text()
+    for picture in ("curves.png", "sequences.png", "worst_kcf_juice.jpg"):
+        assert (out / picture).stat().st_size > 5000
+        assert f'src="{picture}"' in page
+    assert np.loadtxt(out / "results" / "kcf" / "juice.txt", delimiter=",").shape == (16, 4)
+    assert np.loadtxt(out / "results" / "kcf" / "times" / "juice_time.txt").shape == (16,)
 
 
-def test_a_sequence_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gone.zip"]) == 2
-    assert "gone.zip" in capsys.readouterr().err
+def test_what_is_finished_is_not_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        JUICE,
+        "--every",
+        "30",
+        "--tracker",
+        "kcf",
+        "--out",
+        str(tmp_path),
+        "--worst",
+        "0",
+    ]
+    assert main(arguments) == 0
+    times = tmp_path / "results" / "kcf" / "times" / "juice_time.txt"
+    before = times.read_bytes(), times.stat().st_mtime_ns
+    assert main(arguments) == 0
+    assert "1 of 1 are finished already" in capsys.readouterr().err
+    assert (times.read_bytes(), times.stat().st_mtime_ns) == before
+    assert main([*arguments, "--fresh"]) == 0
+    assert times.stat().st_mtime_ns != before[1]
+
+
+def test_results_of_other_settings_are_not_mixed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [JUICE, "--tracker", "kcf", "--out", str(tmp_path), "--worst", "0"]
+    assert main([*arguments, "--every", "30"]) == 0
+    assert main([*arguments, "--every", "50"]) == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_two_workers_find_what_one_finds(tmp_path: Path) -> None:
+    for jobs in ("1", "2"):
+        arguments = [JUICE, CUP, "--every", "30", "--tracker", "kcf", "--worst", "0"]
+        assert (
+            main([*arguments, "--jobs", jobs, "--threads", "1", "--out", str(tmp_path / jobs)])
+            == 0
+        )
+    for name in ("juice.txt", "cup.txt"):
+        one, two = ((tmp_path / jobs / "results" / "kcf" / name).read_text() for jobs in "12")
+        assert one == two
+
+
+def test_a_broken_sequence_does_not_end_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no film")
+    (tmp_path / "broken.csv").write_text("frame,x,y,w,h\n0,1,2,30,40\n")
+    arguments = [str(tmp_path / "broken.mp4"), JUICE, "--every", "50", "--tracker", "kcf"]
+    assert main([*arguments, "--jobs", "1"]) == 1
+    said = capsys.readouterr()
+    assert "kcf on broken" in said.err
+    assert "| juice" in said.out
+
+
+def test_a_tracker_from_a_file_says_what_is_wrong_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned = tmp_path / "tuned.yaml"
+    tuned.write_text(yaml.safe_dump({"modell": "siamfc_res22"}))
+    assert main([JUICE, "--tracker", str(tuned)]) == 2
+    assert "modell unknown" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gone.zip"], "gone.zip"),
+        ([JUICE, "--tracker", "struck"], "neither a tracker"),
+        ([JUICE, "--tracker", "nanotrack"], "--nanotrack"),
+        ([JUICE, "--tracker", "nanotrack", "--nanotrack", "a.onnx", "b.onnx"], "a.onnx"),
+        ([JUICE, "--tracker", "kcf,kcf"], "different names"),
+        ([JUICE, JUICE], "two sequences are called juice"),
+        ([JUICE, "--set", "window_influence"], "NAME=VALUE"),
+    ],
+)
+def test_bad_input_is_said(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--jobs", "1"]) > 0
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(
+    "NANOTRACK" not in os.environ, reason="$NANOTRACK names no folder of its files"
+)
+def test_nanotrack(capsys: pytest.CaptureFixture[str]) -> None:
+    files = sorted(str(file) for file in Path(os.environ["NANOTRACK"]).glob("*.onnx"))
+    assert main([JUICE, "--every", "30", "--tracker", "nanotrack", "--nanotrack", *files]) == 0
+    assert "| nanotrack" in capsys.readouterr().out

@@ -1,0 +1,90 @@
+"""Run trackers over sequences, several at a time; what is finished is not run again."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import torch
+
+from siamdw_ros.evaluation.one_pass import Follower, follow
+from siamdw_ros.evaluation.results import ResultFolder
+from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.evaluation.trackers import TrackerSpec
+from siamdw_ros.evaluation.vot import supervise
+
+Protocol = Literal["one-pass", "supervised"]
+_built: dict[str, Follower] = {}  # of this process: a network is loaded once
+
+
+@dataclass(frozen=True)
+class Job:
+    """One tracker on one sequence; its results go to `folder`."""
+
+    spec: TrackerSpec
+    sequence: AnnotatedSequence
+    protocol: Protocol
+    folder: ResultFolder
+
+    @property
+    def done(self) -> bool:
+        """Whether its results are there."""
+        if self.protocol == "one-pass":
+            return self.folder.has_run(self.sequence)
+        return self.folder.has_trajectory(self.sequence)
+
+    def run(self) -> None:
+        """Run it, and keep its results."""
+        key = repr(self.spec)
+        if key not in _built:
+            _built[key] = self.spec.build()
+        tracker = _built[key]
+        if self.protocol == "one-pass":
+            self.folder.write_run(self.sequence, follow(tracker, self.sequence))
+        else:
+            self.folder.write_trajectory(self.sequence, supervise(tracker, self.sequence))
+
+    def __str__(self) -> str:
+        return f"{self.spec.label} on {self.sequence.name}"
+
+
+def run_all(jobs: Sequence[Job], workers: int, threads: int | None) -> Iterator[str | None]:
+    """Run jobs; yield for each None when it went well, else a message.
+
+    One worker runs in this process. Results do not depend on the number of workers.
+
+    Args:
+        jobs: what to run.
+        workers: how many at a time.
+        threads: CPU threads for each (None: torch's and OpenCV's choice, 1 with several workers).
+    """
+    if workers == 1:
+        bound_threads(threads)
+        yield from map(_run, jobs)
+        return
+    # Not fork: torch and OpenCV have threads running.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, bound_threads, (threads or 1,)) as pool:
+        running = [pool.submit(_run, job) for job in jobs]
+        try:
+            for future in as_completed(running):
+                yield future.result()
+        finally:  # also when a person interrupts
+            pool.shutdown(cancel_futures=True)
+
+
+def bound_threads(threads: int | None) -> None:
+    """Keep torch and OpenCV to so many CPU threads."""
+    if threads:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(threads)
+
+
+def _run(job: Job) -> str | None:
+    try:
+        job.run()
+    except Exception as error:  # one broken sequence must not end the others
+        return f"{job}: {type(error).__name__}: {error}"
+    return None
