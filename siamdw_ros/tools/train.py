@@ -1,17 +1,20 @@
-"""Train SiamFC+ on pairs made from photographs, cut-outs and annotated sequences."""
+"""Train SiamFC+ or SiamRPN+ as a configuration file says; go on where the run was ended."""
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
-import torch
+import cv2
 
-from siamdw_ros.siamdw.networks import NETWORKS, SiamFCNetwork, create_network
-from siamdw_ros.siamdw.runtime import choose_device
-from siamdw_ros.training.loop import Schedule, train
-from siamdw_ros.training.scenes import PairMaker
-from siamdw_ros.training.sources import read_cutouts, read_photographs, read_sequence
+NEEDED = "training needs Lightning and pydantic 2: pip install lightning 'pydantic>=2'"
+EPILOG = """
+Configurations are in config/training. Keys with dots reach into sections, numbers into lists:
+  train config/training/siamfc_res22.yaml folder=runs/a datasets.0.path=/data/got10k/train
+  train config/training/bundled.yaml folder=runs/b 'photographs=[photos/]' epochs=10
+"""
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -19,94 +22,61 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m siamdw_ros.tools.train",
         description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    siamfc = [name for name in NETWORKS if name.startswith("siamfc")]
-    parser.add_argument("folder", type=Path, help="where checkpoints go; resumed if it has one")
-    parser.add_argument("--model", default="siamfc_res22", choices=siamfc)
+    parser.add_argument("config", type=Path, help="YAML file; see docs/training.md")
     parser.add_argument(
-        "--photographs",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="PATH",
-        help="folders or zips of pictures",
+        "overrides", nargs="*", metavar="key=value", help="replaces what the file says"
     )
     parser.add_argument(
-        "--cutouts",
-        type=Path,
-        nargs="*",
-        default=[],
-        metavar="PATH",
-        help="folders or zips of PNGs with alpha",
-    )
-    parser.add_argument(
-        "--sequences",
-        type=Path,
-        nargs="*",
-        default=[],
-        metavar="PATH",
-        help="folders or zips of frames with a groundtruth.csv, one a sequence",
-    )
-    parser.add_argument(
-        "--search-side",
-        type=int,
-        default=255,
-        help="pixels; smaller regions are cheaper, and without padding they teach the same",
-    )
-    parser.add_argument("--device", default="cpu")
-    for name in ("steps", "batch", "seed", "workers"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Schedule, name))
-    parser.add_argument(
-        "--compile",
+        "--check",
         action="store_true",
-        help="compile the backbone: faster steps, needs a C++ compiler",
+        help="say what data there are, draw some pairs to FOLDER/pairs.jpg, and end",
     )
-    parser.add_argument("--rate", type=float, default=Schedule.rate, help="peak learning rate")
     return parser.parse_args(arguments)
-
-
-def read_pairs(options: argparse.Namespace) -> PairMaker:
-    """Read all pictures, and say how many there are.
-
-    Raises:
-        FileNotFoundError, ValueError: a source is missing or not usable.
-    """
-    photographs = read_photographs(options.photographs)
-    cutouts = read_cutouts(options.cutouts)
-    sequences = [read_sequence(path) for path in options.sequences]
-    frames = sum(len(sequence.frames) for sequence in sequences)
-    print(
-        f"{len(photographs)} photographs, {len(cutouts)} cut-outs, "
-        f"{len(sequences)} sequences of {frames} frames"
-    )
-    return PairMaker(photographs, cutouts, sequences, options.search_side)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.manual_seed(options.seed)
-    network = create_network(options.model, learned_scale=True)
-    assert isinstance(network, SiamFCNetwork)
+    speaks = os.environ.get("LOCAL_RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if speaks else logging.ERROR, format="%(message)s")
     try:
-        network.to(choose_device(options.device))
-        maker = read_pairs(options)
-    except (FileNotFoundError, ValueError) as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 2
-    schedule = Schedule(
-        steps=options.steps,
-        batch=options.batch,
-        seed=options.seed,
-        workers=options.workers,
-        rate=options.rate,
-        compile=options.compile,
-    )
-    train(network, maker, schedule, options.folder)
-    print(f"weights for a tracker: {options.folder / 'network.pt'}")
+        return _run(options)
+    except ImportError as error:
+        if error.name not in ("lightning", "pydantic"):
+            raise
+        return _refuse(NEEDED)
+    except (OSError, ValueError, FloatingPointError) as error:
+        return _refuse(str(error))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from siamdw_ros.training.config import load_config
+
+    config = load_config(options.config, options.overrides)
+    from siamdw_ros.training import loop  # takes seconds: not before the configuration is right
+
+    loop.quieten()
+    if options.check:
+        return _check(config.folder, loop.draw_pairs(loop.read_objective(config), 24, config.seed))
+    print(f"weights for a tracker: {loop.train(config)}")
     return 0
+
+
+def _check(folder: Path, pairs: list[dict[str, Any]]) -> int:
+    from siamdw_ros.training.curves import pair_sheet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / "pairs.jpg"), pair_sheet(pairs))
+    print(f"pairs that were drawn: {folder / 'pairs.jpg'}")
+    return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f"train: {reason}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""What a SiamFC+ response should look like, and how far it is from that.
+"""How far responses are from what they should be: SiamFC+'s loss, SiamRPN+'s, and our own.
 
-A response cell (row, column) stands for a displacement of the target from the middle of the
-search region by stride * (index - middle) pixels.
+What they should be is in :mod:`siamdw_ros.training.targets`.
 """
 
 from dataclasses import dataclass
@@ -10,28 +9,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from siamdw_ros.siamdw.heads import SiamRPNHead
+from siamdw_ros.training.targets import cell_offsets, label_map
+
 RADIUS = 1.5  # cells around the target's that count as hits, in L1 distance
 SIGMA = 0.6  # cells; width of the peak that a response is asked for
+MISS_SUM_WEIGHT = 0.1  # of the term on all anchors of a cell together, from the authors' release
+
+Terms = dict[str, Tensor]
 
 
-def cell_offsets(offsets: Tensor, cells: int, stride: int) -> tuple[Tensor, Tensor]:
-    """Distance of each response cell from the target, in cells.
-
-    Args:
-        offsets: B x 2, x and y of the target from the search region's middle, in pixels.
-        cells: side of the response.
-        stride: pixels a cell.
-
-    Returns:
-        dx and dy, each B x cells x cells.
-    """
-    axis = torch.arange(cells, dtype=offsets.dtype, device=offsets.device) - (cells - 1) / 2
-    dx = axis[None, None, :] - offsets[:, 0, None, None] / stride
-    dy = axis[None, :, None] - offsets[:, 1, None, None] / stride
-    return dx.expand(-1, cells, -1), dy.expand(-1, -1, cells)
-
-
-def balanced_bce(logits: Tensor, hits: Tensor) -> Tensor:
+def balanced_bce(logits: Tensor, hits: Tensor, misses: Tensor | None = None) -> Tensor:
     """Binary cross-entropy in which hits and misses weigh one half each (SiamFC, section 2.2).
 
     A batch without hits, or without misses, counts only the half that is there.
@@ -39,13 +27,76 @@ def balanced_bce(logits: Tensor, hits: Tensor) -> Tensor:
     Args:
         logits: any shape.
         hits: bool, of the same shape.
+        misses: bool, of the same shape; None: all that is no hit.
     """
+    misses = ~hits if misses is None else misses
     losses = F.binary_cross_entropy_with_logits(logits, hits.to(logits.dtype), reduction="none")
-    hit_weight, miss_weight = hits.to(logits.dtype), (~hits).to(logits.dtype)
-    hit, miss = (
-        (losses * weight).sum() / weight.sum().clamp(min=1) for weight in (hit_weight, miss_weight)
-    )
-    return 0.5 * (hit + miss)
+    return 0.5 * (mean_where(losses, hits) + mean_where(losses, misses))
+
+
+def mean_where(values: Tensor, chosen: Tensor) -> Tensor:
+    """Mean of the chosen values, and zero (with a gradient of zero) where none is chosen.
+
+    Args:
+        values: any shape.
+        chosen: bool, of the same shape.
+    """
+    weights = chosen.to(values.dtype)
+    return (values * weights).sum() / weights.sum().clamp(min=1)
+
+
+def siamfc_loss(responses: Tensor, offsets: Tensor, stride: int) -> tuple[Tensor, Terms]:
+    """Compare responses with the published label map (SiamFC, equations 3 and 4).
+
+    Args:
+        responses: B x 1 x h x h logits, each search region with its own template.
+        offsets: B x 2, see :func:`~siamdw_ros.training.targets.label_map`.
+        stride: pixels a cell.
+
+    Returns:
+        The loss, and its terms (there are none).
+    """
+    hits = label_map(offsets, responses.shape[-1], stride)
+    return balanced_bce(responses[:, 0], hits), {}
+
+
+def siamrpn_loss(
+    head: SiamRPNHead,
+    logits: Tensor,
+    corrections: Tensor,
+    *,
+    labels: Tensor,
+    targets: Tensor,
+    away: Tensor,
+) -> tuple[Tensor, Terms]:
+    """Compare proposals with anchor targets (SiamRPN, section 3.3, as in SiamDW's release).
+
+    Classes: cross-entropy in which hits and misses weigh one half each; with one logit an anchor
+    (thinner), the sum over a cell's anchors is also held down away from the target. Boxes: L1 over
+    the four corrections of the anchors that are hits, averaged over each pair's hits. A class, or
+    a pair, without anchors that count adds nothing.
+
+    Args:
+        head: says which kind of logits these are.
+        logits: B x A x h x h (thinner) or B x 2*A x h x h (thicker, misses first).
+        corrections: B x 4*A x h x h.
+        labels: B x A x h x h integers: 1 hit, 0 miss, -1 does not count.
+        targets: B x 4 x A x h x h, what the corrections of hits should be.
+        away: B x h x h bool, the cells that are not the target's.
+
+    Returns:
+        The loss, and its terms `cls` and `reg`.
+    """
+    hits, misses = labels == 1, labels == 0
+    if head.thicker:
+        log_odds = logits.view(-1, 2, *labels.shape[1:]).log_softmax(1)
+        cls = 0.5 * (mean_where(-log_odds[:, 1], hits) + mean_where(-log_odds[:, 0], misses))
+    else:
+        cls = balanced_bce(logits, hits, misses)
+        cls = cls + MISS_SUM_WEIGHT * mean_where(F.softplus(logits.sum(1)), away)
+    errors = (corrections.view_as(targets) - targets).abs().sum(1)
+    reg = torch.stack([mean_where(*pair) for pair in zip(errors, hits, strict=True)]).mean()
+    return cls + reg, {"cls": cls.detach(), "reg": reg.detach()}
 
 
 @dataclass(frozen=True)
@@ -59,7 +110,7 @@ class LossWeights:
 
 def matching_loss(
     responses: Tensor, offsets: Tensor, stride: int, weights: LossWeights = LossWeights()
-) -> tuple[Tensor, dict[str, float]]:
+) -> tuple[Tensor, Terms]:
     """Compare the responses of every search region to every template of a batch.
 
     Three terms: each cell is a hit or a miss, where another pair's template misses everywhere
@@ -70,12 +121,12 @@ def matching_loss(
     Args:
         responses: B x T x h x h logits, T >= B; template i belongs to search region i for i < B,
             template B + i is that of i, wrongly scaled.
-        offsets: B x 2, see :func:`cell_offsets`.
+        offsets: B x 2, see :func:`~siamdw_ros.training.targets.cell_offsets`.
         stride: pixels a cell.
         weights: of the terms.
 
     Returns:
-        The loss, and each term as a number.
+        The loss, and its terms `hit`, `place` and `template`.
     """
     batch, cells = responses.shape[0], responses.shape[-1]
     dx, dy = cell_offsets(offsets, cells, stride)
@@ -93,5 +144,4 @@ def matching_loss(
     template = F.cross_entropy(at_target, own)
 
     loss = weights.hit * hit + weights.place * place + weights.template * template
-    terms = {"hit": hit.item(), "place": place.item(), "template": template.item()}
-    return loss, terms
+    return loss, {"hit": hit.detach(), "place": place.detach(), "template": template.detach()}

@@ -1,96 +1,171 @@
-"""The training loop: it learns, it resumes."""
+"""Whole runs: they learn, they leave weights behind, they go on where they were ended."""
 
-import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from pictures import photographs
+from runs import losses, make_config, write_config
+from torch import Tensor
 
 from siamdw_ros.siamdw import create_tracker
-from siamdw_ros.siamdw.networks import SiamFCNetwork, create_network
-from siamdw_ros.training.loop import Schedule, learning_rate_factor, train
-from siamdw_ros.training.scenes import Pair, PairMaker
+from siamdw_ros.training.config import ConfigError
+from siamdw_ros.training.loop import quieten, train
+from siamdw_ros.training.objectives import MatchingObjective
 
-QUICK = Schedule(steps=2, batch=2, workers=0, half=False, checkpoint_every=1)
-
-
-def fresh_network() -> SiamFCNetwork:
-    """Make the same random network each time."""
-    torch.manual_seed(0)
-    network = create_network("siamfc_res22", learned_scale=True)
-    assert isinstance(network, SiamFCNetwork)
-    return network
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's, of torch's
 
 
-@pytest.fixture
-def maker() -> PairMaker:
-    """Make small pairs."""
-    return PairMaker(photographs(), search_side=143)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was never interrupted."""
+    quieten()
+    folder = tmp_path_factory.mktemp("whole")
+    train(make_config(folder))
+    return folder / "run"
 
 
-def test_training_writes_weights_that_a_tracker_takes(tmp_path: Path, maker: PairMaker) -> None:
-    train(fresh_network(), maker, QUICK, tmp_path)
-    assert create_tracker("siamfc_res22", tmp_path / "network.pt").method is not None
+def test_a_run_leaves_weights_that_a_tracker_takes(whole: Path) -> None:
+    for name in ("network.pt", "weights/epoch_001.pt", "weights/epoch_002.pt"):
+        assert create_tracker("siamfc_res16", whole / name).method is not None
 
 
-def test_a_run_goes_on_where_it_was_cut_off(tmp_path: Path, maker: PairMaker) -> None:
-    train(fresh_network(), maker, dataclasses.replace(QUICK, steps=1), tmp_path)
-    first = torch.load(tmp_path / "training.pt", weights_only=True)
-    resumed = fresh_network()
-    train(resumed, maker, QUICK, tmp_path)
-    second = torch.load(tmp_path / "training.pt", weights_only=True)
-    assert (first["step"], second["step"]) == (1, 2)
-    moments = second["optimizer"]["state"][0]
-    assert moments["step"] == 2  # the optimiser went on as well
-    for key, value in resumed.state_dict().items():
-        assert torch.equal(value, second["state_dict"][key])
+def test_a_run_leaves_a_table_of_losses_and_its_picture(whole: Path) -> None:
+    assert [step for step, _ in losses(whole)] == [1, 2, 3, 4, 5, 6]
+    header, *rows = (whole / "losses.csv").read_text().splitlines()
+    assert header == "step,epoch,rate,loss,hit,place,template,skipped"
+    assert rows[3].startswith("4,1,")
+    pytest.importorskip("matplotlib")
+    assert (whole / "losses.png").stat().st_size > 10_000
 
 
-def test_a_finished_run_is_left_as_it_is(tmp_path: Path, maker: PairMaker) -> None:
-    train(fresh_network(), maker, QUICK, tmp_path)
-    before = (tmp_path / "training.pt").read_bytes()
-    train(fresh_network(), maker, QUICK, tmp_path)
-    assert (tmp_path / "training.pt").read_bytes() == before
+def test_a_finished_run_is_left_as_it_is(whole: Path, tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    shutil.copytree(whole, config.folder)
+    (config.folder / "config.yaml").unlink()  # it names the other folder's pictures
+    before = (config.folder / "network.pt").read_bytes()
+    train(config)
+    assert (config.folder / "network.pt").read_bytes() == before
+    assert losses(config.folder) == losses(whole)
 
 
-def test_two_runs_with_one_seed_agree(tmp_path: Path, maker: PairMaker) -> None:
-    for name in ("a", "b"):
-        train(fresh_network(), maker, QUICK, tmp_path / name)
-    a, b = (
-        torch.load(tmp_path / name / "training.pt", weights_only=True)["state_dict"]
-        for name in ("a", "b")
+def test_runs_of_one_seed_agree_however_many_workers_they_have(
+    whole: Path, tmp_path: Path
+) -> None:
+    config = make_config(tmp_path, workers=2)
+    train(config)
+    assert losses(config.folder) == losses(whole)
+
+
+def test_another_seed_gives_another_run(whole: Path, tmp_path: Path) -> None:
+    config = make_config(tmp_path, seed=1, epochs=1, pairs_per_epoch=2)
+    train(config)
+    assert losses(config.folder)[0] != losses(whole)[0]
+
+
+def alone() -> dict[str, str]:
+    """The environment of a process that uses this checkout, and one thread as we do."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+
+
+def start(config: Path) -> subprocess.Popen[bytes]:
+    """Train in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "siamdw_ros.tools.train", str(config)],
+        env=alone(),
+        stderr=subprocess.DEVNULL,
     )
-    assert all(torch.allclose(a[key], b[key], atol=1e-5) for key in a)
 
 
-def test_the_rate_rises_and_then_falls_to_nothing() -> None:
-    schedule = Schedule(warmup=0.1)
-    factors = [learning_rate_factor(i / 100, schedule) for i in range(101)]
-    assert factors[0] < 0.05
-    assert max(factors) == pytest.approx(1, abs=0.01)
-    assert factors[10:] == sorted(factors[10:], reverse=True)
-    assert factors[-1] == pytest.approx(0, abs=1e-9)
+def kill_after(process: subprocess.Popen[bytes], run: Path, steps: int) -> None:
+    """Wait until a run has saved so many steps, and kill it."""
+    while process.poll() is None and not (
+        (run / "network.pt").exists() and len(losses(run)) >= steps
+    ):
+        time.sleep(0.005)
+    assert process.poll() is None, "the run ended by itself"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
-class EightPairs(PairMaker):
-    """Draws the same eight pairs again and again."""
+def test_a_run_that_is_killed_goes_on_to_the_same_losses(whole: Path, tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    kill_after(start(tmp_path / "run.yaml"), config.folder, steps=2)
+    assert 2 <= len(losses(config.folder)) < 6  # in the middle of it
+    train(config)
+    for (step, loss), (same_step, same_loss) in zip(
+        losses(config.folder), losses(whole), strict=True
+    ):
+        assert step == same_step
+        assert loss == pytest.approx(same_loss, rel=1e-3)
 
-    def draw(self, rng: np.random.Generator) -> Pair:
-        """Draw one of the eight."""
-        return super().draw(np.random.default_rng(rng.integers(8)))
+
+def test_a_folder_with_another_run_is_refused(whole: Path, tmp_path: Path) -> None:
+    config = make_config(tmp_path, seed=3)
+    shutil.copytree(whole, config.folder)
+    with pytest.raises(ConfigError, match=r"other values of .*seed"):
+        train(config)
+
+
+def test_a_checkpoint_of_other_steps_is_refused(whole: Path, tmp_path: Path) -> None:
+    config = make_config(tmp_path, batch=1)
+    shutil.copytree(whole, config.folder)
+    (config.folder / "config.yaml").unlink()
+    with pytest.raises(ConfigError, match="had 2 pairs a step, now it would have 1"):
+        train(config)
+
+
+def test_a_step_without_finite_gradients_changes_nothing_and_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(tmp_path, epochs=1, pairs_per_epoch=4)
+    true_loss, calls = MatchingObjective.loss, []
+
+    def spoilt(self: MatchingObjective, *given: object) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, terms = true_loss(self, *given)
+        calls.append(loss)
+        return (loss * float("nan") if len(calls) == 1 else loss), terms
+
+    monkeypatch.setattr(MatchingObjective, "loss", spoilt)
+    network = torch.load(train(config), weights_only=True)["state_dict"]
+    assert all(value.isfinite().all() for value in network.values())
+    rows = (config.folder / "losses.csv").read_text().splitlines()
+    assert [row.rpartition(",")[2] for row in rows] == ["skipped", "1", "1"]
 
 
 @pytest.mark.slow
-def test_a_few_pairs_can_be_learnt_by_heart(tmp_path: Path) -> None:
-    schedule = Schedule(steps=40, batch=8, rate=2e-3, workers=0, checkpoint_every=40)
-    losses: list[float] = []
-    train(
-        fresh_network(),
-        EightPairs(photographs(), search_side=143),
-        schedule,
-        tmp_path,
-        on_step=lambda _step, terms: losses.append(terms["loss"]),
+def test_several_processes_train_one_network(tmp_path: Path) -> None:
+    """Two CPU processes under torchrun, with layers that join on the way."""
+    first = make_config(tmp_path / "first", epochs=1, pairs_per_epoch=2)
+    init = train(first)
+    file = write_config(
+        tmp_path / "both",
+        init=str(init),
+        freezing="gradual",
+        epochs=10,
+        pairs_per_epoch=4,
+        checkpoint_every=100,
     )
-    assert np.mean(losses[-5:]) < 0.5 * losses[0]
+    script = Path(__file__).parent / "train_and_keep_rank.py"
+    subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+        + [str(script), str(file)],
+        env=alone(),
+        check=True,
+    )
+    run = tmp_path / "both" / "run"
+    assert len(losses(run)) == 10
+    mine, other = (torch.load(run / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+    begun = torch.load(init, weights_only=True)["state_dict"]
+    for name in ("layer2.3.conv1", "layer1.0.conv1"):  # from the start, and joined later
+        key = f"backbone.{name}.weight"
+        assert torch.equal(mine[key], other[key])
+        assert not torch.allclose(mine[key], begun[key].float(), atol=1e-3)
+    assert torch.equal(mine["backbone.conv1.weight"], begun["backbone.conv1.weight"].float())

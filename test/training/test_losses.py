@@ -1,23 +1,12 @@
-"""What responses are asked for."""
+"""How far responses are from what they should be."""
 
 import math
 
 import pytest
 import torch
 
-from siamdw_ros.training.losses import balanced_bce, cell_offsets, matching_loss
-
-
-def test_cell_distances_are_measured_from_the_target() -> None:
-    dx, dy = cell_offsets(torch.tensor([[16.0, -8.0]]), cells=5, stride=8)
-    assert dx[0, 0].tolist() == [
-        -4,
-        -3,
-        -2,
-        -1,
-        0,
-    ]  # the target lies two cells right of the middle
-    assert dy[0, :, 0].tolist() == [-1, 0, 1, 2, 3]  # and one above
+from siamdw_ros.siamdw.heads import SiamRPNHead
+from siamdw_ros.training.losses import balanced_bce, matching_loss, siamfc_loss, siamrpn_loss
 
 
 def test_hits_and_misses_weigh_the_same_however_many_there_are() -> None:
@@ -72,3 +61,80 @@ def test_gradients_agree_with_finite_differences() -> None:
     responses = torch.randn(2, 4, 5, 5, dtype=torch.float64, requires_grad=True)
     offsets = torch.tensor([[3.0, -5.0], [0.0, 11.0]], dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda r: matching_loss(r, offsets, stride=8)[0], responses)
+
+
+def test_responses_that_are_right_cost_nothing_and_silent_ones_a_coin_toss() -> None:
+    offsets = torch.zeros(2, 2)
+    rows, columns = torch.meshgrid(torch.arange(17) - 8, torch.arange(17) - 8, indexing="ij")
+    right = torch.where(rows.abs() + columns.abs() <= 2, 20.0, -20.0).expand(2, 1, 17, 17)
+    assert siamfc_loss(right, offsets, 8)[0].item() == pytest.approx(0, abs=1e-6)
+    assert siamfc_loss(0 * right, offsets, 8)[0].item() == pytest.approx(math.log(2))
+
+
+def proposals(thicker: bool, labels: torch.Tensor, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random answers of a head to pairs with these labels, in double precision."""
+    torch.manual_seed(seed)
+    batch, anchors, cells, _ = labels.shape
+    classes = anchors * (2 if thicker else 1)
+    shape = (batch, 4, anchors, cells, cells)
+    return {
+        "logits": torch.randn(batch, classes, cells, cells, dtype=torch.double),
+        "corrections": torch.randn(batch, 4 * anchors, cells, cells, dtype=torch.double),
+        "labels": labels,
+        "targets": torch.randn(shape, dtype=torch.double),
+        "away": torch.ones(batch, cells, cells, dtype=torch.bool),
+    }
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["thinner", "thicker"])
+def head(request: pytest.FixtureRequest) -> SiamRPNHead:
+    """Both kinds of class logits; the convolutions of this one are small."""
+    return SiamRPNHead(4, thicker=request.param)
+
+
+def test_anchor_loss_by_hand(head: SiamRPNHead) -> None:
+    labels = torch.full((1, 5, 1, 1), -1)
+    labels[0, 0], labels[0, 1] = 1, 0
+    given = proposals(head.thicker, labels)
+    given["logits"] = torch.zeros_like(given["logits"])
+    given["corrections"] = torch.zeros_like(given["corrections"])
+    given["targets"] = torch.zeros_like(given["targets"])
+    given["targets"][0, :, 0, 0, 0] = torch.tensor([0.5, -1.0, 0.25, 0.0])
+    given["targets"][0, :, 1] = 100.0  # of a miss: does not count
+    loss, terms = siamrpn_loss(head, **given)
+    summed = 0.0 if head.thicker else 0.1 * math.log(2)
+    assert terms["cls"].item() == pytest.approx(math.log(2) + summed)
+    assert terms["reg"].item() == pytest.approx(1.75)
+    assert loss.item() == pytest.approx(terms["cls"].item() + terms["reg"].item())
+
+
+@pytest.mark.parametrize("label", [-1, 0, 1], ids=["none", "misses", "hits"])
+def test_pairs_without_hits_or_misses_have_a_finite_loss(head: SiamRPNHead, label: int) -> None:
+    given = proposals(head.thicker, torch.full((2, 5, 3, 3), label))
+    given["logits"].requires_grad_(True)
+    loss, _ = siamrpn_loss(head, **given)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(given["logits"].grad).all()
+
+
+def test_a_single_hit_among_many_misses_pulls_as_hard_as_they_do(head: SiamRPNHead) -> None:
+    labels = torch.zeros(1, 5, 3, 3, dtype=torch.long)
+    labels[0, 2, 1, 1] = 1
+    given = proposals(head.thicker, labels)
+    given["logits"] = torch.zeros_like(given["logits"]).requires_grad_(True)
+    given["away"] = torch.zeros_like(given["away"])
+    siamrpn_loss(head, **given)[0].backward()
+    gradient = given["logits"].grad.view(-1, 5, 3, 3)[-1]
+    assert gradient[2, 1, 1].item() == pytest.approx(-0.25)
+    assert gradient.sum().item() == pytest.approx(0, abs=1e-12)
+
+
+def test_anchor_gradients_agree_with_finite_differences(head: SiamRPNHead) -> None:
+    given = proposals(head.thicker, torch.randint(-1, 2, (2, 5, 2, 2)))
+
+    def total(logits: torch.Tensor, corrections: torch.Tensor) -> torch.Tensor:
+        return siamrpn_loss(head, **{**given, "logits": logits, "corrections": corrections})[0]
+
+    inputs = [given[key].requires_grad_(True) for key in ("logits", "corrections")]
+    assert torch.autograd.gradcheck(total, inputs)

@@ -1,0 +1,172 @@
+"""What every reader of a data set gives: videos, the targets in them, and a count of what it left.
+
+Pictures stay on disk, encoded, until they are asked for. Boxes are (x, y, w, h) in float pixels,
+0-based, x and y of the top-left corner.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_SIDE = 2.0  # pixels; a narrower box is a mistake, and its context has no size to speak of
+
+Boxes = NDArray[np.float32]
+Numbers = NDArray[np.integer]
+
+
+class Frames(Protocol):
+    """Encoded pictures by index, read when asked for; a plain list is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One target through one video: the N frames in which it shows.
+
+    name: for people. frames: encoded pictures. boxes: N x 4. numbers: N, which frames of the
+    video these are, increasing.
+    """
+
+    name: str
+    frames: Frames
+    boxes: Boxes
+    numbers: Numbers
+
+
+Video = list[Track]  # the targets of one video
+
+
+class Videos(Protocol):
+    """Videos by index; a plain list is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Video: ...
+
+
+@dataclass
+class Tally:
+    """What a reader found: frames are counted once for each target in them."""
+
+    frames: int = 0
+    absent: int = 0  # the annotation says that the target does not show
+    degenerate: int = 0  # boxes that are no boxes: not finite, or narrower than 2 pixels
+    unreadable: list[str] = field(default_factory=list)  # sequences without their pictures
+
+    def __str__(self) -> str:
+        said = f"{self.frames} boxes; left out: {self.absent} where the target is absent, "
+        said += f"{self.degenerate} degenerate"
+        if self.unreadable:
+            some = ", ".join(self.unreadable[:3]) + (" ..." if self.unreadable[3:] else "")
+            said += f"; {len(self.unreadable)} sequences without pictures ({some})"
+        return said
+
+
+@dataclass(frozen=True)
+class PatternFrames:
+    """Files whose names follow from their numbers, as /data/video/{:08d}.jpg."""
+
+    pattern: str
+    numbers: Numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> bytes:
+        return Path(self.pattern.format(self.numbers[index])).read_bytes()
+
+
+@dataclass(frozen=True)
+class ListedFrames:
+    """Files of a folder, by name."""
+
+    folder: Path
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> bytes:
+        return (self.folder / self.names[index]).read_bytes()
+
+
+@dataclass(frozen=True)
+class FilmFrames:
+    """Frames of a film file, by number; given as BMP, which costs next to nothing to decode."""
+
+    film: Path
+    numbers: Numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> bytes:
+        number = int(self.numbers[index])
+        film = _open_film(self.film, os.getpid())
+        if film.get(cv2.CAP_PROP_POS_FRAMES) != number:
+            film.set(cv2.CAP_PROP_POS_FRAMES, number)
+        read, image = film.read()
+        if not read:
+            raise OSError(f"{self.film}: frame {number} cannot be read")
+        return cv2.imencode(".bmp", image)[1].tobytes()
+
+
+@lru_cache(maxsize=4)
+def _open_film(path: Path, _process: int) -> cv2.VideoCapture:
+    """Open a film once a process: an open one cannot be shared with a forked worker."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")  # seeking makes it complain for nothing
+    film = cv2.VideoCapture(str(path))
+    if not film.isOpened():
+        raise OSError(f"{path}: OpenCV cannot open this film")
+    return film
+
+
+def make_track(
+    name: str,
+    frames: Callable[[NDArray[np.intp]], Frames],
+    boxes: NDArray[np.floating],
+    tally: Tally,
+    *,
+    shows: NDArray[np.bool_] | None = None,
+    numbers: NDArray[np.integer] | None = None,
+) -> Video:
+    """Make a track of the frames that can be learnt from, and count the others.
+
+    Args:
+        name: for people.
+        frames: told which annotations are kept, gives their pictures.
+        boxes: N x 4, one an annotation.
+        tally: counts go here.
+        shows: N, whether the target shows. None: in every frame.
+        numbers: N, of the frames in their video. None: 0, 1, 2, ...
+
+    Returns:
+        A list of the one track, empty when nothing can be learnt from it.
+    """
+    boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+    shows = np.ones(len(boxes), bool) if shows is None else shows
+    sound = np.isfinite(boxes).all(1) & (np.nan_to_num(boxes[:, 2:]).min(1) >= MIN_SIDE)
+    kept = np.flatnonzero(shows & sound)
+    tally.absent += int((~shows).sum())
+    tally.degenerate += int((shows & ~sound).sum())
+    if not len(kept):
+        return []
+    pictures = frames(kept)
+    try:
+        pictures[0], pictures[len(kept) - 1]
+    except OSError:
+        tally.unreadable.append(name)
+        return []
+    tally.frames += len(kept)
+    numbers = np.arange(len(boxes)) if numbers is None else numbers
+    return [Track(name, pictures, boxes[kept], numbers[kept].astype(np.int32))]

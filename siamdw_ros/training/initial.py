@@ -1,0 +1,61 @@
+"""How a network begins: from random numbers, or from the weights of a file."""
+
+import logging
+
+import torch
+from torch import nn
+
+from siamdw_ros.siamdw.checkpoints import read_checkpoint
+from siamdw_ros.siamdw.networks import Network, SiamFCNetwork, create_network
+from siamdw_ros.training.config import Config, ConfigError
+
+INITIAL_SCALE = 1e-4  # of the correlation of 25 cells x 512 channels of fresh features
+INITIAL_BIAS = -4.0  # most cells are misses
+
+log = logging.getLogger(__name__)
+
+
+def make_network(config: Config) -> Network:
+    """Build the network of a run.
+
+    Raises:
+        ConfigError: the file of `init` does not fit.
+    """
+    torch.manual_seed(config.seed)
+    network = create_network(config.model, learned_scale=config.learned_scale)
+    calibrate(network)
+    if config.init is not None:
+        _load(network, config)
+    return network
+
+
+def calibrate(network: Network) -> None:
+    """Begin a learned scale so that responses have about unit spread below zero.
+
+    It stays as it is, the last units learn the rest; the bias learns. Networks without one are
+    left alone.
+    """
+    if isinstance(network, SiamFCNetwork) and (scale := network.head.loc_adjust) is not None:
+        nn.init.constant_(scale.weight, INITIAL_SCALE).requires_grad_(False)
+        nn.init.constant_(scale.bias, INITIAL_BIAS)
+
+
+def _load(network: Network, config: Config) -> None:
+    """Take the backbone from a file, which has to fit, and the head where it fits."""
+    assert config.init is not None
+    checkpoint = read_checkpoint(config.init)
+    wanted = {k: v for k, v in network.state_dict().items() if "num_batches_tracked" not in k}
+    fitting = {
+        key: value
+        for key, value in checkpoint.weights.items()
+        if key in wanted and value.shape == wanted[key].shape
+    }
+    backbone = {key for key in wanted if key.startswith("backbone.")}
+    if lacking := sorted(backbone - fitting.keys()):
+        raise ConfigError(
+            f"init: {config.init} holds {checkpoint.network}, whose backbone is not that of "
+            f"{config.model} ({lacking[0]} and {len(lacking) - 1} more)"
+        )
+    network.load_state_dict(fitting, strict=False)
+    heads = len(fitting) - len(backbone)
+    log.info("begins with %s: backbone%s", config.init, " and head" if heads else "")
