@@ -28,6 +28,7 @@ MANIFEST = Path("share", INTERFACES, f"installed_by_{NAME}.txt")
 LEFT_OUT = ("__pycache__", "environment", "local_setup.*", "package.dsv", "parent_prefix_path")
 
 TOOLS = [
+    "benchmark",
     "demo",
     "draw_method",
     "evaluate",

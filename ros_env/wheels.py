@@ -15,7 +15,9 @@ from ros_env.layout import Layout
 from ros_env.process import run_logged
 
 _BUILDERS_PYTHON = r"/opt/python/[^/\s\";{}]+"
-_MODULES = {"pyyaml": "yaml", "opencv-python-headless": "cv2"}
+OPENCV = "opencv-contrib-python-headless"
+OTHER_OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
+_MODULES = {"pyyaml": "yaml", OPENCV: "cv2"}
 
 
 def create_venv(layout: Layout) -> None:
@@ -33,11 +35,28 @@ def create_venv(layout: Layout) -> None:
 
 def install(layout: Layout, requirements: list[Path], log: str, extra: Sequence[str] = ()) -> None:
     """Install the pinned packages of requirement files, and others given as pip knows them."""
+    if any(pin.startswith(OPENCV) for path in requirements for pin in pins(path)):
+        _remove_other_opencvs(layout)
     files = [part for path in requirements for part in ("-r", path)]
     run_logged(
         [layout.python, "-m", "pip", "install", "--disable-pip-version-check", *files, *extra],
         layout.state / "log" / f"{log}.log",
         what="installing Python packages",
+    )
+
+
+def _remove_other_opencvs(layout: Layout) -> None:
+    """Remove every wheel of OpenCV if there is another than ours.
+
+    They all have the same files, so that ours would be left incomplete by the other's removal.
+    """
+    names = (name.replace("-", "_") for name in OTHER_OPENCVS)
+    if not any(list(layout.site_packages.glob(f"{name}-*.dist-info")) for name in names):
+        return
+    run_logged(
+        [layout.python, "-m", "pip", "uninstall", "--yes", *OTHER_OPENCVS, OPENCV],
+        layout.state / "log" / "opencv.log",
+        what="removing another OpenCV",
     )
 
 
@@ -48,7 +67,7 @@ def install_missing(layout: Layout, requirements: list[Path]) -> None:
     """
     wanted = [line for path in requirements for line in pins(path)]
     lacking = [line for line in wanted if not _importable(line.split("==")[0])]
-    for needed in ("numpy", "opencv-python-headless", "pyyaml"):
+    for needed in ("numpy", OPENCV, "pyyaml"):
         if any(line.startswith(needed + "==") for line in lacking):
             raise SetupError(
                 f"the sourced ROS 2 has no Python module {_MODULES.get(needed, needed)}: "

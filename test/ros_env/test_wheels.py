@@ -37,7 +37,7 @@ def test_nothing_of_the_builder_is_left_in_the_environment():
 
 def test_beside_ros_a_missing_opencv_is_left_to_rosdep(tmp_path, monkeypatch):
     requirements = tmp_path / "requirements.txt"
-    requirements.write_text("opencv-python-headless==1.0  # why\n")
+    requirements.write_text("opencv-contrib-python-headless==1.0  # why\n")
     monkeypatch.setattr(wheels, "_importable", lambda _: False)
     with pytest.raises(SetupError, match=r"cv2: rosdep install"):
         wheels.install_missing(Layout(tmp_path, "humble", wheels=False), [requirements])
@@ -50,6 +50,30 @@ def test_beside_ros_only_what_is_missing_is_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(wheels, "install", lambda *arguments: installed.append(arguments[-1]))
     wheels.install_missing(Layout(tmp_path, "humble", wheels=False), [requirements])
     assert installed == [["no-such-module==2.0", f"numpy=={numpy.__version__}"]]
+
+
+def test_another_opencv_is_removed_before_ours_is_installed(tmp_path, monkeypatch):
+    """All wheels of OpenCV have the same files: two of them would break each other."""
+    layout = Layout(tmp_path, "jazzy", wheels=True)
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"{wheels.OPENCV}==2.0\n")
+    (layout.site_packages / "opencv_python_headless-1.0.dist-info").mkdir(parents=True)
+    commands = []
+    monkeypatch.setattr(wheels, "run_logged", lambda command, *_, **__: commands.append(command))
+    wheels.install(layout, [requirements], "packages")
+    assert [command[3] for command in commands] == ["uninstall", "install"]
+    assert {"opencv-python-headless", wheels.OPENCV} <= set(commands[0])
+
+
+def test_our_opencv_alone_is_left_as_it_is(tmp_path, monkeypatch):
+    layout = Layout(tmp_path, "jazzy", wheels=True)
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"{wheels.OPENCV}==2.0\n")
+    (layout.site_packages / "opencv_contrib_python_headless-2.0.dist-info").mkdir(parents=True)
+    commands = []
+    monkeypatch.setattr(wheels, "run_logged", lambda command, *_, **__: commands.append(command))
+    wheels.install(layout, [requirements], "packages")
+    assert [command[3] for command in commands] == ["install"]
 
 
 def test_lost_network_is_one_line_that_says_what_to_do(tmp_path):

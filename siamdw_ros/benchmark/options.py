@@ -1,0 +1,49 @@
+"""Section `options`: what changes the work, its gain in speed and its cost in accuracy."""
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from siamdw_ros.benchmark.plan import Plan
+from siamdw_ros.benchmark.race import Contender, race
+from siamdw_ros.benchmark.report import Table
+from siamdw_ros.siamdw import Tracker
+from siamdw_ros.siamdw.runtime import half_is_faster
+
+MODEL = "siamfc_res22"
+FRAMES = 109  # of each film
+
+
+def run(plan: Plan) -> list[Table]:
+    """Race the default against itself with single options changed."""
+    outcome = race(list(_contenders(plan)), plan.films(plan.choose(FRAMES, 11)), "options")
+    title = f"{MODEL} on {plan.device}: options beside the default"
+    return [outcome.table("options", title, "default")]
+
+
+def _contenders(plan: Plan) -> Iterator[Contender]:
+    def variant(name: str, threads: int | None = None, **options: Any) -> Contender:
+        return Contender(name, lambda: Tracker(plan.method(MODEL, **options)), threads)
+
+    yield variant("default")
+    yield variant("full precision", half=False)
+    if not (plan.device.startswith("cuda") or half_is_faster(torch.device("cpu"))):
+        yield variant("half precision", half=True)
+    for scales in (1, 5):
+        yield variant(f"{scales} search scales", scales=scales)
+    yield variant("one crop, template at 3 scales", template_scales=True)
+    if plan.device == "cpu" and torch.get_num_threads() > 1:
+        yield variant("one thread", threads=1)
+    for backend in backends():
+        yield variant(f"backend {backend}", backend=backend)
+
+
+def backends() -> tuple[str, ...]:
+    """Other ways to run the network than the default."""
+    try:
+        known = importlib.import_module("siamdw_ros.siamdw.backends").BACKENDS
+    except ImportError:
+        return ()
+    return tuple(name for name in known if name not in ("auto", "torch"))

@@ -1,0 +1,46 @@
+"""What a running process costs: processor time by kind of thread, memory, threads, files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+DDS_PREFIX = "dds."  # Fast DDS names its threads so
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A process at one moment.
+
+    seconds: processor time so far, by kind of thread: `executor` (the main thread), `dds`, and
+    `inference` (everything else: the inference thread and torch's helpers). rss: bytes.
+    """
+
+    seconds: dict[str, float]
+    rss: int
+    threads: int
+    files: int
+
+
+def usage(pid: int) -> Usage:
+    """Look at a process.
+
+    Raises:
+        psutil.NoSuchProcess: it has ended.
+    """
+    process = psutil.Process(pid)
+    seconds = {"executor": 0.0, "dds": 0.0, "inference": 0.0}
+    threads = process.threads()
+    for thread in threads:
+        seconds[_kind(pid, thread.id)] += thread.user_time + thread.system_time
+    return Usage(seconds, process.memory_info().rss, len(threads), process.num_fds())
+
+
+def _kind(pid: int, thread: int) -> str:
+    if thread == pid:
+        return "executor"
+    try:
+        name = Path(f"/proc/{pid}/task/{thread}/comm").read_text()
+    except OSError:  # it has just ended
+        return "inference"
+    return "dds" if name.startswith(DDS_PREFIX) else "inference"
