@@ -1,14 +1,17 @@
 """A lifecycle node whose transitions may wait, and that no request can bring down."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.timer import Timer
 
 HOOKS = {
     State.TRANSITION_STATE_CONFIGURING: "on_configure",
@@ -78,6 +81,11 @@ class ManagedNode(LifecycleNodeMixin, Node):
         except rclpy_implementation.RCLError:
             self.get_logger().warning(f"no transition '{transition.label[:64]}' from {self.state}")
             return None
+
+    def create_steady_timer(self, seconds: float, callback: Callable[[], Any]) -> Timer:
+        """A timer that goes on when simulated time stands still."""
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        return self.create_timer(seconds, callback, ReentrantCallbackGroup(), clock)
 
     def wake(self, *_: Any) -> None:
         """Let the executor look for what can go on; callable from any thread."""

@@ -12,11 +12,14 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
+from rclpy.validate_topic_name import validate_topic_name
 
 from siamdw_ros.node.transports import TRANSPORTS
 from siamdw_ros.siamdw.presence import PresenceThresholds
 
+MAX_CAMERAS = 16
 MAX_NAME_LENGTH = 64  # characters of a class or a target
 
 
@@ -299,8 +302,20 @@ class Settings:
             raise ValueError(
                 f"class_id has {len(self.class_id)} characters: at most {MAX_NAME_LENGTH}"
             )
+        self._check_topics()
+
+    def _check_topics(self) -> None:
         if len(set(self.topics())) < len(self.topics()):
             raise ValueError("image_topics names a topic twice")
+        if len(self.topics()) > MAX_CAMERAS:
+            raise ValueError(
+                f"image_topics has {len(self.topics())} topics: at most {MAX_CAMERAS}"
+            )
+        for topic in self.topics():
+            try:
+                validate_topic_name(topic)
+            except InvalidTopicNameException as error:
+                raise ValueError(f"image_topics: '{topic}' cannot name a topic") from error
 
 
 class NodeParameters:

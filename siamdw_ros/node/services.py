@@ -61,7 +61,7 @@ class RequestServices:
             node.create_service(
                 kind, f"~/{name}", self._on_request, qos_profile=QOS, callback_group=group
             )
-        node.create_timer(CHECK_PERIOD, self._refuse_overdue, group)
+        node.create_steady_timer(CHECK_PERIOD, self._refuse_overdue)
 
     async def _on_request(self, asked: Asked, _response: Any) -> Answer:
         """Hand a request on; the executor does other things until it is answered."""

@@ -58,7 +58,7 @@ class TrackerNode(ManagedNode):
         self.failure = ""
         self.diagnostics = DiagnosticsPublisher(self)
         if self.parameters.settings.autostart:
-            self._autostart = self.create_timer(0.0, self._start_by_itself)
+            self._autostart = self.create_steady_timer(0.0, self._start_by_itself)
 
     async def _start_by_itself(self) -> None:
         self._autostart.cancel()
@@ -72,21 +72,21 @@ class TrackerNode(ManagedNode):
         settings = self.parameters.settings
         try:
             settings.check()
-            self.engine = await self._load(settings)
+            engine = await self._load(settings)
             cameras = make_cameras(self, settings.topics(), TRANSPORTS[settings.image_transport])
         except Exception as error:  # whatever it is, requests are answered with it
             self.failure = str(error)
             self.get_logger().error(f"not configured: {error}")
             return FAILURE
+        self.engine, self.failure = engine, ""
         self.cameras = {camera.name: camera for camera in cameras}
-        self.failure = ""
         return SUCCESS
 
     async def _load(self, settings: Settings) -> Engine:
         if self._loader is not None and self._loader.is_alive():
             raise RuntimeError("an earlier attempt to load the network has not ended yet")
         self._loader = Loader(settings, self.wake)
-        watch = self.create_timer(1.0, self._loader.check_deadline)
+        watch = self.create_steady_timer(1.0, self._loader.check_deadline)
         try:
             made: Engine | str = await self._loader.outcome.future
         finally:

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from test_parameters import set_parameters
 from tracker_process import TrackerProcess
 
 Launch = Callable[..., TrackerProcess]
@@ -96,14 +96,20 @@ def test_while_the_network_loads_everything_is_answered_within_a_second(
     assert any("the network is being loaded" in reason for reason in reasons)
 
 
-def test_what_kept_it_from_being_configured_can_be_mended(
-    launch_tracker: Launch, tmp_path: Path
-) -> None:
-    from test_parameters import set_parameters
-
-    tracker = launch_tracker(active=False, autostart=False, checkpoint=tmp_path / "none.pt")
+def test_what_kept_it_from_being_configured_can_be_mended(launch_tracker: Launch) -> None:
+    tracker = launch_tracker(active=False, autostart=False, device="cuda:99")
     assert not change(tracker, Transition.TRANSITION_CONFIGURE)
-    assert "no such checkpoint file" in refused(tracker)
+    assert "device 'cuda:99' is not there" in refused(tracker)
     assert state(tracker) == "unconfigured"
-    assert set_parameters(tracker, checkpoint="") == [""]
+    assert "'a b' cannot name a topic" in set_parameters(tracker, image_topics=["a b", "c"])[0]
+    assert set_parameters(tracker, device="cpu", image_topics=["a/x", "b/x"]) == ["", ""]
     assert change(tracker, Transition.TRANSITION_CONFIGURE)
+
+
+def test_the_node_works_while_simulated_time_stands_still(
+    launch_tracker: Launch, frames: list[np.ndarray]
+) -> None:
+    tracker = launch_tracker(use_sim_time=True)
+    tracker.show(frames[0])
+    assert tracker.start().success
+    assert len(tracker.show(frames[1]).detections) == 1
