@@ -62,6 +62,18 @@ class SiamFCHead(nn.Module):
         """T x C x h x w and T*S x C x H x W features -> T*S x 1 x H-h+1 x W-w+1 logits."""
         return self.scale(correlate(templates, searches))
 
+    def compare(self, kernels: Tensor, searches: Tensor) -> Tensor:
+        """Compare K templates of each of T targets with the target's one search region.
+
+        Args:
+            kernels: T x K x C x h x w.
+            searches: T x C x H x W.
+
+        Returns:
+            T x K x H-h+1 x W-w+1 logits.
+        """
+        return self.scale(_correlate_grouped(searches, kernels.flatten(0, 1)))
+
     def scale(self, correlation: Tensor) -> Tensor:
         """Turn a correlation of any shape into logits."""
         if self.loc_adjust is None:

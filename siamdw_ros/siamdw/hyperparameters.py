@@ -34,6 +34,12 @@ class SiamFCHyper:
     on the responses of all but the middle scale. scale_rate: share of the new scale in the
     target's. window_influence: share of the cosine window in the response. instance_size: side of
     the search region in network pixels; the exemplar's is 128 less. upsampling: of the response.
+
+    The rest is not in the paper, and off in the published settings. scale_templates: compare one
+    search region with templates of all scales, instead of one template with search regions of all
+    scales: one pass through the backbone a frame instead of three. memory: share of a template
+    that is learnt on the way; memory_rate: how fast. wide_instance_size: side of the region that
+    is searched besides when the target is not seen in the usual one; 0: never.
     """
 
     scales: int = 3
@@ -43,6 +49,10 @@ class SiamFCHyper:
     window_influence: float = 0.35
     instance_size: int = 255
     upsampling: int = 16
+    scale_templates: bool = False
+    memory: float = 0.0
+    memory_rate: float = 0.1
+    wide_instance_size: int = 0
 
     def __post_init__(self) -> None:
         _check_whole("scales", self.scales, 1, 9)
@@ -54,6 +64,13 @@ class SiamFCHyper:
         _check("window_influence", self.window_influence, 0.0, 1.0)
         _check_whole("instance_size", self.instance_size, 231, 511)
         _check_whole("upsampling", self.upsampling, 1, 32)
+        _check("memory", self.memory, 0.0, 1.0)
+        _check("memory_rate", self.memory_rate, 0.0, 1.0)
+        if self.wide_instance_size:
+            low = self.instance_size
+            _check_whole("wide_instance_size", self.wide_instance_size, low, 1023)
+        if self.memory and not self.scale_templates:
+            raise ValueError("memory needs scale_templates")
 
     @property
     def exemplar_size(self) -> int:
@@ -104,7 +121,14 @@ PUBLISHED: dict[str, Hyper] = {"siamfc": SiamFCHyper(), "siamrpn": SiamRPNHyper(
 # sequences (box.mp4, building5, car16, group1, person11, Surfing06, wakeboard5), cup.mp4 left out.
 OURS: dict[str, Hyper] = {
     "siamfc": SiamFCHyper(
-        scale_step=1.06, scale_penalty=0.98, scale_rate=0.4, window_influence=0.2
+        scale_step=1.06,
+        scale_penalty=0.98,
+        scale_rate=0.4,
+        window_influence=0.2,
+        scale_templates=True,
+        memory=0.5,
+        memory_rate=0.15,
+        wide_instance_size=383,
     ),
     "siamrpn": SiamRPNHyper(),
 }

@@ -33,21 +33,32 @@ class PresenceThresholds:
     """Scores at which a target's state changes.
 
     tracked: at least this, and the target is seen. lost: below this, for `patience` images one
-    after the other, and it is lost. Anything else is uncertain.
+    after the other, and it is lost. Anything else is uncertain. recovered: a lost target is seen
+    again once it scores at least this (and `tracked`) in `confirmations` images one after the
+    other.
     """
 
     tracked: float = 0.8
     lost: float = 0.5
     patience: int = 5
+    recovered: float = 0.9
+    confirmations: int = 2
 
     def __post_init__(self) -> None:
-        if not 0 <= self.lost <= self.tracked <= 1:
+        if not (0 <= self.lost <= self.tracked <= 1 and 0 <= self.recovered <= 1):
             raise ValueError(
-                f"thresholds need 0 <= lost <= tracked <= 1, not lost {self.lost}, "
-                f"tracked {self.tracked}"
+                "thresholds need 0 <= lost <= tracked <= 1 and 0 <= recovered <= 1, not "
+                f"lost {self.lost}, tracked {self.tracked}, recovered {self.recovered}"
             )
         if self.patience < 1:
             raise ValueError(f"patience must be at least 1 image, not {self.patience}")
+        if self.confirmations < 1:
+            raise ValueError(f"confirmations must be at least 1, not {self.confirmations}")
+
+    @property
+    def evidence(self) -> float:
+        """The score that speaks for a target that was lost."""
+        return max(self.tracked, self.recovered)
 
 
 DEFAULT_THRESHOLDS = PresenceThresholds()
@@ -60,14 +71,25 @@ class Presence:
         self.thresholds = thresholds
         self.state = State.TRACKED  # a person has just pointed at it
         self._faint = 0
+        self._evidence = 0  # images in a row that speak for a lost target
+
+    @property
+    def searching(self) -> bool:
+        """Is the target lost, and nothing found that may be it?"""
+        return self.state is State.LOST and not self._evidence
 
     def judge(self, score: float) -> State:
         """Take the score of the next image in and say what it means."""
+        if self.state is State.LOST:
+            self._evidence = self._evidence + 1 if score >= self.thresholds.evidence else 0
+            if self._evidence >= self.thresholds.confirmations:
+                self.state = State.TRACKED
+            return self.state
         self._faint = self._faint + 1 if score < self.thresholds.lost else 0
         if score >= self.thresholds.tracked:
             self.state = State.TRACKED
         elif self._faint >= self.thresholds.patience:
-            self.state = State.LOST
-        elif self.state is not State.LOST:
+            self.state, self._evidence = State.LOST, 0
+        else:
             self.state = State.UNCERTAIN
         return self.state

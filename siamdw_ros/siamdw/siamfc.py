@@ -4,20 +4,30 @@ The paper's method, and beside it (`parity`) the authors' release pixel for pixe
 in three points, all of which we take to be slips: windows are cut at whole pixels and resized
 twice, the middle of the response is taken to be 136 where it is 135.5, and a displacement found
 at another scale is measured with the unscaled search side.
+
+Three things go beyond the paper; hyper-parameters switch them (the published settings have none):
+
+- Scales by templates. The target may have grown by a factor: the paper cuts the search region as
+  many times. Here the exemplar is cut once a factor when a target is started, and an image costs
+  one pass through the backbone.
+- Memory. The template is mixed with what the target looked like lately. That costs no pass
+  either: without padding, the features of a 127 px exemplar at a cell of the search region are
+  the 5 x 5 features around that cell.
+- A second look, wider and where the camera's motion has taken the target, when it is not seen in
+  the first. A lost target is looked for around its last place and, image by image, all over.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector
-from siamdw_ros.siamdw.hyperparameters import MARGIN, SiamFCHyper
+from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
 from siamdw_ros.siamdw.method import Target, box_to_center_size
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.siamdw.presence import (
@@ -26,37 +36,49 @@ from siamdw_ros.siamdw.presence import (
     PresenceThresholds,
     TrackResult,
 )
+from siamdw_ros.siamdw.response import Peak, PeakFinder, Response
 from siamdw_ros.siamdw.runtime import Runtime
+from siamdw_ros.siamdw.search import View, camera_shift, small_view, tile_centers
 
 SIDE_LIMITS = (0.2, 5.0)  # of the search side, in units of the first one
-
-Response = NDArray[np.float32]
+WIDE_INFLUENCE = 0.05  # of the cosine window in a second look: the target may be anywhere
 
 
 @dataclass
 class SiamFCTarget(Target):
     """A target and what SiamFC+ knows of it.
 
-    template: features, 1 x C x h x w. search_side: of the search window in image pixels, before
-    scaling. side_limits: the smallest and largest it may become.
+    templates: features, K x C x h x w: one a scale, or a single one. search_side: of the search
+    window in image pixels, before scaling. side_limits: the smallest and largest it may become.
+    kernels: the templates mixed with the memory. view: the last image, small. looks: since the
+    target was lost. response: cells x cells logits of the last look, at the chosen scale.
     """
 
-    template: Tensor
+    templates: Tensor
     search_side: float
     side_limits: tuple[float, float]
+    kernels: Tensor = field(init=False)
+    memory: Tensor | None = None
+    view: View | None = None
+    looks: int = 0
+    response: Response | None = None
+
+    def __post_init__(self) -> None:
+        self.kernels = self.templates
 
 
-@dataclass(frozen=True)
-class Peak:
-    """Where a target's responses are highest.
+class Found(NamedTuple):
+    """What one look at one target gave.
 
-    scale: index. displacement: from the middle of the search window, in search pixels. logit: of
-    the response at its highest, before the window.
+    center: of the search window, in image pixels. features: of the window, 1 x C x H x W.
+    response: cells x cells logits at the chosen scale.
     """
 
-    scale: int
-    displacement: Vector
-    logit: float
+    center: Vector
+    peak: Peak
+    score: float
+    features: Tensor
+    response: Response
 
 
 class SiamFC:
@@ -77,16 +99,11 @@ class SiamFC:
         *,
         parity: bool = False,
     ) -> None:
+        if parity and (hyper.scale_templates or hyper.wide_instance_size):
+            raise ValueError("parity is of the published method: no scale_templates, no wide look")
         self.runtime, self.hyper, self.thresholds, self.parity = runtime, hyper, thresholds, parity
-        self.stride = runtime.network.backbone.stride
-        self.cells = MARGIN // self.stride + 1
-        upsampled = self.cells * hyper.upsampling
-        self.window = np.outer(np.hanning(upsampled), np.hanning(upsampled))
-        self.window /= self.window.sum()
-        self.middle = np.ceil(upsampled / 2) if parity else (upsampled - 1) / 2
-        exponents = np.arange(hyper.scales) - hyper.scales // 2
-        self.scales = hyper.scale_step ** exponents.astype(float)
-        self.penalties = np.where(exponents == 0, 1.0, hyper.scale_penalty)
+        self.peaks = PeakFinder(hyper, runtime.network.backbone.stride, parity=parity)
+        self.scales = self.peaks.scales
         self._window = crops.published_window if parity else crops.crop_window
         self._pyramid = crops.published_pyramid if parity else crops.crop_pyramid
 
@@ -101,20 +118,24 @@ class SiamFC:
         side = crops.context_side(size)
         side = float(round(side)) if self.parity else side
         fill = crops.mean_color(image)
-        exemplar = self._window(image, center, side, self.hyper.exemplar_size, fill)
+        sides = (side / self.scales).tolist() if self.hyper.scale_templates else [side]
+        exemplars = [self._window(image, center, s, self.hyper.exemplar_size, fill) for s in sides]
         search_side = side * self.hyper.instance_size / self.hyper.exemplar_size
         return SiamFCTarget(
             center=center,
             size=size,
             fill=fill,
             presence=Presence(self.thresholds),
-            template=self.runtime.features(exemplar[None]),
+            templates=self.runtime.features(np.stack(exemplars)),
             search_side=search_side,
             side_limits=(SIDE_LIMITS[0] * search_side, SIDE_LIMITS[1] * search_side),
+            view=small_view(image) if self.hyper.wide_instance_size else None,
         )
 
     def update(self, image: Image, targets: Sequence[SiamFCTarget]) -> list[TrackResult]:
         """Find each target in the next image; they share one pass through the network.
+
+        Those that are not seen share a second one.
 
         Args:
             image: H x W x 3, uint8, BGR.
@@ -123,63 +144,156 @@ class SiamFC:
         Returns:
             One result a target, in their order.
         """
+        near = [i for i, target in enumerate(targets) if not self._is_searched(target)]
+        group = [targets[i] for i in near]
+        first = self._look(image, group, [t.center for t in group], self.hyper.instance_size)
+        found = dict(zip(near, first, strict=True))
+        if self.hyper.wide_instance_size:
+            self._look_again(image, targets, found)
+        return [self._follow(image, target, found[i]) for i, target in enumerate(targets)]
+
+    def _is_searched(self, target: SiamFCTarget) -> bool:
+        return bool(self.hyper.wide_instance_size) and target.presence.searching
+
+    def _look_again(
+        self, image: Image, targets: Sequence[SiamFCTarget], found: dict[int, Found]
+    ) -> None:
+        """Look wider for what the first look did not show; its result counts if it is clear."""
+        view, size = small_view(image), self.hyper.wide_instance_size
+        faint = [
+            i
+            for i in range(len(targets))
+            if i not in found or found[i].score < self.thresholds.tracked
+        ]
+        centers = [self._second_center(image, view, targets[i]) for i in faint]
+        wide = self._look(image, [targets[i] for i in faint], centers, size, WIDE_INFLUENCE)
+        for index, second in zip(faint, wide, strict=True):
+            if index not in found or second.score >= self.thresholds.tracked:
+                found[index] = second
+        for target in targets:
+            target.view = view
+
+    def _second_center(self, image: Image, view: View, target: SiamFCTarget) -> Vector:
+        """Choose the middle of the wide window: where the camera's motion took the target.
+
+        Of a lost target every other look goes to another part of the image.
+        """
+        if not target.presence.searching:
+            target.looks = 0
+            assert target.view is not None
+            return target.center + camera_shift(target.view, view, image.shape[1])
+        target.looks += 1
+        if target.looks % 2:
+            return target.center
+        hyper = self.hyper
+        reach = (hyper.wide_instance_size - hyper.exemplar_size) / hyper.instance_size
+        tiles = tile_centers(image, max(reach * target.search_side, 1.0), target.center)
+        return np.asarray(tiles[target.looks // 2 % len(tiles)])
+
+    def _look(
+        self,
+        image: Image,
+        targets: Sequence[SiamFCTarget],
+        centers: Sequence[Vector],
+        size: int,
+        influence: float | None = None,
+    ) -> list[Found]:
+        """Search one window a target (or one a scale), `size` network pixels wide."""
         if not targets:
             return []
-        pyramids = [self._search_pyramid(image, target) for target in targets]
-        responses = self._respond(targets, np.concatenate(pyramids))
+        windows = [
+            self._windows(image, target, center, size)
+            for target, center in zip(targets, centers, strict=True)
+        ]
+        responses, features = self._respond(targets, np.concatenate(windows))
         return [
-            self._follow(image, target, response)
-            for target, response in zip(targets, responses, strict=True)
+            self._found(center, responses[i], features[i : i + 1], influence)
+            for i, center in enumerate(centers)
         ]
 
-    def _search_pyramid(self, image: Image, target: SiamFCTarget) -> Image:
-        sides = (target.search_side * self.scales).tolist()
-        return self._pyramid(image, target.center, sides, self.hyper.instance_size, target.fill)
+    def _windows(self, image: Image, target: SiamFCTarget, center: Vector, size: int) -> Image:
+        """Cut what is searched for one target: S x size x size x 3."""
+        side = target.search_side * size / self.hyper.instance_size
+        sides = [side] if self.hyper.scale_templates else (side * self.scales).tolist()
+        return self._pyramid(image, center, sides, size, target.fill)
 
     @torch.inference_mode()
-    def _respond(self, targets: Sequence[SiamFCTarget], pyramids: Image) -> Response:
-        """T targets, T*S windows -> T x S x cells x cells logits."""
-        templates = torch.cat([target.template for target in targets])
-        responses = self.runtime.network.head(templates, self.runtime.features(pyramids))
-        shape = (len(targets), self.hyper.scales, self.cells, self.cells)
-        return np.asarray(responses.cpu().numpy(), np.float32).reshape(shape)
+    def _respond(self, targets: Sequence[SiamFCTarget], windows: Image) -> tuple[Response, Tensor]:
+        """T targets and their windows -> T x S x cells x cells logits, and the features."""
+        head, features = self.runtime.network.head, self.runtime.features(windows)
+        if self.hyper.scale_templates:
+            responses = head.compare(torch.stack([t.kernels for t in targets]), features)
+        else:
+            responses = head(torch.cat([t.kernels for t in targets]), features)
+        cells = responses.shape[-1]
+        shape = (len(targets), self.hyper.scales, cells, cells)
+        return np.asarray(responses.cpu().numpy(), np.float32).reshape(shape), features
 
-    def _follow(self, image: Image, target: SiamFCTarget, response: Response) -> TrackResult:
+    def _found(
+        self, center: Vector, response: Response, features: Tensor, influence: float | None
+    ) -> Found:
         if not np.isfinite(response).all():  # an overflow in half precision says nothing
-            return target.report(0.0)
-        peak = self.locate(response)
-        self._move(image, target, peak)
-        return target.report(presence_score(peak.logit))
+            nothing = Peak(len(self.scales) // 2, np.zeros(2), -np.inf)
+            return Found(center, nothing, 0.0, features, response[nothing.scale])
+        peak = self.peaks.locate(response, influence)
+        return Found(center, peak, presence_score(peak.logit), features, response[peak.scale])
 
-    def locate(self, response: Response) -> Peak:
-        """Choose scale and place (SiamFC, section 2.3).
+    def _follow(self, image: Image, target: SiamFCTarget, found: Found) -> TrackResult:
+        """Believe what was found, or stay where the target was last seen."""
+        target.response = found.response
+        if np.isfinite(found.peak.logit) and found.score >= self._enough(target):
+            self._move(image, target, found)
+            if self.hyper.memory and found.score >= self.thresholds.tracked:
+                self._remember(target, found)
+        return target.report(found.score)
 
-        Args:
-            response: S x cells x cells logits, one map a scale.
-        """
-        side = self.cells * self.hyper.upsampling
-        stacked = np.ascontiguousarray(response.transpose(1, 2, 0))
-        upsampled = cv2.resize(stacked, (side, side), interpolation=cv2.INTER_CUBIC)
-        upsampled = upsampled.reshape(side, side, -1)
-        maxima = upsampled.max(axis=(0, 1))
-        scale = int(np.argmax(maxima * self.penalties))
-        chosen = upsampled[..., scale] - upsampled[..., scale].min()
-        chosen = chosen / max(float(chosen.sum()), np.finfo(np.float32).tiny)
-        influence = self.hyper.window_influence
-        chosen = (1 - influence) * chosen + influence * self.window
-        row, column = np.unravel_index(int(np.argmax(chosen)), chosen.shape)
-        displacement = np.array([column, row]) - self.middle
-        displacement *= self.stride / self.hyper.upsampling
-        return Peak(scale, displacement, float(maxima[scale]))
+    def _enough(self, target: SiamFCTarget) -> float:
+        """The score from which a peak is believed. The paper's method believes each."""
+        if not self.hyper.wide_instance_size:
+            return 0.0
+        return self.thresholds.evidence if target.presence.searching else self.thresholds.lost
 
-    def _move(self, image: Image, target: SiamFCTarget, peak: Peak) -> None:
+    def _move(self, image: Image, target: SiamFCTarget, found: Found) -> None:
         """Move and resize the target to a peak."""
-        scale, rate = self.scales[peak.scale], self.hyper.scale_rate
-        searched = target.search_side * (1.0 if self.parity else scale)
-        center = target.center + peak.displacement * searched / self.hyper.instance_size
+        scale, rate = self.scales[found.peak.scale], self.hyper.scale_rate
+        unscaled = self.parity or self.hyper.scale_templates
+        searched = target.search_side * (1.0 if unscaled else scale)
+        center = found.center + found.peak.displacement * searched / self.hyper.instance_size
         growth = (1 - rate) + rate * scale
         target.move(center, target.size * growth, image, parity=self.parity)
         target.search_side = float(np.clip(target.search_side * growth, *target.side_limits))
+
+    @torch.inference_mode()
+    def _remember(self, target: SiamFCTarget, found: Found) -> None:
+        """Learn a little of what the target looks like now, and mix it into the templates."""
+        middle = target.templates[len(self.scales) // 2].unsqueeze(0)
+        cells = found.peak.displacement / self.peaks.stride
+        seen = exemplar_features(found.features, cells, middle.shape[-1])
+        memory = middle if target.memory is None else target.memory
+        target.memory = torch.lerp(memory, seen, self.hyper.memory_rate)
+        target.kernels = target.templates + self.hyper.memory * (target.memory - middle)
+
+
+def exemplar_features(search: Tensor, displacement: Vector, side: int) -> Tensor:
+    """Cut an exemplar's features out of a search region's.
+
+    A network without padding computes the same features for a patch wherever it lies, so those of
+    an exemplar are a part of those of the region around it, exact at whole cells.
+
+    Args:
+        search: 1 x C x H x W.
+        displacement: x, y from the middle, in cells; between cells is interpolated linearly.
+        side: of the exemplar's features, in cells.
+
+    Returns:
+        1 x C x side x side.
+    """
+    middle = (np.array(search.shape[:1:-1]) - side) / 2
+    x, y = np.clip(middle + displacement, 0, 2 * middle)
+    column, row = int(min(x, 2 * middle[0] - 1)), int(min(y, 2 * middle[1] - 1))
+    part = search[:, :, row : row + side + 1, column : column + side + 1]
+    part = torch.lerp(part[..., :-1], part[..., 1:], x - column)
+    return torch.lerp(part[:, :, :-1], part[:, :, 1:], y - row)
 
 
 def presence_score(logit: float) -> float:

@@ -10,12 +10,12 @@ from siamdw_ros.siamdw import PresenceThresholds, State
 from siamdw_ros.siamdw.presence import Presence
 from siamdw_ros.siamdw.siamfc import presence_score
 
-TRACKED, LOST = 0.5, 0.2
+TRACKED, LOST, RECOVERED = 0.5, 0.2, 0.7
 scores = st.lists(st.floats(0, 1) | st.sampled_from([LOST, TRACKED]), max_size=40)
 
 
-def states(given_scores, patience=5):
-    presence = Presence(PresenceThresholds(TRACKED, LOST, patience))
+def states(given_scores, patience=5, confirmations=2):
+    presence = Presence(PresenceThresholds(TRACKED, LOST, patience, RECOVERED, confirmations))
     return [presence.judge(score) for score in given_scores]
 
 
@@ -24,7 +24,7 @@ def test_target_begins_tracked():
 
 
 def test_high_score_is_tracked_at_once():
-    assert states([0.1] * 9 + [0.5])[-1] is State.TRACKED
+    assert states([0.1] * 4 + [0.5])[-1] is State.TRACKED
 
 
 def test_middling_score_is_uncertain():
@@ -40,22 +40,36 @@ def test_middling_score_restarts_patience():
     assert State.LOST not in states([0.1, 0.1, 0.3, 0.1, 0.1], patience=3)
 
 
-def test_lost_target_stays_lost_until_it_is_seen_again():
-    assert states([0.1, 0.3, 0.4, 0.9], patience=1)[1:] == [State.LOST, State.LOST, State.TRACKED]
+def test_lost_target_is_taken_back_when_images_in_a_row_speak_for_it():
+    lost, tracked = State.LOST, State.TRACKED
+    scores = [0.1, 0.6, 0.9, 0.6, 0.7, 0.7, 0.6]
+    assert states(scores, patience=1) == [lost, lost, lost, lost, lost, tracked, tracked]
+    assert states([0.1, 0.9], patience=1, confirmations=1) == [lost, tracked]
 
 
-@given(given_scores=scores, patience=st.integers(1, 6))
-def test_states_follow_from_scores(given_scores, patience):
-    found = states(given_scores, patience=patience)
+def test_lost_target_is_searched_until_something_speaks_for_it():
+    presence, searching = Presence(PresenceThresholds(TRACKED, LOST, 1, RECOVERED, 2)), []
+    for score in (0.9, 0.1, 0.9, 0.3, 0.9, 0.9):
+        presence.judge(score)
+        searching.append(presence.searching)
+    assert searching == [False, True, False, True, False, False]
+
+
+@given(given_scores=scores, patience=st.integers(1, 6), confirmations=st.integers(1, 3))
+def test_states_follow_from_scores(given_scores, patience, confirmations):
+    found = states(given_scores, patience, confirmations)
     before = State.TRACKED
     for index, (score, state) in enumerate(zip(given_scores, found, strict=True)):
         recent = given_scores[max(0, index + 1 - patience) : index + 1]
         faint = len(recent) == patience and max(recent) < LOST
-        assert (state is State.TRACKED) == (score >= TRACKED)
-        if faint:
-            assert state is State.LOST
-        if state is State.LOST:
-            assert faint or before is State.LOST
+        evidence = given_scores[max(0, index + 1 - confirmations) : index + 1]
+        if before is not State.LOST:
+            assert (state is State.TRACKED) == (score >= TRACKED)
+            assert (state is State.LOST) == faint
+        elif state is not State.LOST:
+            assert state is State.TRACKED
+            assert len(evidence) == confirmations
+            assert min(evidence) >= RECOVERED
         before = state
 
 

@@ -151,21 +151,27 @@ def test_displacement_is_measured_at_the_scale_where_it_was_found():
     """Parity takes the unscaled search side, as the release does; see siamfc.py."""
     moved = []
     for parity in (False, True):
-        method = tiny_method("siamfc", parity=parity, scale_step=1.2, window_influence=0.0)
+        method = tiny_method(
+            "siamfc",
+            parity=parity,
+            preset="published",
+            scale_step=1.2,
+            window_influence=0.0,
+        )
         target = method.start(scene(60, 50), (60, 50, 24, 16))
         response = np.zeros((3, 17, 17), np.float32)
         response[2, 4, 12] = 5
         side = target.search_side
-        peak = method.locate(response)
-        method._move(scene(60, 50), target, peak)
-        moved.append((target.center - (72, 58)) / (peak.displacement * side / 255))
+        found = method._found(target.center, response, torch.zeros(1), None)
+        method._move(scene(60, 50), target, found)
+        moved.append((target.center - (72, 58)) / (found.peak.displacement * side / 255))
     np.testing.assert_allclose(moved, [[1.2, 1.2], [1.0, 1.0]])
 
 
 def test_peak_of_a_symmetric_response_is_the_middle_of_the_search_region():
     method = tiny_method("siamfc")
     response = np.tile(np.hanning(17)[:, None] * np.hanning(17), (3, 1, 1)).astype(np.float32)
-    peak = method.locate(response)
+    peak = method.peaks.locate(response)
     assert peak.scale == 1
     assert np.abs(peak.displacement).max() <= 0.25
 
@@ -287,8 +293,8 @@ def test_network_without_a_bundled_file_needs_one():
 def test_network_with_stride_4_tracks(tmp_path):
     torch.manual_seed(0)
     save_network(create_network("siamfc_res43"), tmp_path / "res43.pt")
-    tracker = create_tracker("siamfc_res43", tmp_path / "res43.pt", scales=1)
+    tracker = create_tracker("siamfc_res43", tmp_path / "res43.pt", preset="published", scales=1)
     tracker.init(scene(60, 50), (60, 50, 24, 16))
-    assert tracker.method.cells == 33
+    assert tracker._target.templates.shape[-1] == 6
     box = tracker.track(scene(64, 52)).box
     assert (box[0] + box[2] / 2, box[1] + box[3] / 2) == pytest.approx((76, 60), abs=6)

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from siamdw_ros.siamdw.heads import SiamFCHead, SiamRPNHead
 from siamdw_ros.siamdw.hyperparameters import hyperparameters
 from siamdw_ros.siamdw.networks import SiamFCNetwork, SiamRPNNetwork
+from siamdw_ros.siamdw.presence import DEFAULT_THRESHOLDS
 from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siamfc import SiamFC
 from siamdw_ros.siamdw.siamrpn import SiamRPN
@@ -29,7 +30,7 @@ class TinyBackbone(nn.Module):
         return torch.tanh(self.mix(means) / 64)
 
 
-def tiny_method(kind, *, parity=False, **overrides):
+def tiny_method(kind, *, parity=False, preset=None, thresholds=DEFAULT_THRESHOLDS, **overrides):
     """A whole tracking method, `siamfc` or `siamrpn`, with random weights from one seed."""
     generator = torch.Generator().manual_seed(5)
     backbone = TinyBackbone()
@@ -39,6 +40,7 @@ def tiny_method(kind, *, parity=False, **overrides):
         network = SiamRPNNetwork("siamrpn_tiny", backbone, SiamRPNHead(CHANNELS))
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.1, generator=generator)
-    hyper = hyperparameters(f"{kind}_res22", "published" if parity else None, **overrides)
+    preset = "published" if parity else preset
+    hyper = hyperparameters(f"{kind}_res22", preset, **overrides)
     make = SiamFC if kind == "siamfc" else SiamRPN
-    return make(Runtime(network, torch.device("cpu")), hyper, parity=parity)
+    return make(Runtime(network, torch.device("cpu")), hyper, thresholds, parity=parity)
