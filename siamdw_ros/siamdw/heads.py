@@ -132,9 +132,16 @@ class SiamRPNHead(nn.Module):
         Returns:
             Class logits T x classes x h x w and offsets T x 4*anchors x h x w, with h = H - 4.
         """
-        cls = _correlate_grouped(self.search_cls(searches), kernels.cls)
-        reg = _correlate_grouped(self.search_reg(searches), kernels.reg)
-        return cls, self.adjust(reg)
+        return self.compare(kernels, *self.prepare(searches))
+
+    def prepare(self, searches: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn search features, T x C x H x W, into what each kind of kernel slides over."""
+        return self.search_cls(searches), self.search_reg(searches)
+
+    def compare(self, kernels: Kernels, cls: Tensor, reg: Tensor) -> tuple[Tensor, Tensor]:
+        """Do what :meth:`forward` does, with search features that :meth:`prepare` made."""
+        offsets: Tensor = self.adjust(_correlate_grouped(reg, kernels.reg))
+        return _correlate_grouped(cls, kernels.cls), offsets
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Foreground probability of each anchor: T x classes x h x w -> T x anchors x h x w."""

@@ -31,6 +31,10 @@ class SiameseNetwork(nn.Module, Generic[HeadT]):
         features: Tensor = self.backbone(crops)
         return features
 
+    def search(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Compute all of a search region that no template is needed for, B x 3 x H x W crops."""
+        return (self.features(crops),)
+
 
 class SiamFCNetwork(SiameseNetwork[SiamFCHead]):
     """SiamFC+: the response says where the search region looks like the template."""
@@ -43,6 +47,10 @@ class SiamFCNetwork(SiameseNetwork[SiamFCHead]):
 
 class SiamRPNNetwork(SiameseNetwork[SiamRPNHead]):
     """SiamRPN+: every anchor gets a probability and a correction of its box."""
+
+    def search(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """B x 3 x H x W crops -> what the head's two kinds of kernels slide over."""
+        return self.head.prepare(self.features(crops).to(self.head.search_cls.weight.dtype))
 
     def forward(self, templates: Tensor, searches: Tensor) -> tuple[Tensor, Tensor]:
         """Compare crops: T x 3 x 127 x 127 and T x 3 x 255 x 255.

@@ -1,7 +1,8 @@
-"""Where and how a network runs: device, folded batch norms, from windows to features."""
+"""Where and how a network runs: device, precision, threads; from windows to features."""
 
 import copy
 import itertools
+import os
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from siamdw_ros.siamdw.networks import SiameseNetwork
+from siamdw_ros.siamdw.backends import OpenVinoSearch, Search, choose_backend, torch_search
+from siamdw_ros.siamdw.networks import SiameseNetwork, SiamRPNNetwork
+
+MAX_THREADS = 4
 
 NetworkT = TypeVar("NetworkT", bound=SiameseNetwork[Any])
 
@@ -49,30 +53,61 @@ def half_is_faster(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def choose_threads(asked: int = 0) -> int:
+    """How many CPU threads inference takes; `asked` if that is not 0.
+
+    One core is left to the camera, to ROS and to the rest of the robot: where all are taken, every
+    thread has to wait at the end of each layer for the one that was interrupted. More than four
+    gain little at windows of this size.
+    """
+    return asked or min(max(len(os.sched_getaffinity(0)) - 1, 1), MAX_THREADS)
+
+
 class Runtime(Generic[NetworkT]):
     """A network made ready to run. Any number of targets may share it; it keeps nothing of them.
 
     Args:
         network: with its weights; it is not changed.
         device: where to run.
-        half: compute features in float16 on a GPU, in bfloat16 on a CPU. The head stays in
-            float32: a correlation sums some 12800 products, and could leave the range of float16.
+        half: compute features in float16 on a GPU, in bfloat16 on a CPU. Templates and search
+            regions are compared in float32 all the same: a correlation sums some 12800 products,
+            and could leave the range of float16.
+        backend: of search regions, one of :data:`~siamdw_ros.siamdw.backends.BACKENDS`.
     """
 
-    def __init__(self, network: NetworkT, device: torch.device, *, half: bool = False) -> None:
-        self.device = device
+    def __init__(
+        self,
+        network: NetworkT,
+        device: torch.device,
+        *,
+        half: bool = False,
+        backend: str = "torch",
+    ) -> None:
+        self.device, self.backend = device, choose_backend(backend, device)
         sixteen_bits = torch.float16 if device.type == "cuda" else torch.bfloat16
         self.dtype = sixteen_bits if half else torch.float32
         self.network = fold_batch_norms(copy.deepcopy(network).eval())
         self.network.requires_grad_(False).to(device)
         # The overloads of Module.to leave this one out.
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.search = self._search_branch()
+
+    def _search_branch(self) -> Search:
+        if self.backend == "openvino":  # it takes float32 weights, and templates keep them
+            half = self.dtype is not torch.float32
+            return OpenVinoSearch(self.network, half=half, threads=torch.get_num_threads())
         self.network.backbone.to(self.dtype)
+        if isinstance(self.network, SiamRPNNetwork) and self.dtype is torch.bfloat16:
+            # As large numbers as in float32 fit in: these two cost as much as half the backbone.
+            self.network.head.search_cls.to(self.dtype)
+            self.network.head.search_reg.to(self.dtype)
+        return torch_search(self.network, self.device)
 
     @torch.inference_mode()
     def features(self, windows: NDArray[np.uint8]) -> Tensor:
         """B x H x W x 3 uint8 BGR windows -> B x C x h x w float32 features on the device."""
-        crops = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2).to(self.dtype)
+        dtype = next(self.network.backbone.parameters()).dtype
+        crops = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2).to(dtype)
         return self.network.features(crops).float()
 
 

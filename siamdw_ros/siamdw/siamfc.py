@@ -220,7 +220,7 @@ class SiamFC:
     @torch.inference_mode()
     def _respond(self, targets: Sequence[SiamFCTarget], windows: Image) -> tuple[Response, Tensor]:
         """T targets and their windows -> T x S x cells x cells logits, and the features."""
-        head, features = self.runtime.network.head, self.runtime.features(windows)
+        head, (features,) = self.runtime.network.head, self.runtime.search(windows)
         if self.hyper.scale_templates:
             responses = head.compare(torch.stack([t.kernels for t in targets]), features)
         else:

@@ -159,7 +159,7 @@ class SiamRPN:
             cls=torch.cat([target.kernels.cls for target in targets]),
             reg=torch.cat([target.kernels.reg for target in targets]),
         )
-        logits, offsets = head(kernels, self.runtime.features(np.stack(windows)))
+        logits, offsets = head.compare(kernels, *self.runtime.search(np.stack(windows)))
         scores = head.probabilities(logits).cpu().numpy()
         for target_scores, target_offsets in zip(scores, offsets.cpu().numpy(), strict=True):
             yield Proposals(target_scores, decode(target_offsets.reshape(anchors.shape), anchors))

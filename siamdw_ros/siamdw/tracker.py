@@ -82,6 +82,7 @@ def create_method(
     learned_scale: bool | None = None,
     old_stem: bool = False,
     half: bool | None = None,
+    backend: str = "auto",
     **overrides: Any,
 ) -> Method[Any]:
     """Load a network and make the tracking method that belongs to it.
@@ -97,6 +98,8 @@ def create_method(
         old_stem: see :class:`~siamdw_ros.siamdw.backbones.Inception22`.
         half: compute features in half precision: float16 on a GPU, bfloat16 on a CPU. None: where
             that is known to be faster, but not with `parity`.
+        backend: what computes: `torch`, `openvino` on a CPU, or `auto` for the faster that is
+            installed (with `parity` torch).
         overrides: single hyper-parameters.
 
     Raises:
@@ -111,12 +114,15 @@ def create_method(
     place = choose_device(device)
     if half is None:
         half = half_is_faster(place) and not parity
+    if parity and backend == "auto":
+        backend = "torch"
     if isinstance(network, SiamRPNNetwork):
         assert isinstance(hyper, SiamRPNHyper)
-        rpn_runtime = Runtime(network, place, half=half)
+        rpn_runtime = Runtime(network, place, half=half, backend=backend)
         return SiamRPN(rpn_runtime, hyper, thresholds, parity=parity)
     assert isinstance(hyper, SiamFCHyper)
-    return SiamFC(Runtime(network, place, half=half), hyper, thresholds, parity=parity)
+    runtime = Runtime(network, place, half=half, backend=backend)
+    return SiamFC(runtime, hyper, thresholds, parity=parity)
 
 
 def bundled_checkpoint(name: str) -> str:

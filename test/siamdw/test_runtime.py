@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from siamdw_ros.siamdw.checkpoints import load_network
-from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
+from siamdw_ros.siamdw.runtime import Runtime, choose_device, choose_threads, half_is_faster
 from siamdw_ros.siamdw.tracker import create_tracker
 
 
@@ -77,3 +77,12 @@ def test_half_precision_is_chosen_where_the_cpu_has_it_but_not_with_parity(
 def test_half_precision_is_not_chosen_where_nothing_is_known_of_the_cpu(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not half_is_faster(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads"), [({0}, 1), ({0, 1}, 1), (set(range(4)), 3), (set(range(64)), 4)]
+)
+def test_a_core_is_left_to_others(cores, threads, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: cores)
+    assert choose_threads() == threads
+    assert choose_threads(2) == 2

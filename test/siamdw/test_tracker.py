@@ -131,8 +131,9 @@ def test_no_targets_give_no_results(method):
 @methods
 def test_numbers_that_overflowed_leave_the_target_where_it_is(method, monkeypatch):
     target = method.start(scene(60, 50), (60, 50, 24, 16))
-    features = method.runtime.features
-    monkeypatch.setattr(method.runtime, "features", lambda windows: features(windows) * np.nan)
+    search = method.runtime.search
+    overflowed = lambda windows: tuple(part * np.nan for part in search(windows))  # noqa: E731
+    monkeypatch.setattr(method.runtime, "search", overflowed)
     result = method.update(scene(60, 50), [target])[0]
     assert (result.box, result.score) == ((60, 50, 24, 16), 0.0)
 
