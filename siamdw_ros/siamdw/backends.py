@@ -107,7 +107,8 @@ class OpenVinoSearch:
         example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sizes become constants, which is what is wanted
-            traced = torch.jit.trace(self.branch, example, check_trace=False)
+            trace: Any = torch.jit.trace  # has no types
+            traced = trace(self.branch, example, check_trace=False)
         frontend = openvino.frontend.FrontEndManager().load_by_framework("pytorch")
         decoder = decoder_class(traced)  # the frontend keeps no reference of its own
         model = frontend.convert(frontend.load(decoder))
