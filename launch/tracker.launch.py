@@ -31,6 +31,7 @@ ARGUMENTS = [
     DeclareLaunchArgument("model", default_value="", description="network, as siamfc_res22"),
     DeclareLaunchArgument("checkpoint", default_value="", description="file of its weights"),
     DeclareLaunchArgument("device", default_value="", description="auto, cpu, cuda or cuda:N"),
+    DeclareLaunchArgument("autostart", default_value="", description="false: to be managed"),
     DeclareLaunchArgument("use_sim_time", default_value="", description="time from /clock"),
     DeclareLaunchArgument(
         "fastdds_profile",
@@ -45,7 +46,7 @@ FASTDDS_VARIABLE = (
     if os.environ.get("ROS_DISTRO") in ("humble", "jazzy")
     else "FASTDDS_DEFAULT_PROFILES_FILE"
 )
-OVERRIDES = ("model", "checkpoint", "device", "use_sim_time")
+OVERRIDES = ("model", "checkpoint", "device", "autostart", "use_sim_time")
 
 
 def tracker_node(context: LaunchContext) -> list[Action]:

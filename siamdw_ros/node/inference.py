@@ -80,6 +80,8 @@ class InferenceThread(threading.Thread):
         A target that is started on a frame is thus not searched in it again. Nothing is told of
         a frame in which the search failed: the boxes would be those of the frame before.
         """
+        for frame in work.frames:
+            self._give_up(frame)
         done = [tracked for frame in work.frames if (tracked := self._track(frame))]
         for request in work.requests:
             if request.begin():
@@ -89,6 +91,10 @@ class InferenceThread(threading.Thread):
             self._guarded("publishing", self._publish, processed)
         for processed in told:
             self._guarded("drawing", self._show, processed)
+
+    def _give_up(self, frame: Frame) -> None:
+        for name in self._targets.give_up(frame, self._settings().give_up_seconds):
+            self._logger.warning(f"target {name} was lost for too long: it is forgotten")
 
     def _track(self, frame: Frame) -> tuple[Frame, float] | None:
         """Search one frame; None if that failed, otherwise the frame and how long it took."""

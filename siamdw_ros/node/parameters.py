@@ -154,6 +154,18 @@ PARAMETERS = (
     Parameter("lost_score", 0.5, "score below which a target may be lost", (0.0, 1.0)),
     Parameter("lost_patience", 5, "images in a row below lost_score until it is", (1, 1000)),
     Parameter(
+        "recovered_score", 0.9, "score that speaks for a lost target, if seen again", (0.0, 1.0)
+    ),
+    Parameter(
+        "recovered_confirmations", 2, "such images in a row until it counts as seen", (1, 1000)
+    ),
+    Parameter(
+        "give_up_seconds",
+        0.0,
+        "after so long a lost target is no longer searched, but forgotten; 0: never",
+        (0.0, 1e6),
+    ),
+    Parameter(
         "smoothing",
         0.0,
         "seconds in which an image's weight in the published box fades to 1/e; 0: no smoothing",
@@ -239,6 +251,9 @@ class Settings:
     tracked_score: float
     lost_score: float
     lost_patience: int
+    recovered_score: float
+    recovered_confirmations: int
+    give_up_seconds: float
     smoothing: float
     prediction_horizon: float
     debug_image_rate: float
@@ -268,7 +283,13 @@ class Settings:
         Raises:
             ValueError: lost_score is larger than tracked_score.
         """
-        return PresenceThresholds(self.tracked_score, self.lost_score, self.lost_patience)
+        return PresenceThresholds(
+            self.tracked_score,
+            self.lost_score,
+            self.lost_patience,
+            self.recovered_score,
+            self.recovered_confirmations,
+        )
 
     def hyper(self) -> dict[str, Any]:
         """The hyper-parameters that replace the preset's, by their names in the tracker."""

@@ -24,7 +24,8 @@ from siamdw_ros.siamdw.tracker import checked_box
 class FollowedTarget:
     """One target: the tracker's state of it, and what was last said about it.
 
-    frame: the one that `result` is about. motion: smooths the boxes of the results.
+    frame: the one that `result` is about. motion: smooths the boxes of the results. lost_since:
+    when the frame arrived since which it is lost.
     """
 
     id: str
@@ -33,6 +34,7 @@ class FollowedTarget:
     result: TrackResult
     last_seen: Time
     motion: BoxFilter
+    lost_since: float | None = None
 
     def take(self, frame: Frame, result: TrackResult) -> None:
         """Note what a frame showed."""
@@ -42,7 +44,9 @@ class FollowedTarget:
         if result.state is State.LOST:
             self.motion.forget()
             self.result = result
+            self.lost_since = frame.arrived if self.lost_since is None else self.lost_since
         else:
+            self.lost_since = None
             box = self.motion.update(result.box, nanoseconds(frame.stamp) * 1e-9)
             self.result = replace(result, box=box)
 
@@ -157,6 +161,19 @@ class Targets:
         results = method.update(frame.image(), [target.state for target in followed])
         for target, result in zip(followed, results, strict=True):
             target.take(frame, result)
+
+    def give_up(self, frame: Frame, seconds: float) -> list[str]:
+        """Forget the targets that are lost for so long already, and say which; 0: none."""
+        gone = [
+            target.id
+            for target in self
+            if seconds
+            and target.lost_since is not None
+            and frame.arrived - target.lost_since > seconds
+        ]
+        for name in gone:
+            del self._targets[name]
+        return gone
 
     def apply(self, settings: Settings) -> None:
         """Let all targets be judged and smoothed as these say from now on."""

@@ -23,6 +23,7 @@ from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.parameters import PARAMETERS, Settings
 from siamdw_ros.node.requests import Request
 from siamdw_ros.node.transports import TRANSPORTS
+from siamdw_ros.siamdw.presence import State
 from siamdw_ros.siamdw.siamfc import SiamFC
 
 SETTINGS = dataclasses.replace(Settings(**{p.field: p.default for p in PARAMETERS}), device="cpu")
@@ -151,3 +152,20 @@ def test_a_start_that_fails_is_answered(
     answer = harness.ask(start_request())
     assert not answer.success
     assert "CUDA out of memory" in answer.message
+
+
+def test_a_target_that_is_lost_for_too_long_is_forgotten(
+    harness: Harness, frames: list[np.ndarray]
+) -> None:
+    harness.settings = dataclasses.replace(SETTINGS, lost_patience=1, give_up_seconds=60.0)
+    harness.show(frames[0])
+    assert harness.ask(start_request()).success
+    grey = np.full_like(frames[0], 128)
+    harness.show(grey)
+    (target,) = harness.told[-1].targets
+    assert target.result.state is State.LOST
+    harness.show(grey)
+    assert len(harness.told[-1].targets) == 1  # not yet
+    harness.settings = dataclasses.replace(harness.settings, give_up_seconds=1e-9)
+    harness.show(grey)
+    assert harness.told[-1].targets == []
