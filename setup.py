@@ -36,6 +36,7 @@ TOOLS = [
     "inspect_checkpoint",
     "measure_images",
     "measure_networks",
+    "measure_presence",
     "parameter_table",
     "play_clip",
     "train",

@@ -39,7 +39,9 @@ class SiamFCHyper:
     search region with templates of all scales, instead of one template with search regions of all
     scales: one pass through the backbone a frame instead of three. memory: share of a template
     that is learnt on the way; memory_rate: how fast. wide_instance_size: side of the region that
-    is searched besides when the target is not seen in the usual one; 0: never.
+    is searched besides when the target is not seen in the usual one; 0: never. presence_midpoint,
+    presence_slope: the score is 1 / (1 + exp(-slope * (logit - midpoint))) of the highest
+    response, see `tools/measure_presence.py`; they belong to the weights.
     """
 
     scales: int = 3
@@ -53,6 +55,8 @@ class SiamFCHyper:
     memory: float = 0.0
     memory_rate: float = 0.1
     wide_instance_size: int = 0
+    presence_midpoint: float = 0.0
+    presence_slope: float = 1.0
 
     def __post_init__(self) -> None:
         _check_whole("scales", self.scales, 1, 9)
@@ -66,6 +70,8 @@ class SiamFCHyper:
         _check_whole("upsampling", self.upsampling, 1, 32)
         _check("memory", self.memory, 0.0, 1.0)
         _check("memory_rate", self.memory_rate, 0.0, 1.0)
+        _check("presence_midpoint", self.presence_midpoint, -1e3, 1e3)
+        _check("presence_slope", self.presence_slope, 1e-3, 1e3)
         if self.wide_instance_size:
             low = self.instance_size
             _check_whole("wide_instance_size", self.wide_instance_size, low, 1023)

@@ -236,7 +236,12 @@ class SiamFC:
             nothing = Peak(len(self.scales) // 2, np.zeros(2), -np.inf)
             return Found(center, nothing, 0.0, features, response[nothing.scale])
         peak = self.peaks.locate(response, influence)
-        return Found(center, peak, presence_score(peak.logit), features, response[peak.scale])
+        return Found(center, peak, self._score(peak), features, response[peak.scale])
+
+    def _score(self, peak: Peak) -> float:
+        """Turn the highest logit into the probability that the target is there."""
+        distance = self.hyper.presence_slope * (peak.logit - self.hyper.presence_midpoint)
+        return float(1 / (1 + np.exp(-np.clip(distance, -50, 50))))
 
     def _follow(self, image: Image, target: SiamFCTarget, found: Found) -> TrackResult:
         """Believe what was found, or stay where the target was last seen."""
@@ -294,8 +299,3 @@ def exemplar_features(search: Tensor, displacement: Vector, side: int) -> Tensor
     part = search[:, :, row : row + side + 1, column : column + side + 1]
     part = torch.lerp(part[..., :-1], part[..., 1:], x - column)
     return torch.lerp(part[:, :, :-1], part[:, :, 1:], y - row)
-
-
-def presence_score(logit: float) -> float:
-    """Turn the highest logit of a response into a probability."""
-    return float(1 / (1 + np.exp(-np.clip(logit, -50, 50))))

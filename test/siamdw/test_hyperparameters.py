@@ -46,7 +46,7 @@ RANGES = [
 
 def test_published_defaults_are_those_of_the_release():
     assert dataclasses.astuple(hyperparameters("siamfc_next22", "published")) == (
-        *(3, 1.0375, 0.9745, 0.59, 0.35, 255, 16, False, 0.0, 0.1, 0),
+        *(3, 1.0375, 0.9745, 0.59, 0.35, 255, 16, False, 0.0, 0.1, 0, 0.0, 1.0),
     )
     assert dataclasses.astuple(hyperparameters("siamrpn_res22", "published")) == (
         *(0.055, 0.42, 0.295, 255, 255, 0.004),
