@@ -128,7 +128,7 @@ def gone_curve(scores: Floats, present: NDArray[np.bool_]) -> Curve:
     thresholds = np.linspace(0, 1, 201)
     said = scores[:, None] < thresholds
     right = (said & ~present[:, None]).sum(0)
-    precision: Floats = np.where(said.any(0), right / np.maximum(said.sum(0), 1), 1.0)
+    precision = np.where(said.any(0), right / np.maximum(said.sum(0), 1), 1.0).astype(float)
     recall: Floats = right / max(1, int((~present).sum()))
     return Curve(thresholds, precision, recall)
 
