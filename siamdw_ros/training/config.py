@@ -80,7 +80,7 @@ class Config(_Section):
     recipe: Literal["siamfc", "siamrpn", "matching"]
     init: Path | None = None
     learned_scale: bool = False
-    freezing: Literal["none", "stem", "gradual"] = "none"
+    freezing: Literal["none", "stem", "first", "gradual"] = "none"
 
     epochs: PositiveInt
     pairs_per_epoch: PositiveInt
@@ -95,6 +95,7 @@ class Config(_Section):
     photographs: Paths = []
     cutouts: Paths = []
     sequences: Paths = []
+    films: Paths = []
     shares: Shares = Shares()
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -216,7 +217,7 @@ def _paths(config: Config) -> list[tuple[str, Path]]:
             (f"datasets.{index}.path", source.path),
             (f"datasets.{index}.names", source.names),
         ]
-    for key in ("photographs", "cutouts", "sequences"):
+    for key in ("photographs", "cutouts", "sequences", "films"):
         paths += [(f"{key}.{index}", path) for index, path in enumerate(getattr(config, key))]
     return [(key, path) for key, path in paths if path is not None]
 

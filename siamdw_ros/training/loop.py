@@ -27,6 +27,7 @@ from siamdw_ros.training.objectives import (
     SiamFCObjective,
     SiamRPNObjective,
 )
+from siamdw_ros.training.propagation import read_film
 from siamdw_ros.training.published import TrackPairs
 from siamdw_ros.training.scenes import PairMaker
 from siamdw_ros.training.sources import (
@@ -89,12 +90,15 @@ def _read_pair_maker(config: Config, datasets: Many[Dataset]) -> PairMaker:
         for index in range(len(dataset.videos))
         for track in dataset.videos[index]
     ]
+    films = [track for path in config.films for track in read_film(path)]
     frames = sum(len(sequence.frames) for sequence in sequences)
     log.info(
-        "%d photographs, %d cut-outs, %d sequences of %d frames",
-        *(len(photographs), len(cutouts), len(sequences), frames),
+        "%d photographs, %d cut-outs, %d sequences of %d frames, %d tracks in films",
+        *(len(photographs), len(cutouts), len(sequences), frames, len(films)),
     )
-    return PairMaker(photographs, cutouts, sequences, config.search_side, config.shares)
+    return PairMaker(
+        photographs, cutouts, sequences, config.search_side, config.shares, films=films
+    )
 
 
 def _as_sequence(track: Track) -> Sequence:

@@ -80,8 +80,8 @@ class Training(pl.LightningModule):
         self.network.train()
         if self.config.freezing == "gradual":
             unfreeze_gradually(self.network.backbone, self.current_epoch, self.config.epochs)
-        elif self.config.freezing == "stem":
-            hold_stem(self.network.backbone)
+        elif self.config.freezing in ("stem", "first"):
+            hold_stem(self.network.backbone, first_stage=self.config.freezing == "first")
 
     def training_step(self, batch: Batch, _index: int) -> dict[str, Tensor]:
         """Compute the loss of a batch and its terms."""

@@ -1,6 +1,5 @@
 """What is trained: which arrays a pair becomes, and which loss they have."""
 
-import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from siamdw_ros.siamdw.crops import Image, crop_pyramid
 from siamdw_ros.siamdw.heads import anchor_grid
 from siamdw_ros.siamdw.networks import Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.training.losses import (
@@ -19,7 +17,7 @@ from siamdw_ros.training.losses import (
     siamrpn_loss,
 )
 from siamdw_ros.training.published import TrackPair, TrackPairs
-from siamdw_ros.training.scenes import EXEMPLAR, TEMPLATE_CANVAS, PairMaker
+from siamdw_ros.training.scenes import EXEMPLAR, PairMaker, two_scales
 from siamdw_ros.training.targets import anchor_targets, label_map
 
 Arrays = dict[str, Any]  # of one pair
@@ -110,13 +108,6 @@ class MatchingObjective:
             responses = network.head.scale(F.conv2d(searches, templates))
             stride = network.backbone.stride
             return matching_loss(responses, batch["offset"], stride, self.weights)
-
-
-def two_scales(canvas: Image, rng: np.random.Generator) -> Image:
-    """The exemplar, and one whose target looks 7 to 25 % too large or too small."""
-    wrong = EXEMPLAR * math.exp(rng.choice([-1, 1]) * rng.uniform(0.07, 0.25))
-    sides = (EXEMPLAR, min(wrong, TEMPLATE_CANVAS))
-    return crop_pyramid(canvas, np.full(2, TEMPLATE_CANVAS / 2), sides, EXEMPLAR, np.zeros(3))
 
 
 def _arrays(pair: TrackPair) -> Arrays:

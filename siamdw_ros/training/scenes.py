@@ -1,27 +1,45 @@
 """Pairs to learn from: a template and a search region that show the same thing.
 
-Three kinds: an object with alpha (a cut-out, or a blob torn from a photograph) before backgrounds
+Three kinds: a thing with alpha (a cut-out, or a blob torn from a photograph) before backgrounds
 among distractors and occluders; a piece of a photograph seen twice through different cameras; two
-frames of an annotated sequence.
+frames of a sequence, annotated by people or by optical flow.
 """
 
+import logging
+import math
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from siamdw_ros.siamdw.crops import Image, Vector, context_side, crop_window, mean_color
-from siamdw_ros.training.augment import Rng, camera_effects
-from siamdw_ros.training.sources import Sequence, decode
+from siamdw_ros.training.augment import (
+    Rng,
+    bend,
+    camera_effects,
+    draw_resolution,
+    grey,
+    recolour,
+    shadow,
+)
+from siamdw_ros.training.objects import Thing, Things, any_of, moved
+from siamdw_ros.training.sources import (
+    Sequence,
+    UnreadablePictureError,
+    decode,
+    draw_photograph,
+)
+from siamdw_ros.training.views import camera, look, paste, second_look
 
 EXEMPLAR = 127
 TEMPLATE_CANVAS = 175  # the exemplar with margins, from which wrongly scaled ones can be cut
+MAX_UNREADABLE = 100  # drawn in a row; then something is wrong with all of them
+DISTANT = 0.45  # resolution below which a pair is seen from afar: a wide view, many things in it
 
-T = TypeVar("T")
-Matrix = NDArray[np.float64]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,11 +57,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Shares:
-    """How often each kind of pair is drawn; they need not add up to one."""
+    """How often each kind of pair is drawn; they need not add up to one.
 
-    objects: float = 0.5
-    photographs: float = 0.3
+    A kind that has no source is not drawn.
+    """
+
+    objects: float = 0.4
+    photographs: float = 0.2
     sequences: float = 0.2
+    films: float = 0.2
 
 
 class PairMaker:
@@ -55,6 +77,7 @@ class PairMaker:
         sequences: annotated videos; may be empty.
         search_side: of the search region, in pixels.
         shares: of the kinds of pairs.
+        films: sequences whose boxes optical flow has found; may be empty.
     """
 
     def __init__(
@@ -64,234 +87,236 @@ class PairMaker:
         sequences: Many[Sequence] = (),
         search_side: int = 255,
         shares: Shares = Shares(),
+        films: Many[Sequence] = (),
     ) -> None:
         if not photographs:
             raise ValueError("no photographs: every kind of pair but one needs some")
         if search_side < EXEMPLAR + 16:
             raise ValueError(f"search side {search_side} px: must be at least {EXEMPLAR + 16} px")
-        self.photographs, self.cutouts, self.sequences = photographs, cutouts, sequences
+        self.photographs, self.sequences = photographs, sequences
+        self.things = Things(photographs, cutouts)
+        self.unreadable = 0
         self.search_side = search_side
         self.max_offset = search_side / 2 - EXEMPLAR / 2
-        weights = np.array(
-            [shares.objects, shares.photographs, shares.sequences if sequences else 0.0]
+        kinds = (
+            (shares.objects, self._object_pair),
+            (shares.photographs, self._photograph_pair),
+            (shares.sequences if sequences else 0.0, partial(self._frames, sequences)),
+            (shares.films if films else 0.0, partial(self._frames, films)),
         )
-        self._cumulative = np.cumsum(weights / weights.sum())
+        weights = np.array([share for share, _ in kinds])
+        self._shares = weights / weights.sum()
+        self._kinds = [kind for _, kind in kinds]
 
     def draw(self, rng: Rng) -> Pair:
-        """Draw one pair."""
-        kinds = (self._object_pair, self._photograph_pair, self._sequence_pair)
-        kind = kinds[int(np.searchsorted(self._cumulative, rng.random(), side="right").clip(0, 2))]
-        pair = kind(rng)
-        template, search = camera_effects(pair.template, rng), camera_effects(pair.search, rng)
-        if rng.random() < 0.12:
-            template, search = _grey(template), _grey(search)
-        return Pair(template, search, pair.offset)
+        """Draw one pair; a picture that cannot be decoded is left out and counted.
 
-    # Objects before backgrounds
+        Raises:
+            UnreadablePictureError: a hundred in a row cannot be decoded.
+        """
+        for _ in range(MAX_UNREADABLE):
+            kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
+            try:
+                pair = kind(rng)
+            except UnreadablePictureError as error:
+                self._count_unreadable(error)
+                continue
+            if rng.random() < 0.1:
+                pair = Pair(grey(pair.template), grey(pair.search), pair.offset)
+            return pair
+        raise UnreadablePictureError(f"{MAX_UNREADABLE} pictures in a row cannot be decoded")
+
+    def _count_unreadable(self, error: UnreadablePictureError) -> None:
+        self.unreadable += 1
+        if self.unreadable & (self.unreadable - 1) == 0:  # the 1st, 2nd, 4th, 8th...
+            log.warning("drew a picture that is left out (%d so far): %s", self.unreadable, error)
+
+    # Things before backgrounds
 
     def _object_pair(self, rng: Rng) -> Pair:
-        target, photograph = self._object(rng), self._photograph(rng)
+        thing, resolution = self.things.draw(rng), draw_resolution(rng)
+        zoom = EXEMPLAR / thing.side
+        template, search = self._backgrounds(resolution < DISTANT, rng)
+        upright, offset = rng.normal(0, 0.1), self._offset(rng)
+        place = camera(thing.center, zoom, upright, np.zeros(2), TEMPLATE_CANVAS)
+        paste(template, thing.picture, place)
+        for _ in range(rng.integers(0, 8 if resolution < DISTANT else 4)):
+            self._paste_distractor(search, thing, offset, rng)
+        turn = upright + rng.normal(0, 0.25)
+        place = camera(thing.center, zoom, turn, offset, self.search_side, second_look(rng))
+        paste(search, moved(thing, rng), place)
+        if rng.random() < 0.25:
+            self._occlude(search, offset, rng)
+        if rng.random() < 0.1:
+            self._leave_image(search, offset, rng)
+        return self._filmed(template, search, offset, resolution, rng)
+
+    def _backgrounds(self, distant: bool, rng: Rng) -> tuple[Image, Image]:
+        """Cut what lies behind template and search region: of one place, or of two."""
+        photograph = self._backdrop(distant, rng)
         middle = _random_point(photograph, rng, margin=0.25)
-        width = rng.uniform(0.25, 0.9) * min(photograph.shape[:2])
+        width = rng.uniform(0.6, 1.0) if distant else rng.uniform(0.25, 0.9)
+        width *= min(photograph.shape[:2])
         fill = mean_color(photograph)
         template = crop_window(photograph, middle, width, TEMPLATE_CANVAS, fill)
         if rng.random() < 0.5:  # another place, as after a cut or for a fast target
-            photograph = self._photograph(rng)
+            photograph = self._backdrop(distant, rng)
             middle = _random_point(photograph, rng, margin=0.25)
         else:
             middle = middle + rng.normal(0, 0.15, 2) * width
         width *= self.search_side / TEMPLATE_CANVAS * np.exp(rng.normal(0, 0.1))
-        search = crop_window(photograph, middle, width, self.search_side, fill)
+        view = camera(
+            middle, self.search_side / width, rng.normal(0, 0.2), np.zeros(2), self.search_side
+        )
+        return template, look(photograph, view, self.search_side, fill)
 
-        zoom = _exemplar_zoom(target)
-        upright = rng.normal(0, 0.1)
-        _paste(template, target, _placed(target, zoom, upright, np.zeros(2), TEMPLATE_CANVAS))
-        offset = self._offset(rng)
-        for _ in range(rng.integers(0, 4)):
-            self._paste_distractor(search, target, zoom, offset, rng)
-        turn = upright + rng.normal(0, 0.25)
-        view = _placed(target, zoom, turn, offset, self.search_side, _view(rng))
-        _paste(search, target, view)
-        if rng.random() < 0.2:
-            self._occlude(search, offset, rng)
-        return Pair(template, search, offset)
+    def _backdrop(self, distant: bool, rng: Rng) -> Image:
+        """Draw a photograph or, for things seen from afar, also a frame of a sequence."""
+        if distant and self.sequences and rng.random() < 0.5:
+            return decode(any_of(any_of(self.sequences, rng).frames, rng))
+        return draw_photograph(self.photographs, rng)
 
-    def _paste_distractor(
-        self, search: Image, target: Image, zoom: float, offset: Vector, rng: Rng
-    ) -> None:
+    def _paste_distractor(self, search: Image, thing: Thing, offset: Vector, rng: Rng) -> None:
         """Put something else, or the target's twin in other colours, away from the target."""
-        if rng.random() < 0.3:
-            other = target.copy()
-            other[..., :3] = other[..., :3][..., rng.permutation(3)]
-        else:
-            other = self._object(rng)
-            zoom = _exemplar_zoom(other)
         place = rng.uniform(-0.5, 0.5, 2) * self.search_side
-        if np.hypot(*(place - offset)) > 45:
-            zoom *= np.exp(rng.normal(0, 0.3))
-            turn = rng.normal(0, 0.5)
-            _paste(search, other, _placed(other, zoom, turn, place, self.search_side, _view(rng)))
+        if np.hypot(*(place - offset)) <= 45:
+            return
+        if rng.random() < 0.5:
+            other, picture = thing, recolour(moved(thing, rng), rng)
+        else:
+            other = self.things.draw(rng)
+            picture = other.picture
+        zoom = EXEMPLAR / other.side * np.exp(rng.normal(0, 0.3))
+        turn, view = rng.normal(0, 0.5), second_look(rng)
+        paste(search, picture, camera(other.center, zoom, turn, place, self.search_side, view))
 
     def _occlude(self, search: Image, offset: Vector, rng: Rng) -> None:
         """Cover a part of the target with something else."""
-        other = self._object(rng)
-        zoom = rng.uniform(0.2, 0.45) * EXEMPLAR / max(other.shape[:2])
+        other = self.things.draw(rng)
+        zoom = rng.uniform(0.2, 0.45) * EXEMPLAR / max(other.picture.shape[:2])
         place = offset + rng.uniform(-30, 30, 2)
         turn = rng.uniform(-np.pi, np.pi)
-        _paste(search, other, _placed(other, zoom, turn, place, self.search_side))
+        paste(search, other.picture, camera(other.center, zoom, turn, place, self.search_side))
 
-    def _object(self, rng: Rng) -> Image:
-        """Draw a cut-out, or tear a blob from a photograph: h x w x 4 BGRA."""
-        if len(self.cutouts) and rng.random() < 0.5:
-            cutout = _any_of(self.cutouts, rng)
-            return np.asarray(cutout[:, ::-1] if rng.random() < 0.5 else cutout)
-        photograph = self._photograph(rng)
-        limit = min(photograph.shape[:2])
-        sides = np.exp(rng.uniform(np.log(0.2), np.log(0.7), 2)) * limit
-        width, height = np.maximum(sides.astype(int), 24)
-        x, y = (
-            int(rng.integers(0, max(1, n - s + 1)))
-            for n, s in zip(photograph.shape[1::-1], (width, height), strict=True)
-        )
-        piece = photograph[y : y + height, x : x + width]
-        return np.dstack([piece, _blob(piece.shape[1], piece.shape[0], rng)])
+    def _leave_image(self, search: Image, offset: Vector, rng: Rng) -> None:
+        """Let the image end close to the target or within it: beyond is its mean colour."""
+        axis, end = int(rng.integers(2)), rng.choice([-1, 1])
+        edge = round(float(self.search_side / 2 + offset[axis] + end * rng.uniform(8, 60)))
+        edge = int(np.clip(edge, 0, self.search_side))
+        along = slice(edge, None) if end > 0 else slice(0, edge)
+        search[(along, slice(None)) if axis else (slice(None), along)] = mean_color(search)
 
     # A photograph, twice
 
     def _photograph_pair(self, rng: Rng) -> Pair:
-        photograph = self._photograph(rng)
-        limit = min(photograph.shape[:2])
-        size = np.exp(rng.uniform(np.log(0.12), np.log(0.55), 2)) * limit
-        center = _random_point(photograph, rng, margin=0.2)
+        photograph = draw_photograph(self.photographs, rng)
+        center, size = _structured_box(photograph, rng)
         zoom = EXEMPLAR / context_side(size)
         offset = self._offset(rng)
-        turn = rng.normal(0, 0.2)
         fill = mean_color(photograph)
         template = crop_window(photograph, center, TEMPLATE_CANVAS / zoom, TEMPLATE_CANVAS, fill)
-        view = _camera(center, zoom, turn, offset, self.search_side, _view(rng))
-        search = cv2.warpPerspective(
-            photograph, view, (self.search_side,) * 2, borderValue=fill.tolist()
-        )
-        return Pair(template, np.asarray(search, np.uint8), offset)
+        view = camera(center, zoom, rng.normal(0, 0.2), offset, self.search_side, second_look(rng))
+        search = look(photograph, view, self.search_side, fill)
+        if rng.random() < 0.4:
+            x, y = offset + self.search_side / 2
+            search = bend(search, rng, rng.uniform(0.01, 0.03), (float(x), float(y)))
+        return self._filmed(template, search, offset, draw_resolution(rng, min(1, 1 / zoom)), rng)
 
     # Two frames of a sequence
 
-    def _sequence_pair(self, rng: Rng, max_gap: int = 30) -> Pair:
-        sequence = _any_of(self.sequences, rng)
+    def _frames(self, sequences: Many[Sequence], rng: Rng, max_gap: int = 30) -> Pair:
+        sequence = any_of(sequences, rng)
         first = int(rng.integers(len(sequence.frames)))
         low, high = max(0, first - max_gap), min(len(sequence.frames) - 1, first + max_gap)
         second = int(rng.integers(low, high + 1))
-        image, center, side = _frame(sequence, first)
+        # The box is drawn a little wrong, by the same share of its size in both frames.
+        shift, growth = rng.normal(0, 0.04, 2).clip(-0.1, 0.1), np.exp(rng.normal(0, 0.07))
+        image, center, side, _ = _frame(sequence, first, shift)
+        side *= growth
         template = crop_window(
             image, center, side * TEMPLATE_CANVAS / EXEMPLAR, TEMPLATE_CANVAS, mean_color(image)
         )
-        image, center, side = _frame(sequence, second)
+        image, center, side, size = _frame(sequence, second, shift)
         offset = self._offset(rng)
-        zoom = EXEMPLAR / side * np.exp(rng.normal(0, 0.04))
-        view = _camera(center, zoom, rng.normal(0, 0.05), offset, self.search_side)
-        search = cv2.warpPerspective(
-            image, view, (self.search_side,) * 2, borderValue=mean_color(image).tolist()
-        )
-        search = np.asarray(search, np.uint8)
+        zoom = EXEMPLAR / (side * growth) * np.exp(rng.normal(0, 0.02))
+        view = camera(center, zoom, rng.normal(0, 0.1), offset, self.search_side)
+        search = look(image, view, self.search_side, mean_color(image))
         if rng.random() < 0.5:
             template, search = template[:, ::-1], search[:, ::-1]
             offset = offset * (-1, 1)
-        return Pair(np.ascontiguousarray(template), np.ascontiguousarray(search), offset)
+        resolution = draw_resolution(rng, 1.0) if min(size) > 60 else 1.0
+        template, search = np.ascontiguousarray(template), np.ascontiguousarray(search)
+        return self._filmed(template, search, offset, resolution, rng)
 
     # What all share
 
-    def _photograph(self, rng: Rng) -> Image:
-        image = decode(_any_of(self.photographs, rng))
-        return np.ascontiguousarray(image[:, ::-1]) if rng.random() < 0.5 else image
+    def _filmed(
+        self, template: Image, search: Image, offset: Vector, resolution: float, rng: Rng
+    ) -> Pair:
+        """Send both looks through cameras of about one resolution."""
+        if rng.random() < 0.15:
+            search = shadow(search, rng)
+        second = min(1.0, resolution * math.exp(rng.normal(0, 0.1))) if resolution < 1 else 1.0
+        template = camera_effects(template, rng, resolution, blurred=0.15)
+        return Pair(template, camera_effects(search, rng, second), offset)
 
     def _offset(self, rng: Rng) -> Vector:
         return rng.uniform(-1, 1, 2) * self.max_offset
 
 
-def _exemplar_zoom(target: Image) -> float:
-    """Exemplar pixels a pixel of a cut-out that, with its context, fills the exemplar."""
-    return EXEMPLAR / context_side(np.array(target.shape[1::-1], float))
+def two_scales(canvas: Image, rng: Rng) -> Image:
+    """Cut the exemplar, and one whose target looks too large, too small, or too wide or narrow.
+
+    Args:
+        canvas: 175 x 175 x 3, the template of a pair.
+        rng: to draw from how wrong.
+
+    Returns:
+        2 x 127 x 127 x 3.
+    """
+    wrong = math.exp(rng.choice([-1, 1]) * rng.uniform(0.06, 0.35))
+    aspect = math.exp(rng.choice([-1, 1]) * rng.uniform(0.06, 0.2)) if rng.random() < 0.4 else 1.0
+    if aspect != 1 and rng.random() < 0.7:
+        wrong = 1.0
+    sides = np.minimum(EXEMPLAR * wrong * np.array([aspect, 1 / aspect]), TEMPLATE_CANVAS)
+    exemplars = [_middle(canvas, np.full(2, float(EXEMPLAR))), _middle(canvas, sides)]
+    return np.stack(exemplars)
 
 
-def _any_of(things: Many[T], rng: Rng) -> T:
-    return things[int(rng.integers(len(things)))]
+def _middle(canvas: Image, sides: Vector) -> Image:
+    """Cut a rectangle of `sides` (w, h) out of the middle, resized to 127 x 127."""
+    step = sides / EXEMPLAR
+    origin = TEMPLATE_CANVAS / 2 - sides / 2 + step / 2 - 0.5
+    affine = np.array([[step[0], 0, origin[0]], [0, step[1], origin[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (EXEMPLAR, EXEMPLAR)
+    return np.asarray(
+        cv2.warpAffine(canvas, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE),
+        np.uint8,
+    )
 
 
-def _frame(sequence: Sequence, index: int) -> tuple[Image, Vector, float]:
+def _structured_box(photograph: Image, rng: Rng) -> tuple[Vector, Vector]:
+    """Draw the centre and size (w, h) of a box, of three the one with most structure in it."""
+    limit = min(photograph.shape[:2])
+    boxes = []
+    for _ in range(3):
+        size = np.exp(rng.uniform(np.log(0.12), np.log(0.55), 2)) * limit
+        center = _random_point(photograph, rng, margin=0.2)
+        piece = crop_window(photograph, center, float(size.max()), 32, np.zeros(3))
+        boxes.append((float(cv2.meanStdDev(piece)[1].mean()), center, size))
+    _, center, size = max(boxes, key=lambda box: box[0])
+    return center, size
+
+
+def _frame(sequence: Sequence, index: int, shift: Vector) -> tuple[Image, Vector, float, Vector]:
+    """Decode a frame: with its box's centre, moved by a share of its size, its side and size."""
     x, y, w, h = sequence.boxes[index]
-    center, side = np.array([x + w / 2, y + h / 2]), context_side(np.array([w, h]))
-    return decode(sequence.frames[index]), center, side
-
-
-def _grey(image: Image) -> Image:
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+    size = np.array([w, h])
+    center = np.array([x, y]) + size * (0.5 + shift)
+    return decode(sequence.frames[index]), center, context_side(size), size
 
 
 def _random_point(image: Image, rng: Rng, margin: float = 0.0) -> Vector:
     height, width = image.shape[:2]
     return rng.uniform(margin, 1 - margin, 2) * (width, height)
-
-
-def _blob(width: int, height: int, rng: Rng) -> Image:
-    """Draw a random smooth closed shape that fills width x height, as an alpha mask."""
-    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    radius = 1 + sum(
-        rng.normal(0, 0.5 / k**1.3) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in range(1, 7)
-    )
-    points = np.stack([np.cos(angle), np.sin(angle)], 1) * np.abs(radius)[:, None]
-    points = (points - points.min(0)) / (np.ptp(points, axis=0) + 1e-6)
-    mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [(points * (width - 1, height - 1)).round().astype(np.int32)], 255)
-    return np.asarray(cv2.GaussianBlur(mask, (3, 3), 0), np.uint8)
-
-
-def _view(rng: Rng) -> Matrix:
-    """Draw how a second look differs from the first: scale, aspect, shear and perspective."""
-    scale, aspect = np.exp(rng.normal(0, 0.05)), np.exp(rng.normal(0, 0.06))
-    view = np.diag([scale * aspect, scale / aspect, 1.0])
-    view[0, 1] = rng.normal(0, 0.06)
-    view[2, :2] = rng.normal(0, 0.0006, 2)
-    return view
-
-
-def _camera(
-    center: Vector, zoom: float, turn: float, offset: Vector, side: int, view: Matrix | None = None
-) -> Matrix:
-    """Make the homography that takes `center` of a picture to `offset` from the window's middle.
-
-    Args:
-        center: x, y in the picture.
-        zoom: window pixels a picture pixel.
-        turn: radians.
-        offset: x, y in window pixels.
-        side: of the window.
-        view: applied between turning and moving, about the target's centre.
-    """
-    cos, sin = zoom * np.cos(turn), zoom * np.sin(turn)
-    rotate = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    x, y = offset + side / 2 - 0.5
-    u, v = center - 0.5
-    to_middle = np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
-    from_center = np.array([[1, 0, -u], [0, 1, -v], [0, 0, 1]])
-    homography: Matrix = to_middle @ (np.eye(3) if view is None else view) @ rotate @ from_center
-    return homography
-
-
-def _placed(
-    target: Image,
-    zoom: float,
-    turn: float,
-    offset: Vector,
-    side: int,
-    view: Matrix | None = None,
-) -> Matrix:
-    return _camera(np.array(target.shape[1::-1]) / 2, zoom, turn, offset, side, view)
-
-
-def _paste(canvas: Image, target: Image, homography: Matrix) -> None:
-    """Warp a BGRA picture onto a canvas, in place."""
-    size = canvas.shape[1::-1]
-    warped = cv2.warpPerspective(target, homography, size, flags=cv2.INTER_LINEAR)
-    alpha = warped[..., 3:].astype(np.uint16)
-    canvas[:] = ((warped[..., :3] * alpha + canvas * (255 - alpha)) // 255).astype(np.uint8)

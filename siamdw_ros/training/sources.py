@@ -6,8 +6,10 @@ of megabytes, and every worker process shares them.
 
 import csv
 import io
+import logging
 import zipfile
 from collections.abc import Iterator
+from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +18,14 @@ import numpy as np
 
 from siamdw_ros.siamdw.crops import Box, Image
 
+log = logging.getLogger(__name__)
+
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp"}
 MIN_SIDE = 4.0  # annotated boxes with a shorter side teach nothing and are left out
+
+
+class UnreadablePictureError(ValueError):
+    """These bytes are not a picture that OpenCV can read."""
 
 
 def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -41,12 +49,12 @@ def decode(encoded: bytes, flags: int = cv2.IMREAD_COLOR) -> Image:
     """Decode a picture: H x W x 3 BGR (or as `flags` say), uint8.
 
     Raises:
-        ValueError: these bytes are not a picture that OpenCV can read.
+        UnreadablePictureError: these bytes are not a picture that OpenCV can read.
     """
-    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags) if encoded else None
     if image is None:
-        raise ValueError("not a picture that OpenCV can read")
-    return np.asarray(image, np.uint8)
+        raise UnreadablePictureError("not a picture that OpenCV can read")
+    return np.asarray(image)
 
 
 def read_photographs(paths: list[Path]) -> list[bytes]:
@@ -59,6 +67,16 @@ def read_photographs(paths: list[Path]) -> list[bytes]:
     ]
 
 
+def draw_photograph(encoded: Many[bytes], rng: np.random.Generator) -> Image:
+    """Draw one of several encoded pictures, every second time mirrored: H x W x 3 BGR.
+
+    Raises:
+        UnreadablePictureError: it cannot be decoded.
+    """
+    image = decode(encoded[int(rng.integers(len(encoded)))])
+    return np.ascontiguousarray(image[:, ::-1]) if rng.random() < 0.5 else image
+
+
 def read_cutouts(paths: list[Path], max_side: int = 192) -> list[Image]:
     """Collect pictures that have transparency, cropped to what is visible: h x w x 4, BGRA."""
     cutouts = []
@@ -66,8 +84,13 @@ def read_cutouts(paths: list[Path], max_side: int = 192) -> list[Image]:
         for name, content in read_files(path):
             if Path(name).suffix.lower() != ".png":
                 continue
-            image = decode(content, cv2.IMREAD_UNCHANGED)
-            if image.ndim == 3 and image.shape[2] == 4 and image[..., 3].min() < 128:
+            try:
+                image = decode(content, cv2.IMREAD_UNCHANGED)
+            except UnreadablePictureError as error:
+                log.warning("%s: %s left out: %s", path, name, error)
+                continue
+            transparent = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 4
+            if transparent and image[..., 3].min() < 128:
                 cutouts.append(_visible_part(image, max_side))
     return [cutout for cutout in cutouts if min(cutout.shape[:2]) >= 16]
 

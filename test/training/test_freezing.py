@@ -67,3 +67,10 @@ def test_the_stem_and_all_statistics_can_be_held() -> None:
     assert {"conv1.weight", "bn1.weight", "bn1.running_mean"} <= held
     assert all("running" not in key or key in held for key in before)
     assert "layer1.0.conv1.weight" not in held
+
+
+def test_the_first_stage_can_be_held_with_the_stem() -> None:
+    backbone = ResNet().train()
+    hold_stem(backbone, first_stage=True)
+    assert learning_layers(backbone) == {"layer2.0", "layer2.2", "layer2.3", "layer2.4"}
+    assert not any(m.training for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm2d))

@@ -54,3 +54,11 @@ def test_an_annotation_of_a_frame_that_is_not_there_is_an_error(tmp_path: Path) 
     path = write_sequence(tmp_path / "walk.zip", ["000009.jpg,10,20,30,40"])
     with pytest.raises(ValueError, match="000009"):
         read_sequence(path)
+
+
+def test_a_cutout_that_cannot_be_decoded_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"garbage")
+    assert read_cutouts([tmp_path]) == []
+    assert "broken.png left out" in caplog.text
