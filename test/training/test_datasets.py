@@ -60,6 +60,30 @@ def test_otb_counts_pixels_from_one_and_may_have_two_targets(tmp_path: Path) -> 
     assert shown(car[0]) == [0, 1, 2]
 
 
+def test_otb_annotates_david_from_its_three_hundredth_picture_on(tmp_path: Path) -> None:
+    trees.write_pictures(tmp_path / "David" / "img", [f"{i:04d}.jpg" for i in range(1, 303)])
+    trees.write_lines(tmp_path / "David" / "groundtruth_rect.txt", ["11,21,30,20"] * 3)
+    ((track,),) = read("otb", tmp_path).videos
+    assert track.frames.names == ["0300.jpg", "0301.jpg", "0302.jpg"]
+
+
+def test_otb_has_empty_files_beside_the_true_ones(tmp_path: Path) -> None:
+    trees.write_otb(tmp_path)
+    (tmp_path / "Jogging" / "groundtruth_rect.1.txt").write_text("")
+    jogging = read("otb", tmp_path).videos[1]
+    assert len(jogging) == 1
+
+
+def test_uav_reads_the_first_part_of_a_film_and_names_the_others(tmp_path: Path) -> None:
+    folder = trees.write_uav(tmp_path) / "anno" / "UAV123"
+    for part in ("bike1_1", "bike1_2"):
+        (folder / f"{part}.txt").write_text("11,21,30,20\n")
+    (folder / "bike1.txt").unlink()
+    dataset = read("uav", tmp_path)
+    assert [track.name for (track,) in dataset.videos] == ["bike1_1"]
+    assert dataset.tally.unreadable == ["bike1_2"]
+
+
 def test_uav_leaves_out_frames_without_numbers(tmp_path: Path) -> None:
     dataset = read("uav", trees.write_uav(tmp_path))
     ((track,),) = dataset.videos

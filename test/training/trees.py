@@ -17,7 +17,7 @@ def write_pictures(folder: Path, names: list[str]) -> None:
 
 def numbered(index: int) -> np.ndarray:
     """Make a picture that says its index by its brightness."""
-    return np.full((60, 80, 3), 10 + 20 * index, np.uint8)
+    return np.full((60, 80, 3), min(10 + 20 * index, 255), np.uint8)
 
 
 def write_lines(file: Path, lines: list[str]) -> None:

@@ -16,6 +16,7 @@ from siamdw_ros.training.datasets.tracks import (
 )
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp"}
+OTB_STARTS = {"David": 300}  # annotated from this picture on, counted from 1
 
 
 def read_got10k(path: Path, names: Iterable[str] | None, tally: Tally) -> Iterator[Video]:
@@ -64,28 +65,35 @@ def read_trackingnet(path: Path, names: Iterable[str] | None, tally: Tally) -> I
 def read_otb(path: Path, names: Iterable[str] | None, tally: Tally) -> Iterator[Video]:
     """Read folders like OTB's: path/NAME/groundtruth_rect.txt (or .1.txt, .2.txt) and NAME/img.
 
-    Boxes are 1-based. A file with fewer boxes than there are pictures is of the first ones.
+    Boxes are 1-based. A file with fewer boxes than there are pictures is of the first ones, but
+    for David's. An empty file, as Human4 has one, is no target.
     """
     files = sorted(path.glob("*/groundtruth_rect*.txt"))
     for name in names or sorted({file.parent.name for file in files}):
         of_this = [file for file in files if file.parent.name == name]
         if not of_this:
             raise ValueError(f"{path} has no {name}/groundtruth_rect.txt")
+        start = OTB_STARTS.get(name, 1)
         yield [
-            track for file in of_this for track in _listed(name, path / name / "img", file, tally)
+            track
+            for file in of_this
+            for track in _listed(name, path / name / "img", file, tally, start)
         ]
 
 
 def read_uav(path: Path, names: Iterable[str] | None, tally: Tally) -> Iterator[Video]:
     """Read folders like UAV123's: path/anno/NAME.txt (or anno/UAV123) and path/NAME, data_seq/...
 
-    Boxes are 1-based, NaN where the target does not show.
+    Boxes are 1-based, NaN where the target does not show. Of a film that is cut into several
+    sequences (bird1_1, bird1_2) the first is read; where the others begin no file tells.
     """
     found = {f.stem: f for f in sorted(path.glob("anno/**/*.txt")) if f.parent.name != "att"}
-    folders = {f.name: f for f in sorted(path.glob("data_seq/**/")) if f.name in found}
+    folders = {f.name: f for f in sorted(path.glob("data_seq/**/"))}
     for name in names or found:
         file = _known(found, name, path)
-        yield _listed(name, folders.get(name, path / name), file, tally)
+        film = name.removesuffix("_1")
+        folder = next((folders[f] for f in (name, film) if f in folders), path / film)
+        yield _listed(name, folder, file, tally)
 
 
 def read_boxes(file: Path) -> NDArray[np.float64]:
@@ -95,6 +103,8 @@ def read_boxes(file: Path) -> NDArray[np.float64]:
         FileNotFoundError, ValueError: there is no such file, or something else in it.
     """
     text = file.read_text().replace(",", " ").replace("\t", " ")
+    if not text.strip():
+        return np.empty((0, 4))
     try:
         boxes = np.loadtxt(io.StringIO(text), ndmin=2)
     except ValueError as error:
@@ -124,13 +134,15 @@ def _numbered(
     )
 
 
-def _listed(name: str, folder: Path, file: Path, tally: Tally) -> Video:
-    """Make a track of the pictures of a folder in the order of their names, from 1-based boxes."""
+def _listed(name: str, folder: Path, file: Path, tally: Tally, start: int = 1) -> Video:
+    """Make a track of a folder's pictures in the order of their names, from 1-based boxes."""
     boxes = read_boxes(file) - (1, 1, 0, 0)
     if not folder.is_dir():
         tally.unreadable.append(name)
         return []
     pictures = sorted(f.name for f in folder.iterdir() if f.suffix.lower() in PICTURES)
+    if len(boxes) < len(pictures):
+        pictures = pictures[start - 1 :]
     boxes = boxes[: len(pictures)]
     return make_track(
         name,
