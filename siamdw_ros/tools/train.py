@@ -40,7 +40,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    speaks = os.environ.get("LOCAL_RANK", "0") == "0"
+    speaks = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
     logging.basicConfig(level=logging.INFO if speaks else logging.ERROR, format="%(message)s")
     try:
         return _run(options)

@@ -24,25 +24,27 @@ class LossTable(pl.Callback):
     def __init__(self, folder: Path, every: int) -> None:
         self.file, self.every = folder / "losses.csv", every
         self.sums: dict[str, torch.Tensor | float] = {}
-        self.rate = 0.0
+        self.count, self.rate = 0, 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Keep the part of a row that is under way."""
-        return {"sums": {name: float(value) for name, value in self.sums.items()}}
+        sums = {name: float(value) for name, value in self.sums.items()}
+        return {"sums": sums, "count": self.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it up."""
-        self.sums = dict(state["sums"])
+        self.sums, self.count = dict(state["sums"]), state["count"]
 
     def on_train_start(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Forget rows of steps that have to be done again."""
         if trainer.is_global_zero and self.file.exists():
             with self.file.open(newline="") as file:
-                rows = list(csv.reader(file))
-            kept = [row for row in rows[1:] if row and int(row[0]) <= trainer.global_step]
+                header, *rows = list(csv.reader(file)) or [[]]
+            whole = [row for row in rows if len(row) == len(header)]
+            kept = [row for row in whole if int(row[0]) <= trainer.global_step]
             partial = self.file.with_suffix(".partial")
             with partial.open("w", newline="") as file:
-                csv.writer(file).writerows([*rows[:1], *kept])
+                csv.writer(file).writerows([header, *kept])
             partial.replace(self.file)
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
@@ -55,12 +57,13 @@ class LossTable(pl.Callback):
         """Add up, and write a row when it is time."""
         for name, value in outputs.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach()  # waits for no device
+        self.count += 1
         if trainer.global_step % self.every == 0:
-            means = torch.tensor([float(value) / self.every for value in self.sums.values()])
+            means = torch.tensor([float(value) / self.count for value in self.sums.values()])
             means = trainer.strategy.reduce(means.to(module.device), reduce_op="mean")
             if trainer.is_global_zero:
                 self._write(trainer, module, dict(zip(self.sums, means.tolist(), strict=True)))
-            self.sums = {}
+            self.sums, self.count = {}, 0
 
     def _write(self, trainer: pl.Trainer, module: Training, means: dict[str, float]) -> None:
         row = {

@@ -194,6 +194,11 @@ def _check(config: Config, file: Path) -> None:
             f"recipe: {config.recipe} needs 'datasets'",
         ),
         (
+            config.recipe != "matching"
+            and bool(config.photographs or config.cutouts or config.sequences),
+            f"recipe: {config.recipe} learns from 'datasets' only, not photographs and the like",
+        ),
+        (
             config.freezing != "none" and config.init is None,
             "freezing keeps the stem as it is, so it needs 'init'; or give freezing=none",
         ),
@@ -244,7 +249,9 @@ def store_config(config: Config) -> None:
             )
         return
     config.folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"# {_versions()}\n{yaml.safe_dump(wanted, sort_keys=False)}")
+    partial = file.with_suffix(".partial")
+    partial.write_text(f"# {_versions()}\n{yaml.safe_dump(wanted, sort_keys=False)}")
+    partial.replace(file)
 
 
 def _versions() -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from siamdw_ros.siamdw.runtime import half_is_faster
 from siamdw_ros.training.callbacks import CHECKPOINT, Checkpoints, LossTable
@@ -52,7 +53,8 @@ def train(config: Config) -> Path:
     """
     objective = read_objective(config)
     network = make_network(config)
-    store_config(config)
+    if rank_zero_only.rank == 0:
+        store_config(config)
     if config.compile:
         network.backbone.compile(dynamic=False)
     checkpoint = config.folder / CHECKPOINT
@@ -72,7 +74,8 @@ def read_objective(config: Config) -> Objective:
     Raises:
         FileNotFoundError, ValueError: data are missing or not usable.
     """
-    datasets = [read_dataset(source, progress=_speaks()) for source in config.datasets]
+    first = rank_zero_only.rank == 0
+    datasets = [read_dataset(source, progress=first) for source in config.datasets]
     for dataset in datasets:
         log.info("%s", dataset)
     if config.recipe == "matching":
@@ -160,11 +163,6 @@ def _tensorboard(folder: Path) -> TensorBoardLogger | bool:
         if find_spec("tensorboard")
         else False
     )
-
-
-def _speaks() -> bool:
-    """Whether this process is the one that tells people."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def draw_pairs(objective: Objective, count: int, seed: int) -> list[dict[str, Any]]:

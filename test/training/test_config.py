@@ -67,6 +67,7 @@ def test_overrides_reach_into_sections_and_lists(good: Path) -> None:
         ("recipe=siamrpn", "recipe: siamrpn does not train siamfc_res22"),
         ("recipe=matching", "matching needs 'photographs' and 'learned_scale: true'"),
         ("datasets=[]", "siamfc needs 'datasets'"),
+        ("photographs=[data]", "siamfc learns from 'datasets' only"),
         ("datasets.0.path=gone", "gone does not exist: give datasets.0.path=PATH of your copy"),
         ("init=gone.pth", "init: gone.pth does not exist"),
         ("freezing=gradual", "so it needs 'init'"),
@@ -103,7 +104,8 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, content: str) 
 def test_patterns_stand_for_what_they_match(good: Path, tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
         (tmp_path / "data" / name).touch()
-    config = load_config(good, [f"sequences=[{tmp_path}/data/*.zip]"])
+    matching = ["recipe=matching", "learned_scale=true", f"photographs=[{tmp_path}/data]"]
+    config = load_config(good, [*matching, f"sequences=[{tmp_path}/data/*.zip]"])
     assert [path.name for path in config.sequences] == ["a.zip", "b.zip"]
 
 
