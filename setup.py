@@ -28,6 +28,7 @@ MANIFEST = Path("share", INTERFACES, f"installed_by_{NAME}.txt")
 LEFT_OUT = ("__pycache__", "environment", "local_setup.*", "package.dsv", "parent_prefix_path")
 
 TOOLS = [
+    "annotate",
     "benchmark",
     "demo",
     "draw_method",
@@ -40,6 +41,8 @@ TOOLS = [
     "parameter_table",
     "play_clip",
     "train",
+    "tune",
+    "vot_trax",
 ]
 
 
@@ -255,7 +258,7 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed", "weights/*.pt", "weights/*.md"]},
+    package_data={NAME: ["py.typed", "tools/*.html", "weights/*.pt", "weights/*.md"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

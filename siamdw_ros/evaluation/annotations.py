@@ -1,9 +1,17 @@
 """Ground truth of the clips: a CSV of frame, x, y, w, h, with comments on how it was made."""
 
 import csv
+import math
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from siamdw_ros.siamdw.crops import Box
+
+ABSENT: Box = (math.nan, math.nan, math.nan, math.nan)
+Keyframes = Mapping[int, Box]  # frame -> box read by eye, or ABSENT
 
 
 def read_annotation(path: Path) -> list[Box]:
@@ -12,8 +20,59 @@ def read_annotation(path: Path) -> list[Box]:
     Raises:
         ValueError: the frames are not numbered from 0 without gaps.
     """
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    rows = _rows(path)
     if [int(row["frame"]) for row in rows] != list(range(len(rows))):
         raise ValueError(f"{path}: frames must be numbered from 0 without gaps")
-    return [(float(r["x"]), float(r["y"]), float(r["w"]), float(r["h"])) for r in rows]
+    return [_box(row) for row in rows]
+
+
+def read_keyframes(path: Path) -> dict[int, Box]:
+    """Read those boxes that a person made; all of them in a file that does not say which."""
+    return {int(row["frame"]): _box(row) for row in _rows(path) if row.get("keyframe", "1") == "1"}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def _box(row: Mapping[str, str]) -> Box:
+    return float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"])
+
+
+def is_absent(box: Box) -> bool:
+    """Whether a box says that the target is not to be seen."""
+    return not all(map(math.isfinite, box))
+
+
+def interpolate(keyframes: Keyframes, count: int) -> list[Box]:
+    """Fill the frames between keyframes: edges move linearly.
+
+    The target is absent before the first keyframe, and from an ABSENT one to the next. A box
+    before an ABSENT keyframe, and the last one, stay as they are.
+    """
+    boxes = [ABSENT] * count
+    frames = sorted(frame for frame in keyframes if 0 <= frame < count)
+    for frame, following in zip(frames, [*frames[1:], count], strict=True):
+        here, there = keyframes[frame], keyframes.get(following, ABSENT)
+        for i in range(frame, following):
+            boxes[i] = here
+            if not is_absent(here) and not is_absent(there):
+                share = (i - frame) / (following - frame)
+                x, y, w, h = ((1 - share) * np.array(here) + share * np.array(there)).tolist()
+                boxes[i] = (x, y, w, h)
+    return boxes
+
+
+def write_annotation(path: Path, boxes: Sequence[Box], keyframes: Keyframes) -> None:
+    """Write the box of each frame, keyframes marked; comments already in the file are kept."""
+    comments = []
+    if path.is_file():
+        comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    lines = [*comments, "frame,x,y,w,h,keyframe"]
+    for frame, box in enumerate(boxes):
+        numbers = ["nan"] * 4 if is_absent(box) else [f"{value:.1f}" for value in box]
+        lines.append(",".join([str(frame), *numbers, str(int(frame in keyframes))]))
+    part = path.with_name(f".{path.name}.{os.getpid()}")  # whole or not at all
+    part.write_text("\n".join(lines) + "\n")
+    part.replace(path)

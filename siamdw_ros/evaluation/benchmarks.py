@@ -32,7 +32,7 @@ OTB_RANGES = {
 }
 OTB_ATTRIBUTES = ("IV", "OPR", "SV", "OCC", "DEF", "MB", "FM", "IPR", "OV", "BC", "LR")
 LAYOUTS = """\
-a video with a CSV of its name beside it (frame,x,y,w,h),
+a video or folder of pictures with a CSV of its name beside it (frame,x,y,w,h),
 a folder or zip of pictures with a groundtruth.csv (file,x,y,w,h),
 OTB (NAME/img, NAME/groundtruth_rect.txt), GOT-10k (list.txt, NAME/groundtruth.txt, *.label),
 VOT up to 2019 (list.txt, NAME/groundtruth.txt, *.tag), LaSOT (CLASS/NAME/img, groundtruth.txt),
@@ -56,9 +56,12 @@ def find_sequences(path: Path) -> list[Sequence]:
 
 
 def _clip(path: Path) -> Iterator[Sequence]:
+    """A video, or a folder of pictures, with a CSV beside it."""
     annotation = path.with_suffix(".csv")
     if path.is_file() and path.suffix.lower() in VIDEOS and annotation.is_file():
         yield Sequence(path.stem, VideoFile(path), np.array(read_annotation(annotation)))
+    elif path.is_dir() and annotation.is_file() and (pictures := _pictures(path)):
+        yield _of_pictures(path.name, pictures, np.array(read_annotation(annotation)))
 
 
 def _table(path: Path) -> Iterator[Sequence]:

@@ -141,3 +141,12 @@ def test_box_of_a_rotated_region_has_its_centre_and_area() -> None:
     ((x, y, w, h),) = box_of_polygon(diamond)
     assert (x + w / 2, y + h / 2) == pytest.approx((20, 20))
     assert (w - 1) * (h - 1) == pytest.approx(200)
+
+
+def test_a_folder_with_a_table_beside_it(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "walk", 2)
+    (tmp_path / "walk.csv").write_text("frame,x,y,w,h\n0,1,2,30,40\n1,nan,nan,nan,nan\n")
+    for path in (tmp_path, tmp_path / "walk"):
+        (walk,) = find_sequences(path)
+        assert walk.name == "walk"
+        assert walk.visible.tolist() == [True, False]

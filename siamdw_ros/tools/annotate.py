@@ -1,0 +1,255 @@
+"""Annotate a target in a film: boxes on keyframes, linear in between.
+
+Opens a page in the browser, served to this machine only. Every change is saved at once, as a CSV
+beside the film that the demo and `evaluate` read; keyframes are marked in it and can be changed
+later. --list, --set, --absent and --remove do the same in the terminal.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from siamdw_ros.evaluation.annotations import (
+    ABSENT,
+    interpolate,
+    is_absent,
+    read_keyframes,
+    write_annotation,
+)
+from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.siamdw.tracker import checked_box
+from siamdw_ros.tools.play_clip import frame_rate, read_clip
+
+LOCALHOST = "127.0.0.1"
+MOST_BYTES = 10_000  # of a request; a keyframe takes a hundred
+
+
+@dataclass
+class Annotation:
+    """A film, the keyframes of one target in it, and the file that they are kept in."""
+
+    frames: list[bytes]  # JPEG
+    blank: Image  # of the film's size
+    rate: float
+    path: Path
+    keyframes: dict[int, Box] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def open(cls, clip: Path, path: Path) -> "Annotation":
+        """Read a film, and what is annotated already.
+
+        Raises:
+            FileNotFoundError: there is no film.
+            ValueError: the annotation is of a longer film.
+        """
+        frames, blank = [], None
+        for image in read_clip(clip):
+            blank = image * 0 if blank is None else blank
+            frames.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+        if blank is None:
+            raise FileNotFoundError(f"{clip}: no frame that OpenCV can read")
+        keyframes = read_keyframes(path) if path.is_file() else {}
+        if keyframes and max(keyframes) >= len(frames):
+            raise ValueError(f"{path} has frame {max(keyframes)}, the film only {len(frames)}")
+        return cls(frames, blank, frame_rate(clip), path, keyframes)
+
+    def set(self, frame: int, box: Box) -> None:
+        """Make a keyframe, ABSENT or a box, and save.
+
+        Raises:
+            ValueError: there is no such frame, or the box is not one inside the image.
+        """
+        self._check(frame)
+        kept = box if is_absent(box) else checked_box(box, self.blank)
+        with self._lock:
+            self.keyframes[frame] = kept
+            self._save()
+
+    def remove(self, frame: int) -> None:
+        """Take a keyframe away, and save.
+
+        Raises:
+            ValueError: there is none.
+        """
+        with self._lock:
+            if frame not in self.keyframes:
+                raise ValueError(f"frame {frame} is no keyframe")
+            del self.keyframes[frame]
+            self._save()
+
+    def _check(self, frame: int) -> None:
+        if not 0 <= frame < len(self.frames):
+            raise ValueError(f"frame {frame}: the film has frames 0 to {len(self.frames) - 1}")
+
+    def _save(self) -> None:
+        write_annotation(self.path, interpolate(self.keyframes, len(self.frames)), self.keyframes)
+
+    def as_json(self) -> dict[str, Any]:
+        """What the page shows; absent boxes are null."""
+        with self._lock:
+            keyframes = dict(self.keyframes)
+        height, width = self.blank.shape[:2]
+        boxes = interpolate(keyframes, len(self.frames))
+        return {
+            "count": len(self.frames),
+            "width": width,
+            "height": height,
+            "rate": self.rate,
+            "keyframes": {i: None if is_absent(box) else box for i, box in keyframes.items()},
+            "boxes": [None if is_absent(box) else box for box in boxes],
+        }
+
+
+def make_server(annotation: Annotation, port: int = 0) -> ThreadingHTTPServer:
+    """Make a server of the page that only this machine can reach; port 0: a free one."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(lambda: _page(annotation, self.path))
+
+        def do_POST(self) -> None:
+            self._answer(lambda: self._change())
+
+        def _change(self) -> tuple[str, bytes]:
+            # A page of another site cannot send this type without being asked first.
+            if self.headers.get("Content-Type") != "application/json":
+                raise ValueError("send JSON")
+            length = int(self.headers.get("Content-Length", 0))
+            if self.path != "/keyframe" or not 0 < length <= MOST_BYTES:
+                raise ValueError("send a keyframe to /keyframe")
+            _apply(annotation, json.loads(self.rfile.read(length)))
+            return _page(annotation, "/annotation")
+
+        def _answer(self, make: Callable[[], tuple[str, bytes]]) -> None:
+            try:
+                # Also when another site's name is made to point here.
+                if self.headers.get("Host", "").split(":")[0] not in (LOCALHOST, "localhost"):
+                    raise ValueError(f"ask for {LOCALHOST}")
+                status, (kind, content) = 200, make()
+            except LookupError:
+                status, kind, content = 404, "text/plain", b"there is no such thing"
+            except (ValueError, TypeError) as error:
+                status, kind, content = 400, "text/plain", str(error).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Keep the terminal quiet."""
+
+    return ThreadingHTTPServer((LOCALHOST, port), Handler)
+
+
+def _page(annotation: Annotation, path: str) -> tuple[str, bytes]:
+    """Content type and content of what lies at a path; LookupError: nothing does."""
+    if path == "/":
+        page = resources.files("siamdw_ros") / "tools" / "annotate.html"
+        return "text/html; charset=utf-8", page.read_bytes()
+    if path == "/annotation":
+        return "application/json", json.dumps(annotation.as_json()).encode()
+    name = path.removeprefix("/frame/").removesuffix(".jpg")
+    if path != f"/frame/{name}.jpg" or not name.isdecimal():
+        raise LookupError(path)
+    return "image/jpeg", annotation.frames[int(name)]
+
+
+def _apply(annotation: Annotation, change: dict[str, Any]) -> None:
+    """Carry out what the page asks for: frame, and box (null: absent), or remove."""
+    if not isinstance(change, dict) or type(change.get("frame")) is not int:
+        raise ValueError("a keyframe needs its frame")
+    if change.get("remove"):
+        annotation.remove(change["frame"])
+    elif change.get("box") is None:
+        annotation.set(change["frame"], ABSENT)
+    else:
+        x, y, w, h = map(float, change["box"])
+        annotation.set(change["frame"], (x, y, w, h))
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m siamdw_ros.tools.annotate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("clip", type=Path, help="video file, or folder of pictures")
+    parser.add_argument("--csv", type=Path, help="annotation (default: beside the clip)")
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument("--list", action="store_true", help="print the keyframes")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FRAME=X,Y,W,H", help="make a keyframe"
+    )
+    parser.add_argument(
+        "--absent", action="append", default=[], type=int, metavar="FRAME", help="gone from here"
+    )
+    parser.add_argument(
+        "--remove", action="append", default=[], type=int, metavar="FRAME", help="no keyframe"
+    )
+    return parser.parse_args(arguments)
+
+
+def in_terminal(annotation: Annotation, options: argparse.Namespace) -> bool:
+    """Do what the options ask for; False when they ask for nothing.
+
+    Raises:
+        ValueError: a frame or a box is not usable.
+    """
+    for text in options.set:
+        try:
+            frame, numbers = text.split("=")
+            x, y, w, h = map(float, numbers.split(","))
+        except ValueError as error:
+            raise ValueError(f"--set {text}: expected FRAME=X,Y,W,H") from error
+        annotation.set(int(frame), (x, y, w, h))
+    for frame in options.absent:
+        annotation.set(frame, ABSENT)
+    for frame in options.remove:
+        annotation.remove(frame)
+    if options.list:
+        for frame, box in sorted(annotation.keyframes.items()):
+            numbers = "absent" if is_absent(box) else " ".join(f"{v:.1f}" for v in box)
+            print(f"{frame:6} {numbers}")
+    return bool(options.set or options.absent or options.remove or options.list)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    options = parse_arguments(arguments)
+    try:
+        annotation = Annotation.open(options.clip, options.csv or options.clip.with_suffix(".csv"))
+        if in_terminal(annotation, options):
+            return 0
+        server = make_server(annotation, options.port)
+    except (OSError, ValueError) as error:
+        print(f"annotate: {error}", file=sys.stderr)
+        return 2
+    address = f"http://{LOCALHOST}:{server.server_address[1]}/"
+    print(f"{address}\nsaves to {annotation.path}; Ctrl-C ends", flush=True)
+    if not options.no_browser:
+        webbrowser.open(address)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Search for the hyper-parameters that follow given sequences best.
+
+Optuna's TPE, as the authors tune per data set and checkpoint. The search is kept in an SQLite
+file: interrupted, it goes on from there; several processes may search together with one file.
+Tune on other sequences than those that you report.
+"""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from siamdw_ros.evaluation.runner import bound_threads
+from siamdw_ros.evaluation.tuning import (
+    OBJECTIVES,
+    Range,
+    check_ranges,
+    default_ranges,
+    objective,
+    starting_point,
+    write_preset,
+)
+from siamdw_ros.siamdw import CheckpointError
+from siamdw_ros.tools.evaluate import add_tracker_options, read_sequences, tracker_options
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m siamdw_ros.tools.tune",
+        description=__doc__,
+        epilog="Afterwards: evaluate SEQUENCE --tracker tuned.yaml, "
+        "and ros2 run siamdw_ros tracker_node --ros-args --params-file tuned_node.yaml",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sequences", type=Path, nargs="+", metavar="SEQUENCE")
+    add_tracker_options(parser)
+    parser.add_argument(
+        "--range",
+        action="append",
+        type=_range,
+        metavar="NAME=LOW:HIGH",
+        help="search this hyper-parameter only; may be repeated (default: the authors' ranges)",
+    )
+    parser.add_argument("--objective", choices=OBJECTIVES, default="ao", help="default: ao")
+    parser.add_argument(
+        "--trials", type=int, default=200, metavar="N", help="in all, resumed ones included"
+    )
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame")
+    parser.add_argument("--seed", type=int, default=0, help="of the search; default: 0")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("tuned.yaml"),
+        help="preset to write (default: tuned.yaml)",
+    )
+    return parser.parse_args(arguments)
+
+
+def _range(text: str) -> Range:
+    try:
+        name, limits = text.split("=")
+        low, high = map(float, limits.split(":"))
+        return Range(name, low, high)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: expected NAME=LOW:HIGH ({error})") from error
+
+
+def tune(options: argparse.Namespace, optuna: Any) -> Any:
+    """Search, and return Optuna's study.
+
+    Raises:
+        ValueError, FileNotFoundError, CheckpointError: what was asked for cannot be.
+    """
+    spec = tracker_options(options)
+    ranges = options.range or default_ranges(spec)
+    check_ranges(spec, ranges)
+    sequences = read_sequences(options.sequences, options.every)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    names = ",".join(f"{r.name}={r.low:g}:{r.high:g}" for r in ranges)
+    sampler = optuna.samplers.TPESampler(seed=options.seed, multivariate=True)
+    study = optuna.create_study(
+        storage=f"sqlite:///{options.out.with_suffix('.db').resolve()}",
+        # Another question is another study in the same file, never mixed with this one.
+        study_name=f"{options.objective} {[s.name for s in sequences]} /{options.every} "
+        f"{sorted(spec.settings().items(), key=str)} {names}",
+        direction="maximize",
+        sampler=sampler,
+        load_if_exists=True,
+    )
+    if not study.trials:
+        start = dataclasses.asdict(starting_point(spec))
+        study.enqueue_trial({r.name: min(max(start[r.name], r.low), r.high) for r in ranges})
+    done = len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)))
+    if left := options.trials - done:
+        study.optimize(
+            objective(spec, sequences, ranges, options.objective),
+            n_trials=max(0, left),
+            show_progress_bar=True,
+        )
+    about = (
+        f"{options.objective} {study.best_value:.4f} on "
+        f"{', '.join(s.name for s in sequences)}; {len(study.trials)} trials"
+    )
+    write_preset(options.out, spec, study.best_params, about)
+    print(f"{about}\nwritten to {options.out}:")
+    for name, value in study.best_params.items():
+        print(f"  {name:<20} {value:.4g}")
+    return study
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    options = parse_arguments(arguments)
+    try:
+        import optuna
+    except ImportError:
+        print("tune: needs Optuna: pip install optuna", file=sys.stderr)
+        return 2
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    bound_threads(options.threads)
+    try:
+        tune(options, optuna)
+    except (CheckpointError, ValueError, FileNotFoundError) as error:
+        print(f"tune: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tune: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

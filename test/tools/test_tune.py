@@ -1,0 +1,58 @@
+"""Tuning finds, keeps and resumes; on a few frames of a shipped film."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from siamdw_ros.evaluation.trackers import SiamDW, read_spec
+from siamdw_ros.tools.tune import main
+
+JUICE = str(Path(__file__).parents[1] / "data" / "clips" / "juice.mp4")
+
+
+def test_a_search_is_kept_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    optuna = pytest.importorskip("optuna")
+    out = tmp_path / "tuned.yaml"
+    arguments = [JUICE, "--every", "60", "--device", "cpu", "--threads", "1", "--out", str(out)]
+    arguments += ["--range", "window_influence=0.1:0.5"]
+    assert main([*arguments, "--trials", "2"]) == 0
+    assert main([*arguments, "--trials", "3"]) == 0
+    (study,) = optuna.get_all_study_summaries(f"sqlite:///{out.with_suffix('.db')}")
+    assert study.n_trials == 3
+    found = read_spec(str(out), SiamDW(), ())
+    assert isinstance(found, SiamDW)
+    assert 0.1 <= found.overrides["window_influence"] <= 0.5
+    node = yaml.safe_load((tmp_path / "tuned_node.yaml").read_text())["/**"]["ros__parameters"]
+    assert node["tracker"] == found.overrides
+    assert "window_influence" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("range_", "said"),
+    [
+        ("window=0:1", "no hyper-parameter window"),
+        ("window_influence=0.1:3", "window_influence must lie in"),
+    ],
+)
+def test_a_range_that_cannot_be_is_said_at_once(
+    range_: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    assert main([JUICE, "--range", range_, "--out", str(tmp_path / "t.yaml")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_range_the_wrong_way_round(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([JUICE, "--range", "rate=0.5:0.1"])
+    assert "must be less than" in capsys.readouterr().err
+
+
+def test_a_missing_library_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert main([JUICE]) == 2
+    assert "pip install optuna" in capsys.readouterr().err
