@@ -10,6 +10,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from siamdw_msgs.msg import TargetState
+from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.debug_publisher import DebugPublisher
 from siamdw_ros.node.diagnostics import Intake, Progress
@@ -50,14 +51,15 @@ class Camera:
         self.qos = image_qos()
         self._publishers = CameraPublishers(node, prefix)
         self._debug = DebugPublisher(node, prefix)
-        self._subscription = None
+        self._subscription = self._detector = None
+        self._prefix = prefix
         self._inbox: Inbox | None = None
         self._last_stamp = 0
         self.since = 0.0  # subscribed, by the steady clock
         self.frame_id = ""  # of the last image
 
-    def subscribe(self, inbox: Inbox) -> None:
-        """Put images into an inbox from now on."""
+    def subscribe(self, inbox: Inbox, *, with_detector: bool = False) -> None:
+        """Put images, and what a detector says of them, into an inbox from now on."""
         self._inbox = inbox
         self.intake.last = self.progress.last = None
         self.since = time.monotonic()
@@ -67,6 +69,10 @@ class Camera:
             )
         except UnsupportedEventTypeError:  # not every middleware tells
             self._subscription = self._subscribe(SubscriptionEventCallbacks())
+        if with_detector:
+            self._detector = self.node.create_subscription(
+                Detection2DArray, f"{self._prefix}/detector", self._on_detections, image_qos()
+            )
 
     def _subscribe(self, events: SubscriptionEventCallbacks) -> Any:
         self.qos = image_qos()  # anew: rclpy writes overrides into it
@@ -84,9 +90,10 @@ class Camera:
 
     def unsubscribe(self) -> None:
         """Take no more images."""
-        if self._subscription is not None:
-            self.node.destroy_subscription(self._subscription)
-        self._subscription = self._inbox = self._publishers.last = None
+        for subscription in (self._subscription, self._detector):
+            if subscription is not None:
+                self.node.destroy_subscription(subscription)
+        self._subscription = self._detector = self._inbox = self._publishers.last = None
 
     @property
     def targets(self) -> Sequence[TargetState]:
@@ -113,6 +120,11 @@ class Camera:
             frame = Frame(self.name, message, now, self.transport)
             self._watch_time(frame)
             self.intake.dropped += self._inbox.put_frame(frame)
+
+    def _on_detections(self, message: Detection2DArray) -> None:
+        lost = any(target.state == TargetState.LOST for target in self.targets)
+        if lost and self._inbox is not None:
+            self._inbox.put_detections(self.name, message)
 
     def _watch_time(self, frame: Frame) -> None:
         stamp = nanoseconds(frame.stamp)

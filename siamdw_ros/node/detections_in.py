@@ -7,7 +7,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.siamdw.crops import Box
 
-MAX_PLACES = 8  # a message: each costs a search
+MAX_PLACES = 4  # a message: each costs a search
 MAX_DETECTIONS = 1024  # of a message; one with more is not looked at
 MIN_SIZE = 2.0  # pixels
 ANY_CLASS = "*"

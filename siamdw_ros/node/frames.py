@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
+from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.requests import Request
 from siamdw_ros.node.transports import RAW, ImageMessage, Transport
@@ -99,10 +100,14 @@ class History:
 
 @dataclass(frozen=True)
 class Work:
-    """What the inference thread finds when it looks: some requests, and a frame a camera."""
+    """What the inference thread finds when it looks: some requests, and a frame a camera.
+
+    detections: what a detector said last of each camera.
+    """
 
     requests: list[Request]
     frames: list[Frame]
+    detections: dict[str, Detection2DArray]
 
 
 class Inbox:
@@ -121,6 +126,7 @@ class Inbox:
         self._limits = seconds, size
         self._frames: dict[str, Frame] = {}
         self._requests: deque[Request] = deque()
+        self._detections: dict[str, Detection2DArray] = {}
         self._closed = False
         self._changed = threading.Condition()
 
@@ -144,18 +150,30 @@ class Inbox:
             self._requests.append(request)
             self._changed.notify()
 
+    def put_detections(self, camera: str, message: Detection2DArray) -> None:
+        """Offer what a detector says of a camera; it replaces what nobody has taken."""
+        with self._changed:
+            self._detections[camera] = message
+            self._changed.notify()
+
     def take(self) -> Work | None:
         """Wait for work and take it; None once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._frames or self._requests)
+            self._changed.wait_for(self._is_work)
             if self._closed:
                 return None
             count = min(len(self._requests), REQUESTS_A_TURN)
             work = Work(
-                [self._requests.popleft() for _ in range(count)], list(self._frames.values())
+                [self._requests.popleft() for _ in range(count)],
+                list(self._frames.values()),
+                self._detections,
             )
             self._frames.clear()
+            self._detections = {}
             return work
+
+    def _is_work(self) -> bool:
+        return self._closed or bool(self._frames or self._requests or self._detections)
 
     def histories(self) -> dict[str, list[Frame]]:
         """The frames that are held of each camera, oldest first."""

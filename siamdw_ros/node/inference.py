@@ -8,8 +8,11 @@ from typing import Any
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from siamdw_msgs.srv import StartTracking, StopTracking
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.compressed import UndecodableError
+from siamdw_ros.node.detections_in import places
 from siamdw_ros.node.diagnostics import Progress
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frames import Frame, Inbox, Work
@@ -86,6 +89,8 @@ class InferenceThread(threading.Thread):
         for request in work.requests:
             if request.begin():
                 request.settle(self._answer(request))
+        for camera, detections in work.detections.items():
+            self._guarded("taking a target back", self._take_back, camera, detections)
         told = [Processed(frame, self._targets.in_frame(frame), s) for frame, s in done]
         for processed in told:
             self._guarded("publishing", self._publish, processed)
@@ -128,6 +133,19 @@ class InferenceThread(threading.Thread):
 
     def _report(self, what: str, error: Exception) -> None:
         self._logger.error(f"{what} failed: {error!r}", throttle_duration_sec=ERROR_PERIOD)
+
+    def _take_back(self, camera: str, detections: Detection2DArray) -> None:
+        """Look for lost targets where a detector saw something, in the image that it saw."""
+        settings = self._settings()
+        header = Header(stamp=detections.header.stamp, frame_id=camera)
+        try:
+            frames = frames_from(header, self._inbox.histories())
+        except RefusedError as reason:  # the detector is slower than the history is long
+            self._logger.warning(f"~/detector: {reason}", throttle_duration_sec=ERROR_PERIOD)
+            return
+        boxes = places(detections, settings.rearm_class)
+        for target in self._targets.take_back(boxes, frames, self._engine.method, settings):
+            self._logger.info(f"target {target.id} may be where the detector says")
 
     def _answer(self, request: Request) -> Answer:
         """Carry out a request; whatever goes wrong becomes its answer."""

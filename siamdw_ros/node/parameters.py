@@ -81,7 +81,7 @@ PARAMETERS = (
         "checkpoint",
         "",
         "file with the network's weights; empty: the bundled ones",
-        read=Read.CONFIGURE,
+        read=Read.START,  # no peer on the network may choose a file to open
     ),
     Parameter(
         "device",
@@ -164,6 +164,12 @@ PARAMETERS = (
         0.0,
         "after so long a lost target is no longer searched, but forgotten; 0: never",
         (0.0, 1e6),
+    ),
+    Parameter(
+        "rearm_class",
+        "",
+        "class of detections on ~/detector that may take lost targets back; *: any; empty: off",
+        read=Read.CONFIGURE,
     ),
     Parameter(
         "smoothing",
@@ -254,6 +260,7 @@ class Settings:
     recovered_score: float
     recovered_confirmations: int
     give_up_seconds: float
+    rearm_class: str
     smoothing: float
     prediction_horizon: float
     debug_image_rate: float

@@ -15,9 +15,13 @@ from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
 from siamdw_ros.node.requests import RefusedError
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.starts import catch_up
+from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.siamdw.method import Method
 from siamdw_ros.siamdw.presence import State, TrackResult
+from siamdw_ros.siamdw.proposals import look_at
 from siamdw_ros.siamdw.tracker import checked_box
+
+MAX_LOOKS = 8  # at places that a detector proposes, for all lost targets together
 
 
 @dataclass
@@ -49,6 +53,18 @@ class FollowedTarget:
             self.lost_since = None
             box = self.motion.update(result.box, nanoseconds(frame.stamp) * 1e-9)
             self.result = replace(result, box=box)
+
+
+def _catch_up(
+    target: FollowedTarget, frames: Sequence[Frame], method: Method[Any], settings: Settings
+) -> int:
+    """Search a target in newer frames, as many as there is time for; say how many."""
+
+    def search(frame: Frame) -> None:
+        with contextlib.suppress(UndecodableError):
+            target.take(frame, method.update(frame.image(), [target.state])[0])
+
+    return catch_up(frames, search, settings.catch_up_seconds)
 
 
 @dataclass
@@ -103,13 +119,36 @@ class Targets:
         )
         target.take(first, target.result)
 
-        def search(frame: Frame) -> None:
-            with contextlib.suppress(UndecodableError):
-                target.take(frame, method.update(frame.image(), [target.state])[0])
-
-        searched = catch_up(later, search, settings.catch_up_seconds)
+        searched = _catch_up(target, later, method, settings)
         self._targets[target.id] = target
         return target, searched
+
+    def take_back(
+        self,
+        boxes: Sequence[Box],
+        frames: Sequence[Frame],
+        method: Method[Any],
+        settings: Settings,
+    ) -> list[FollowedTarget]:
+        """Look for a camera's lost targets in some boxes of the first frame, and catch up.
+
+        Returns:
+            Those for which one of the boxes speaks.
+        """
+        first, *later = frames
+        lost = [t for t in self if t.frame.camera == first.camera and t.result.state is State.LOST]
+        found = []
+        for target in lost:
+            looked = look_at(
+                method, first.image(), target.state, boxes[: max(MAX_LOOKS // len(lost), 1)]
+            )
+            if looked is not None:
+                target.state, score = looked
+                box, state = target.state.box, target.state.presence.state
+                target.take(first, TrackResult(box, score, state))
+                _catch_up(target, later, method, settings)
+                found.append(target)
+        return found
 
     def _check(self, asked: StartTracking.Request, max_targets: int) -> None:
         name = asked.target_id

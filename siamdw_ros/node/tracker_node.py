@@ -115,7 +115,7 @@ class TrackerNode(ManagedNode):
         )
         self._inference.start()
         for camera in self.cameras.values():
-            camera.subscribe(self._inbox)
+            camera.subscribe(self._inbox, with_detector=bool(settings.rearm_class))
         return SUCCESS
 
     def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:

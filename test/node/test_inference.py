@@ -12,6 +12,7 @@ from rclpy.logging import get_logger
 from sensor_msgs.msg import CompressedImage
 from siamdw_msgs.srv import StartTracking, StopTracking
 from tracker_process import START
+from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
 from siamdw_ros.node import compressed
 from siamdw_ros.node.diagnostics import Progress
@@ -72,9 +73,14 @@ class Harness:
         assert not self.thread.is_alive()
 
     def show(self, picture: np.ndarray, camera: str = "front") -> None:
-        """Put a frame and wait until the thread is done with it: requests come after it."""
+        """Put a frame and wait until the thread is done with it."""
         self.inbox.put_frame(Frame(camera, image_message(picture), time.monotonic()))
-        assert not self.ask(StopTracking.Request(target_id="nobody")).success
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for the turn after the next: what was put before is done and told then."""
+        for _ in range(2):
+            assert not self.ask(StopTracking.Request(target_id="nobody")).success
 
 
 @pytest.fixture
@@ -127,6 +133,39 @@ def test_an_image_that_cannot_be_decoded_is_counted_and_left_out(
     assert harness.progress["front"].rejected == 1
     harness.show(frames[2])
     assert len(harness.told) == told + 1
+
+
+@pytest.mark.parametrize("helped", [False, True])
+def test_a_detector_shows_where_a_lost_target_is(
+    engine: Engine, frames: list[np.ndarray], helped: bool
+) -> None:
+    harness = Harness(engine)
+    harness.settings = dataclasses.replace(SETTINGS, rearm_class="cup")
+    small, blank = cv2.resize(frames[0], (240, 180)), np.full((720, 1280, 3), 90, np.uint8)
+    here, there = blank.copy(), blank.copy()
+    here[:180, :240], there[540:, 1040:] = small, small
+    harness.show(here)
+    request = start_request()
+    box = tuple(value * 240 / 640 for value in START)
+    request.bbox = box_to_message(box)
+    assert harness.ask(request).success
+    harness.show(blank)
+    while harness.told[-1].targets[0].result.state is not State.LOST:
+        harness.show(blank)
+    harness.show(there)
+    if helped:
+        hypothesis = ObjectHypothesisWithPose()
+        hypothesis.hypothesis.class_id, hypothesis.hypothesis.score = "cup", 0.7
+        about = (box[0] + 1044, box[1] + 535, *box[2:])
+        seen = Detection2D(bbox=box_to_message(about), results=[hypothesis])
+        harness.inbox.put_detections("front", Detection2DArray(detections=[seen]))
+        harness.wait()
+    harness.show(there)
+    (target,) = harness.told[-1].targets
+    assert target.result.state is (State.TRACKED if helped else State.LOST)
+    if helped:
+        assert target.result.box[:2] == pytest.approx((box[0] + 1040, box[1] + 540), abs=12)
+    harness.end()
 
 
 def test_nothing_is_drawn_before_the_detections_of_all_cameras_are_out(
