@@ -72,3 +72,10 @@ class Progress:
     inference: Durations = field(default_factory=Durations)
     latency: Durations = field(default_factory=Durations)
     rate: Rate = field(default_factory=Rate)
+
+    def count(self, now: float, seconds: float) -> None:
+        """Count an image that was done now, by the steady clock, and took so long."""
+        self.processed += 1
+        self.rate.tick(now)
+        self.last = now
+        self.inference.add(now, 1e3 * seconds)

@@ -32,9 +32,9 @@ class Engine:
         import torch
 
         from siamdw_ros.siamdw import create_method
+        from siamdw_ros.siamdw.runtime import choose_threads
 
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
+        torch.set_num_threads(choose_threads(settings.threads))
         self.method: Method[Any] = create_method(
             settings.model,
             settings.checkpoint or None,
@@ -42,6 +42,7 @@ class Engine:
             settings.preset or None,
             thresholds=settings.thresholds(),
             half=settings.half(),
+            backend=settings.backend,
             **settings.hyper(),
         )
         self.device = str(self.method.runtime.device)

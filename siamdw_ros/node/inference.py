@@ -19,7 +19,7 @@ from siamdw_ros.node.frames import Frame, Inbox, Work
 from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.requests import Answer, Asked, RefusedError, Request, refusal
 from siamdw_ros.node.starts import frames_from
-from siamdw_ros.node.targets import FollowedTarget, Targets
+from siamdw_ros.node.targets import FollowedTarget, Search, Targets, carry_out
 from siamdw_ros.siamdw.presence import State
 
 ERROR_PERIOD = 5.0  # seconds between errors of one kind in the log
@@ -27,7 +27,7 @@ ERROR_PERIOD = 5.0  # seconds between errors of one kind in the log
 
 @dataclass(frozen=True)
 class Processed:
-    """One frame, what the tracker made of it, and how long that took."""
+    """One frame, what the tracker made of it, and how long its batch took."""
 
     frame: Frame
     targets: list[FollowedTarget]
@@ -85,13 +85,13 @@ class InferenceThread(threading.Thread):
         """
         for frame in work.frames:
             self._give_up(frame)
-        done = [tracked for frame in work.frames if (tracked := self._track(frame))]
+        done, seconds = self._track(work.frames)
         for request in work.requests:
             if request.begin():
                 request.settle(self._answer(request))
         for camera, detections in work.detections.items():
             self._guarded("taking a target back", self._take_back, camera, detections)
-        told = [Processed(frame, self._targets.in_frame(frame), s) for frame, s in done]
+        told = [Processed(frame, self._targets.in_frame(frame), seconds) for frame in done]
         for processed in told:
             self._guarded("publishing", self._publish, processed)
         for processed in told:
@@ -101,28 +101,34 @@ class InferenceThread(threading.Thread):
         for name in self._targets.give_up(frame, self._settings().give_up_seconds):
             self._logger.warning(f"target {name} was lost for too long: it is forgotten")
 
-    def _track(self, frame: Frame) -> tuple[Frame, float] | None:
-        """Search one frame; None if that failed, otherwise the frame and how long it took."""
-        start, progress = time.monotonic(), self._progress[frame.camera]
+    def _track(self, frames: list[Frame]) -> tuple[list[Frame], float]:
+        """Search all frames in one batch: those that were searched, and how long it took."""
+        start = time.monotonic()
+        searches = [search for frame in frames if (search := self._prepare(frame))]
+        done = [search.frame for search in searches]
         try:
-            self._targets.update(frame, self._engine.method)
+            carry_out(searches, self._engine.method)
+        except Exception as error:
+            for frame in done:
+                self._progress[frame.camera].processed += 1
+                self._progress[frame.camera].failed += 1
+            self._report("an image", error)
+            return [], 0.0
+        end = time.monotonic()
+        for frame in done:
+            self._progress[frame.camera].count(end, end - start)
+        return done, end - start
+
+    def _prepare(self, frame: Frame) -> Search | None:
+        """Read a frame's image, if there is anything to search in it; None if it is damaged."""
+        try:
+            return self._targets.search_in(frame)
         except UndecodableError as error:
-            progress.rejected += 1
+            self._progress[frame.camera].rejected += 1
             self._logger.warning(
                 f"{frame.camera}: image rejected: {error}", throttle_duration_sec=ERROR_PERIOD
             )
             return None
-        except Exception as error:
-            progress.processed += 1
-            progress.failed += 1
-            self._report("an image", error)
-            return None
-        end = time.monotonic()
-        progress.processed += 1
-        progress.rate.tick(end)
-        progress.last = end
-        progress.inference.add(end, 1e3 * (end - start))
-        return frame, end - start
 
     def _guarded(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
         """Keep the thread alive through what nobody foresaw."""

@@ -96,6 +96,12 @@ PARAMETERS = (
         read=Read.CONFIGURE,
     ),
     Parameter(
+        "backend",
+        "auto",
+        "what computes: torch, openvino (on a CPU), or auto: the faster one that is installed",
+        read=Read.CONFIGURE,
+    ),
+    Parameter(
         "preset",
         "",
         "tuned hyper-parameters, as res22_otb2015; empty: the defaults",
@@ -104,7 +110,7 @@ PARAMETERS = (
     Parameter(
         "threads",
         0,
-        "CPU threads of inference; 0: as many as torch chooses",
+        "CPU threads of inference; 0: one less than there are cores, at most 4",
         (0, 256),
         Read.CONFIGURE,
     ),
@@ -243,6 +249,7 @@ class Settings:
     checkpoint: str
     device: str
     precision: str
+    backend: str
     preset: str
     threads: int
     load_timeout: float

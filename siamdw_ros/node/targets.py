@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.compressed import UndecodableError
@@ -65,6 +67,26 @@ def _catch_up(
             target.take(frame, method.update(frame.image(), [target.state])[0])
 
     return catch_up(frames, search, settings.catch_up_seconds)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A frame, the targets to find in it, and its image, None where there are no targets."""
+
+    frame: Frame
+    targets: list[FollowedTarget]
+    image: NDArray[np.uint8] | None
+
+
+def carry_out(searches: Sequence[Search], method: Method[Any]) -> None:
+    """Find all targets in all frames, in one batch."""
+    worth = [(search, search.image) for search in searches if search.image is not None]
+    if not worth:
+        return
+    states = [(image, [target.state for target in search.targets]) for search, image in worth]
+    for (search, _), results in zip(worth, method.update_many(states), strict=True):
+        for target, result in zip(search.targets, results, strict=True):
+            target.take(search.frame, result)
 
 
 @dataclass
@@ -185,21 +207,20 @@ class Targets:
         del self._targets[asked.target_id]
         return [asked.target_id]
 
-    def update(self, frame: Frame, method: Method[Any]) -> None:
-        """Find a camera's targets in its newest frame.
+    def search_in(self, frame: Frame) -> "Search":
+        """What is to be searched in a camera's newest frame.
 
-        Those that were started on this frame or a newer one are not searched in it.
+        Targets that were started on this frame or a newer one are not searched in it.
+
+        Raises:
+            UndecodableError: a compressed image is damaged inside.
         """
-        followed = [
+        targets = [
             target
             for target in self
             if target.frame.camera == frame.camera and target.frame.arrived < frame.arrived
         ]
-        if not followed:
-            return
-        results = method.update(frame.image(), [target.state for target in followed])
-        for target, result in zip(followed, results, strict=True):
-            target.take(frame, result)
+        return Search(frame, targets, frame.image() if targets else None)
 
     def give_up(self, frame: Frame, seconds: float) -> list[str]:
         """Forget the targets that are lost for so long already, and say which; 0: none."""

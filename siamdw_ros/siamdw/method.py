@@ -1,6 +1,7 @@
 """What the trackers share: a target's place and size, and how a tracking method is spoken to."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -78,6 +79,35 @@ class Method(Protocol[TargetT]):
             One result a target, in their order.
         """
         ...
+
+    def update_many(
+        self, frames: Sequence[tuple[Image, Sequence[TargetT]]]
+    ) -> list[list[TrackResult]]:
+        """Do so in several images, each with targets of its own, in one batch.
+
+        Args:
+            frames: of each image (H x W x 3, uint8, BGR) its targets, moved in place.
+
+        Returns:
+            As many lists of results.
+        """
+        ...
+
+
+def in_one_batch(
+    update: Callable[[list[Image], list[TargetT]], Iterable[TrackResult]],
+    frames: Sequence[tuple[Image, Sequence[TargetT]]],
+) -> list[list[TrackResult]]:
+    """Update the targets of several images together.
+
+    Args:
+        update: takes an image a target, and the targets; returns a result each.
+        frames: images with their targets.
+    """
+    images = [image for image, targets in frames for _ in targets]
+    together = [target for _, targets in frames for target in targets]
+    results = iter(update(images, together))
+    return [list(itertools.islice(results, len(targets))) for _, targets in frames]
 
 
 def box_to_center_size(box: Box) -> tuple[Vector, Vector]:

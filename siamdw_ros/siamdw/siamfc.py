@@ -17,7 +17,7 @@ Three things go beyond the paper; hyper-parameters switch them (the published se
   the first. A lost target is looked for around its last place and, image by image, all over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from torch import Tensor
 from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
-from siamdw_ros.siamdw.method import Target, box_to_center_size
+from siamdw_ros.siamdw.method import Target, box_to_center_size, in_one_batch
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.siamdw.presence import (
     DEFAULT_THRESHOLDS,
@@ -144,34 +144,46 @@ class SiamFC:
         Returns:
             One result a target, in their order.
         """
+        return self.update_many([(image, targets)])[0]
+
+    def update_many(
+        self, frames: Sequence[tuple[Image, Sequence[SiamFCTarget]]]
+    ) -> list[list[TrackResult]]:
+        """Do so in several images, each with targets of its own, in one batch."""
+        return in_one_batch(self._update, frames)
+
+    def _update(self, images: list[Image], targets: list[SiamFCTarget]) -> list[TrackResult]:
         near = [i for i, target in enumerate(targets) if not self._is_searched(target)]
-        group = [targets[i] for i in near]
-        first = self._look(image, group, [t.center for t in group], self.hyper.instance_size)
-        found = dict(zip(near, first, strict=True))
+        centers = {i: targets[i].center for i in near}
+        found = self._look(images, targets, centers, self.hyper.instance_size)
         if self.hyper.wide_instance_size:
-            self._look_again(image, targets, found)
-        return [self._follow(image, target, found[i]) for i, target in enumerate(targets)]
+            self._look_again(images, targets, found)
+        return [
+            self._follow(image, target, found[i])
+            for i, (image, target) in enumerate(zip(images, targets, strict=True))
+        ]
 
     def _is_searched(self, target: SiamFCTarget) -> bool:
         return bool(self.hyper.wide_instance_size) and target.presence.searching
 
     def _look_again(
-        self, image: Image, targets: Sequence[SiamFCTarget], found: dict[int, Found]
+        self, images: list[Image], targets: list[SiamFCTarget], found: dict[int, Found]
     ) -> None:
         """Look wider for what the first look did not show; its result counts if it is clear."""
-        view, size = small_view(image), self.hyper.wide_instance_size
-        faint = [
-            i
-            for i in range(len(targets))
+        distinct = {id(image): image for image in images}
+        views = {key: small_view(image) for key, image in distinct.items()}
+        centers = {
+            i: self._second_center(images[i], views[id(images[i])], target)
+            for i, target in enumerate(targets)
             if i not in found or found[i].score < self.thresholds.tracked
-        ]
-        centers = [self._second_center(image, view, targets[i]) for i in faint]
-        wide = self._look(image, [targets[i] for i in faint], centers, size, WIDE_INFLUENCE)
-        for index, second in zip(faint, wide, strict=True):
+        }
+        size = self.hyper.wide_instance_size
+        wide = self._look(images, targets, centers, size, WIDE_INFLUENCE)
+        for index, second in wide.items():
             if index not in found or second.score >= self.thresholds.tracked:
                 found[index] = second
-        for target in targets:
-            target.view = view
+        for image, target in zip(images, targets, strict=True):
+            target.view = views[id(image)]
 
     def _second_center(self, image: Image, view: View, target: SiamFCTarget) -> Vector:
         """Choose the middle of the wide window: where the camera's motion took the target.
@@ -192,24 +204,30 @@ class SiamFC:
 
     def _look(
         self,
-        image: Image,
+        images: Sequence[Image],
         targets: Sequence[SiamFCTarget],
-        centers: Sequence[Vector],
+        centers: Mapping[int, Vector],
         size: int,
         influence: float | None = None,
-    ) -> list[Found]:
-        """Search one window a target (or one a scale), `size` network pixels wide."""
-        if not targets:
-            return []
-        windows = [
-            self._windows(image, target, center, size)
-            for target, center in zip(targets, centers, strict=True)
-        ]
-        responses, features = self._respond(targets, np.concatenate(windows))
-        return [
-            self._found(center, responses[i], features[i : i + 1], influence)
-            for i, center in enumerate(centers)
-        ]
+    ) -> dict[int, Found]:
+        """Search one window a target (or one a scale), `size` network pixels wide.
+
+        Args:
+            images: one a target.
+            targets: all.
+            centers: of the windows, by the index of the targets that are searched.
+            size: of the windows.
+            influence: see :meth:`PeakFinder.locate`.
+        """
+        if not centers:
+            return {}
+        windows = [self._windows(images[i], targets[i], c, size) for i, c in centers.items()]
+        searched = [targets[i] for i in centers]
+        responses, features = self._respond(searched, np.concatenate(windows))
+        return {
+            index: self._found(center, responses[row], features[row : row + 1], influence)
+            for row, (index, center) in enumerate(centers.items())
+        }
 
     def _windows(self, image: Image, target: SiamFCTarget, center: Vector, size: int) -> Image:
         """Cut what is searched for one target: S x size x size x 3."""

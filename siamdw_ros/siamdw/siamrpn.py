@@ -17,7 +17,7 @@ from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector
 from siamdw_ros.siamdw.heads import Kernels, anchor_grid
 from siamdw_ros.siamdw.hyperparameters import SiamRPNHyper
-from siamdw_ros.siamdw.method import Target, box_to_center_size
+from siamdw_ros.siamdw.method import Target, box_to_center_size, in_one_batch
 from siamdw_ros.siamdw.networks import SiamRPNNetwork
 from siamdw_ros.siamdw.presence import (
     DEFAULT_THRESHOLDS,
@@ -121,13 +121,22 @@ class SiamRPN:
         Returns:
             One result a target, in their order.
         """
+        return self.update_many([(image, targets)])[0]
+
+    def update_many(
+        self, frames: Sequence[tuple[Image, Sequence[SiamRPNTarget]]]
+    ) -> list[list[TrackResult]]:
+        """Do so in several images, each with targets of its own, in one batch."""
+        return in_one_batch(self._update, frames)
+
+    def _update(self, images: list[Image], targets: list[SiamRPNTarget]) -> list[TrackResult]:
         results: dict[int, TrackResult] = {}
         for instance_size in {target.instance_size for target in targets}:
             indices = [i for i, t in enumerate(targets) if t.instance_size == instance_size]
-            group = [targets[i] for i in indices]
-            proposals = self._propose(group, [self._search_window(image, t) for t in group])
-            for index, target, proposal in zip(indices, group, proposals, strict=True):
-                results[index] = self._follow(image, target, proposal)
+            windows = [self._search_window(images[i], targets[i]) for i in indices]
+            proposals = self._propose([targets[i] for i in indices], windows)
+            for index, proposal in zip(indices, proposals, strict=True):
+                results[index] = self._follow(images[index], targets[index], proposal)
         return [results[index] for index in range(len(targets))]
 
     def _window_side(self, side: float) -> float:

@@ -109,7 +109,7 @@ def test_a_search_that_fails_publishes_no_box_of_an_earlier_frame(
         def fail(*_arguments: object) -> None:
             raise RuntimeError("CUDA out of memory")
 
-        patch.setattr(SiamFC, "update", fail)
+        patch.setattr(SiamFC, "update_many", fail)
         harness.show(frames[2])
         assert len(harness.told) == told
         assert harness.progress["front"].failed == 1
@@ -208,3 +208,32 @@ def test_a_target_that_is_lost_for_too_long_is_forgotten(
     harness.settings = dataclasses.replace(harness.settings, give_up_seconds=1e-9)
     harness.show(grey)
     assert harness.told[-1].targets == []
+
+
+def test_cameras_whose_frames_wait_together_share_a_batch(
+    harness: Harness, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for camera in ("front", "rear"):
+        harness.show(frames[0], camera)
+        assert harness.ask(start_request(camera)).success
+    batches: list[int] = []
+    searched, reached = SiamFC.update_many, threading.Event()
+
+    def count(method: SiamFC, images: list) -> list:
+        batches.append(len(images))
+        assert reached.wait(60)  # so that the next frames of both cameras wait
+        return searched(method, images)
+
+    monkeypatch.setattr(SiamFC, "update_many", count)
+    told = len(harness.told)
+    harness.inbox.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
+    while not batches:
+        time.sleep(0.001)
+    for camera in ("front", "rear"):
+        harness.inbox.put_frame(Frame(camera, image_message(frames[2]), time.monotonic()))
+    reached.set()
+    assert not harness.ask(StopTracking.Request(target_id="nobody")).success
+    assert not harness.ask(StopTracking.Request(target_id="nobody")).success
+    assert batches == [1, 2]
+    assert [p.frame.camera for p in harness.told[told:]] == ["front", "front", "rear"]
+    assert [len(p.targets) for p in harness.told[told:]] == [1, 1, 1]

@@ -86,6 +86,34 @@ def test_targets_in_one_batch_move_as_they_do_alone(method, boxes):
             assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
+@methods
+def test_targets_of_several_images_share_a_batch_and_move_as_they_do_alone(method):
+    here, there = scene(100, 80), scene(60, 90, seed=1)
+    here_later, there_later = scene(104, 82), scene(57, 91, seed=1)
+
+    def start():
+        targets = [method.start(here, box) for box in ((100, 80, 40, 30), (30, 30, 50, 60))]
+        return targets, [method.start(there, (60, 90, 40, 30))]
+
+    ours, theirs = start()
+    expected = method.update(here_later, ours) + method.update(there_later, theirs)
+    ours, theirs = start()
+    of_here, of_there = method.update_many([(here_later, ours), (there_later, theirs)])
+    assert len(of_here) == 2
+    for found, result in zip(of_here + of_there, expected, strict=True):
+        np.testing.assert_allclose(found.box, result.box, atol=1e-3)
+        assert found.score == pytest.approx(result.score, abs=1e-5)
+
+
+@methods
+def test_an_image_without_targets_costs_nothing_in_a_batch(method):
+    image = scene(100, 80)
+    target = method.start(image, (100, 80, 40, 30))
+    assert method.update_many([]) == []
+    none, one = method.update_many([(image, []), (image, [target])])
+    assert (none, len(one)) == ([], 1)
+
+
 def test_instance_size_follows_the_target_s_share_of_the_image():
     image = noise(100, 100, 0)
     small, large = SWITCHING.start(image, (9, 9, 17, 17)), SWITCHING.start(image, (9, 9, 18, 18))
