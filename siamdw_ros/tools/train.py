@@ -4,12 +4,17 @@ import argparse
 import logging
 import os
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import cv2
 
+if TYPE_CHECKING:
+    from siamdw_ros.training.config import Config
+
 NEEDED = "training needs Lightning and pydantic 2: pip install lightning 'pydantic>=2'"
+CHECKED_PAIRS = 24
 EPILOG = """
 Configurations are in config/training. Keys with dots reach into sections, numbers into lists:
   train config/training/siamfc_res22.yaml folder=runs/a datasets.0.path=/data/got10k/train
@@ -40,8 +45,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    speaks = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
-    logging.basicConfig(level=logging.INFO if speaks else logging.ERROR, format="%(message)s")
+    logging.basicConfig(level=logging.INFO if _speaks() else logging.ERROR, format="%(message)s")
     try:
         return _run(options)
     except ImportError as error:
@@ -60,17 +64,31 @@ def _run(options: argparse.Namespace) -> int:
 
     loop.quieten()
     if options.check:
-        return _check(config.folder, loop.draw_pairs(loop.read_objective(config), 24, config.seed))
-    print(f"weights for a tracker: {loop.train(config)}")
+        return _check(config)
+    weights = loop.train(config)
+    if _speaks():
+        print(f"weights for a tracker: {weights}")
     return 0
 
 
-def _check(folder: Path, pairs: list[dict[str, Any]]) -> int:
-    from siamdw_ros.training.curves import pair_sheet
+def _speaks() -> bool:
+    """Whether this is the only process, or the first of several."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
-    folder.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(folder / "pairs.jpg"), pair_sheet(pairs))
-    print(f"pairs that were drawn: {folder / 'pairs.jpg'}")
+
+def _check(config: "Config") -> int:
+    """Show what would be learnt from, and how fast it can be had."""
+    from siamdw_ros.training.curves import pair_sheet
+    from siamdw_ros.training.loop import draw_pairs, read_objective
+
+    objective = read_objective(config)
+    start = time.perf_counter()
+    pairs = draw_pairs(objective, CHECKED_PAIRS, config.seed)
+    rate = CHECKED_PAIRS / (time.perf_counter() - start)
+    config.folder.mkdir(parents=True, exist_ok=True)
+    picture = config.folder / "pairs.jpg"
+    cv2.imwrite(str(picture), pair_sheet(pairs))
+    print(f"one process draws {rate:.0f} pairs a second; here are some: {picture}")
     return 0
 
 

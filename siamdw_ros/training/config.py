@@ -195,7 +195,7 @@ def _check(config: Config, file: Path) -> None:
         ),
         (
             config.recipe != "matching"
-            and bool(config.photographs or config.cutouts or config.sequences),
+            and any((config.photographs, config.cutouts, config.sequences, config.films)),
             f"recipe: {config.recipe} learns from 'datasets' only, not photographs and the like",
         ),
         (

@@ -172,7 +172,8 @@ def draw_pairs(objective: Objective, count: int, seed: int) -> list[dict[str, An
 
 def quieten() -> None:
     """Keep back what Lightning says that is no news here."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
         ".*does not have many workers.*",
         ".*that ended before the epoch.*",
