@@ -73,7 +73,7 @@ class SiamFCHyper:
         _check("presence_midpoint", self.presence_midpoint, -1e3, 1e3)
         _check("presence_slope", self.presence_slope, 1e-3, 1e3)
         if self.wide_instance_size:
-            low = self.instance_size
+            low = self.instance_size + 1
             _check_whole("wide_instance_size", self.wide_instance_size, low, 1023)
         if self.memory and not self.scale_templates:
             raise ValueError("memory needs scale_templates")
