@@ -5,6 +5,7 @@ Boxes are (x, y, w, h) in float pixels, 0-based, x and y of the top-left corner;
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -61,6 +62,36 @@ def crop_pyramid(
 ) -> Image:
     """Cut one window a scale, each straight from the image: S x out x out x 3, uint8."""
     return np.stack([crop_window(image, center, side, out, fill) for side in sides])
+
+
+class Windows(NamedTuple):
+    """N square windows.
+
+    centers: N x 2, x and y, and sides: N, in image pixels. fills: N x 3, BGR, what is put where a
+    window leaves the image.
+    """
+
+    centers: Vector
+    sides: Vector
+    fills: Vector
+
+    def numbers(self) -> NDArray[np.float32]:
+        """All of it in one array, N x 6: centre x, y, side, fill."""
+        return np.column_stack([self.centers, self.sides, self.fills]).astype(np.float32)
+
+    def cut(self, images: Sequence[Image], out: int) -> Image:
+        """Cut them, see :func:`crop_window`: N x out x out x 3, uint8.
+
+        Args:
+            images: one a window, or one for as many consecutive windows.
+            out: side of the results in pixels.
+        """
+        each = len(self.sides) // len(images)
+        repeated = [image for image in images for _ in range(each)]
+        windows = zip(repeated, self.centers, self.sides, self.fills, strict=True)
+        return np.stack(
+            [crop_window(image, c, side, out, fill) for image, c, side, fill in windows]
+        )
 
 
 def round_half_away(value: float) -> float:

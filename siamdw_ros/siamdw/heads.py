@@ -72,7 +72,7 @@ class SiamFCHead(nn.Module):
         Returns:
             T x K x H-h+1 x W-w+1 logits.
         """
-        return self.scale(_correlate_grouped(searches, kernels.flatten(0, 1)))
+        return self.scale(correlate_shifted(kernels, searches))
 
     def scale(self, correlation: Tensor) -> Tensor:
         """Turn a correlation of any shape into logits."""
@@ -140,8 +140,9 @@ class SiamRPNHead(nn.Module):
 
     def compare(self, kernels: Kernels, cls: Tensor, reg: Tensor) -> tuple[Tensor, Tensor]:
         """Do what :meth:`forward` does, with search features that :meth:`prepare` made."""
-        offsets: Tensor = self.adjust(_correlate_grouped(reg, kernels.reg))
-        return _correlate_grouped(cls, kernels.cls), offsets
+        targets = len(cls)
+        offsets: Tensor = self.adjust(correlate_shifted(_of_each(targets, kernels.reg), reg))
+        return correlate_shifted(_of_each(targets, kernels.cls), cls), offsets
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Foreground probability of each anchor: T x classes x h x w -> T x anchors x h x w."""
@@ -150,11 +151,36 @@ class SiamRPNHead(nn.Module):
         return logits.reshape(-1, 2, self.anchors, *logits.shape[2:]).softmax(dim=1)[:, 1]
 
 
-def _correlate_grouped(searches: Tensor, kernels: Tensor) -> Tensor:
-    """T x C x H x W with T*K x C x h x w kernels -> T x K x H-h+1 x W-w+1."""
-    targets = searches.shape[0]
-    responses = F.conv2d(searches.flatten(0, 1).unsqueeze(0), kernels, groups=targets)
-    return responses.view(targets, -1, *responses.shape[2:])
+def _of_each(targets: int, kernels: Tensor) -> Tensor:
+    """T*K x C x h x w -> T x K x C x h x w."""
+    return kernels.reshape(targets, -1, *kernels.shape[1:])
+
+
+def correlate_shifted(kernels: Tensor, searches: Tensor) -> Tensor:
+    """Slide K kernels of each of T targets over the target's search features.
+
+    Not by a convolution: on a CPU one with many groups is five times as slow, and TensorRT 8
+    refuses weights that are an input. Each of the h*w cells of the kernels is multiplied with all
+    search features at once; the products are then shifted to where they belong, and added up.
+
+    Args:
+        kernels: T x K x C x h x w, or 1 x K x C x h x w, for all.
+        searches: T x C x H x W.
+
+    Returns:
+        T x K x H-h+1 x W-w+1.
+    """
+    targets, outputs, channels, height, width = kernels.shape
+    rows, columns = searches.shape[2:]
+    cells = kernels.permute(0, 3, 4, 1, 2).reshape(targets, height * width * outputs, channels)
+    products = cells @ searches.flatten(2)
+    products = products.view(-1, height * width, outputs, rows, columns)
+    shifted = [
+        products[:, i * width + j, :, i : rows - height + 1 + i, j : columns - width + 1 + j]
+        for i in range(height)
+        for j in range(width)
+    ]
+    return torch.stack(shifted).sum(dim=0)
 
 
 def anchor_grid(

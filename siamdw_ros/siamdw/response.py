@@ -1,11 +1,14 @@
 """From a response map to a peak: which template or scale answers best, where, and how clearly."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from siamdw_ros.siamdw.crops import Vector
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
@@ -25,6 +28,12 @@ class Peak:
     displacement: Vector
     logit: float
 
+    @classmethod
+    def of(cls, numbers: NDArray[np.float32]) -> "Peak":
+        """Read what :meth:`PeakFinder.locate` found for one target."""
+        scale, x, y, logit = numbers.tolist()
+        return cls(int(scale), np.array([x, y]), logit)
+
 
 class PeakFinder:
     """Reads SiamFC+ responses (SiamFC, section 2.3).
@@ -39,29 +48,35 @@ class PeakFinder:
     def __init__(self, hyper: SiamFCHyper, stride: int, *, parity: bool = False) -> None:
         self.hyper, self.stride, self.parity = hyper, stride, parity
         self.scales = scale_factors(hyper)
-        self.penalties = np.where(self.scales == 1.0, 1.0, hyper.scale_penalty)
+        penalties = np.where(self.scales == 1.0, 1.0, hyper.scale_penalty)
+        self.penalties = torch.from_numpy(penalties).float()
 
-    def locate(self, response: Response, influence: float | None = None) -> Peak:
-        """Choose scale and place.
+    def locate(self, responses: Tensor, influence: float | None = None) -> Tensor:
+        """Choose scale and place for T targets at once, on any device.
 
         Args:
-            response: S x cells x cells logits, one map a scale.
+            responses: T x S x cells x cells logits, S maps a target.
             influence: share of the cosine window; None: the hyper-parameter.
+
+        Returns:
+            T x 4, what :meth:`Peak.of` reads.
         """
-        side = response.shape[-1] * self.hyper.upsampling
-        stacked = np.ascontiguousarray(response.transpose(1, 2, 0))
-        upsampled = cv2.resize(stacked, (side, side), interpolation=cv2.INTER_CUBIC)
-        upsampled = upsampled.reshape(side, side, -1)
-        maxima = upsampled.max(axis=(0, 1))
-        scale = int(np.argmax(maxima * self.penalties))
-        chosen = upsampled[..., scale] - upsampled[..., scale].min()
-        chosen = chosen / max(float(chosen.sum()), np.finfo(np.float32).tiny)
+        cells, device = responses.shape[-1], responses.device
+        side = cells * self.hyper.upsampling
+        upsample = upsampling_matrix(cells, side, device)
+        upsampled = (upsample @ responses @ upsample.T).flatten(2)
+        maxima = upsampled.amax(dim=2)
+        scale = (maxima * self.penalties.to(device)).argmax(dim=1, keepdim=True)
+        chosen = upsampled.take_along_dim(scale[..., None], dim=1).squeeze(1)
+        chosen = chosen - chosen.amin(dim=1, keepdim=True)
+        total = chosen.sum(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
         influence = self.hyper.window_influence if influence is None else influence
-        chosen = (1 - influence) * chosen + influence * cosine_window(side)
-        row, column = np.unravel_index(int(np.argmax(chosen)), chosen.shape)
-        middle = np.ceil(side / 2) if self.parity else (side - 1) / 2
-        displacement = (np.array([column, row]) - middle) * self.stride / self.hyper.upsampling
-        return Peak(scale, displacement, float(maxima[scale]))
+        chosen = chosen * ((1 - influence) / total) + influence * cosine_window(side, device)
+        best = chosen.argmax(dim=1, keepdim=True)
+        place = torch.cat([best % side, best.div(side, rounding_mode="floor")], dim=1)
+        middle = math.ceil(side / 2) if self.parity else (side - 1) / 2
+        displacement = (place - middle) * (self.stride / self.hyper.upsampling)
+        return torch.cat([scale, displacement, maxima.take_along_dim(scale, dim=1)], dim=1)
 
 
 def scale_factors(hyper: SiamFCHyper) -> NDArray[np.float64]:
@@ -71,7 +86,18 @@ def scale_factors(hyper: SiamFCHyper) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=8)
-def cosine_window(side: int) -> NDArray[np.float64]:
-    """A side x side Hann window whose sum is one; do not change it."""
+def cosine_window(side: int, device: torch.device) -> Tensor:
+    """A Hann window of side * side values whose sum is one; do not change it."""
     window = np.outer(np.hanning(side), np.hanning(side))
-    return np.asarray(window / window.sum())
+    return torch.from_numpy(window / window.sum()).float().flatten().to(device)
+
+
+@lru_cache(maxsize=8)
+def upsampling_matrix(cells: int, side: int, device: torch.device) -> Tensor:
+    """What bicubic interpolation multiplies the columns of a map with: side x cells.
+
+    OpenCV's own weights (a = -0.75, borders repeated): M @ map @ M.T is what cv2.resize gives.
+    """
+    identity = np.eye(cells, dtype=np.float32)
+    weights = cv2.resize(identity, (cells, side), interpolation=cv2.INTER_CUBIC)
+    return torch.from_numpy(weights).to(device)

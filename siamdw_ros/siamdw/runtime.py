@@ -3,6 +3,7 @@
 import copy
 import itertools
 import os
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -11,7 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from siamdw_ros.siamdw.backends import OpenVinoSearch, Search, choose_backend, torch_search
+from siamdw_ros.siamdw.backends import (
+    OpenVinoSearch,
+    Search,
+    SearchBranch,
+    choose_backend,
+    torch_search,
+)
+from siamdw_ros.siamdw.crops import Image, Windows
+from siamdw_ros.siamdw.gpu import Answer, Compare, GpuSearch
 from siamdw_ros.siamdw.networks import SiameseNetwork, SiamRPNNetwork
 
 MAX_THREADS = 4
@@ -91,6 +100,8 @@ class Runtime(Generic[NetworkT]):
         # The overloads of Module.to leave this one out.
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.search = self._search_branch()
+        branch = SearchBranch(self.network)
+        self._gpu = GpuSearch(branch, device) if device.type == "cuda" else None
 
     def _search_branch(self) -> Search:
         if self.backend == "openvino":  # it takes float32 weights, and templates keep them
@@ -102,6 +113,41 @@ class Runtime(Generic[NetworkT]):
             self.network.head.search_cls.to(self.dtype)
             self.network.head.search_reg.to(self.dtype)
         return torch_search(self.network, self.device)
+
+    def look(
+        self,
+        images: Sequence[Image],
+        windows: Windows,
+        side: int,
+        templates: Sequence[Sequence[Tensor]],
+        compare: Compare,
+    ) -> tuple[Answer, tuple[Tensor, ...]]:
+        """Search windows of images, each for its target.
+
+        Args:
+            images: of each target, H x W x 3 uint8 BGR; often the same.
+            windows: as many a target as `compare` expects, those of a target together.
+            side: to which they are resized, in network pixels.
+            templates: of T targets, one tensor a target; of each kind that `compare` takes.
+            compare: templates, one T x ... tensor a kind, and search features -> T x N tensor.
+                Works on tensors alone, wherever they are, and is the same object in every image.
+
+        Returns:
+            The answer, T x N, and the search features on the device, which the next look may
+            overwrite.
+        """
+        if self._gpu is None:
+            return self.search_crops(windows.cut(images, side), templates, compare)
+        return self._gpu.look(images, windows, side, templates, compare)
+
+    @torch.inference_mode()
+    def search_crops(
+        self, crops: Image, templates: Sequence[Sequence[Tensor]], compare: Compare
+    ) -> tuple[Answer, tuple[Tensor, ...]]:
+        """Do what :meth:`look` does in windows that were cut already, N x H x W x 3 uint8."""
+        searches = self.search(crops)
+        stacked = [torch.stack(list(parts)).to(self.device) for parts in templates]
+        return compare(*stacked, *searches).cpu().numpy(), searches
 
     @torch.inference_mode()
     def features(self, windows: NDArray[np.uint8]) -> Tensor:

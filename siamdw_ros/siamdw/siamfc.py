@@ -17,16 +17,19 @@ Three things go beyond the paper; hyper-parameters switch them (the published se
   the first. A lost target is looked for around its last place and, image by image, all over.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from siamdw_ros.siamdw import crops
-from siamdw_ros.siamdw.crops import Box, Image, Vector
+from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
+from siamdw_ros.siamdw.gpu import Compare
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
 from siamdw_ros.siamdw.method import Target, box_to_center_size, in_one_batch
 from siamdw_ros.siamdw.networks import SiamFCNetwork
@@ -105,7 +108,6 @@ class SiamFC:
         self.peaks = PeakFinder(hyper, runtime.network.backbone.stride, parity=parity)
         self.scales = self.peaks.scales
         self._window = crops.published_window if parity else crops.crop_window
-        self._pyramid = crops.published_pyramid if parity else crops.crop_pyramid
 
     def start(self, image: Image, box: Box) -> SiamFCTarget:
         """Learn what a target looks like.
@@ -155,7 +157,7 @@ class SiamFC:
     def _update(self, images: list[Image], targets: list[SiamFCTarget]) -> list[TrackResult]:
         near = [i for i, target in enumerate(targets) if not self._is_searched(target)]
         centers = {i: targets[i].center for i in near}
-        found = self._look(images, targets, centers, self.hyper.instance_size)
+        found = self._look(images, targets, centers, self.hyper.instance_size, self._compare)
         if self.hyper.wide_instance_size:
             self._look_again(images, targets, found)
         return [
@@ -178,7 +180,7 @@ class SiamFC:
             if i not in found or found[i].score < self.thresholds.tracked
         }
         size = self.hyper.wide_instance_size
-        wide = self._look(images, targets, centers, size, WIDE_INFLUENCE)
+        wide = self._look(images, targets, centers, size, self._compare_wide)
         for index, second in wide.items():
             if index not in found or second.score >= self.thresholds.tracked:
                 found[index] = second
@@ -208,7 +210,7 @@ class SiamFC:
         targets: Sequence[SiamFCTarget],
         centers: Mapping[int, Vector],
         size: int,
-        influence: float | None = None,
+        compare: Compare,
     ) -> dict[int, Found]:
         """Search one window a target (or one a scale), `size` network pixels wide.
 
@@ -217,44 +219,85 @@ class SiamFC:
             targets: all.
             centers: of the windows, by the index of the targets that are searched.
             size: of the windows.
-            influence: see :meth:`PeakFinder.locate`.
+            compare: templates and features, see :meth:`_answer`.
         """
         if not centers:
             return {}
-        windows = [self._windows(images[i], targets[i], c, size) for i, c in centers.items()]
-        searched = [targets[i] for i in centers]
-        responses, features = self._respond(searched, np.concatenate(windows))
+        searched, images = [targets[i] for i in centers], [images[i] for i in centers]
+        templates = [[target.kernels for target in searched]]
+        if self.parity:
+            crops = self._published_crops(images, searched)
+            answers, searches = self.runtime.search_crops(crops, templates, compare)
+        else:
+            windows = self._windows(searched, list(centers.values()), size)
+            answers, searches = self.runtime.look(images, windows, size, templates, compare)
+        features = searches[0].tensor_split(len(searched))
         return {
-            index: self._found(center, responses[row], features[row : row + 1], influence)
-            for row, (index, center) in enumerate(centers.items())
+            index: self._found(center, answer, part)
+            for (index, center), answer, part in zip(
+                centers.items(), answers, features, strict=True
+            )
         }
 
-    def _windows(self, image: Image, target: SiamFCTarget, center: Vector, size: int) -> Image:
-        """Cut what is searched for one target: S x size x size x 3."""
-        side = target.search_side * size / self.hyper.instance_size
-        sides = [side] if self.hyper.scale_templates else (side * self.scales).tolist()
-        return self._pyramid(image, center, sides, size, target.fill)
+    def _windows(
+        self, targets: Sequence[SiamFCTarget], centers: Sequence[Vector], size: int
+    ) -> Windows:
+        """Choose what is searched for each target: a window, or one a scale."""
+        scales = np.ones(1) if self.hyper.scale_templates else self.scales
+        sides = np.array([t.search_side for t in targets]) * size / self.hyper.instance_size
+        fills = [target.fill for target in targets]
+        return Windows(
+            centers=np.repeat(centers, len(scales), axis=0),
+            sides=np.asarray(np.outer(sides, scales).ravel(), float),
+            fills=np.repeat(fills, len(scales), axis=0),
+        )
 
-    @torch.inference_mode()
-    def _respond(self, targets: Sequence[SiamFCTarget], windows: Image) -> tuple[Response, Tensor]:
-        """T targets and their windows -> T x S x cells x cells logits, and the features."""
-        head, (features,) = self.runtime.network.head, self.runtime.search(windows)
+    def _published_crops(self, images: Sequence[Image], targets: Sequence[SiamFCTarget]) -> Image:
+        size = self.hyper.instance_size
+        return np.concatenate(
+            [
+                crops.published_pyramid(
+                    image, t.center, (t.search_side * self.scales).tolist(), size, t.fill
+                )
+                for image, t in zip(images, targets, strict=True)
+            ]
+        )
+
+    def _compare(self, kernels: Tensor, features: Tensor) -> Tensor:
+        return self._answer(kernels, features, self.hyper.window_influence)
+
+    def _compare_wide(self, kernels: Tensor, features: Tensor) -> Tensor:
+        return self._answer(kernels, features, WIDE_INFLUENCE)
+
+    def _answer(self, kernels: Tensor, features: Tensor, influence: float) -> Tensor:
+        """Respond and find the peaks, all targets at once, where the tensors are.
+
+        Args:
+            kernels: T x K x C x h x w.
+            features: T x C x H x W, or T*S x C x H x W, S scales a target.
+            influence: share of the cosine window.
+
+        Returns:
+            T x (4 + cells * cells): the peak, and the logits at the chosen scale.
+        """
+        head = self.runtime.network.head
         if self.hyper.scale_templates:
-            responses = head.compare(torch.stack([t.kernels for t in targets]), features)
+            responses = head.compare(kernels, features)
         else:
-            responses = head(torch.cat([t.kernels for t in targets]), features)
-        cells = responses.shape[-1]
-        shape = (len(targets), self.hyper.scales, cells, cells)
-        return np.asarray(responses.cpu().numpy(), np.float32).reshape(shape), features
+            responses = head(kernels.flatten(0, 1), features)
+            responses = responses.view(len(kernels), -1, *responses.shape[2:])
+        peaks = self.peaks.locate(responses, influence)
+        chosen = responses.flatten(2).take_along_dim(peaks[:, :1, None].long(), dim=1)
+        return torch.cat([peaks, chosen.squeeze(1)], dim=1)
 
-    def _found(
-        self, center: Vector, response: Response, features: Tensor, influence: float | None
-    ) -> Found:
-        if not np.isfinite(response).all():  # an overflow in half precision says nothing
+    def _found(self, center: Vector, answer: NDArray[np.float32], features: Tensor) -> Found:
+        cells = math.isqrt(len(answer) - 4)
+        response = answer[4:].reshape(cells, cells)
+        if not np.isfinite(answer).all():  # an overflow in half precision says nothing
             nothing = Peak(len(self.scales) // 2, np.zeros(2), -np.inf)
-            return Found(center, nothing, 0.0, features, response[nothing.scale])
-        peak = self.peaks.locate(response, influence)
-        return Found(center, peak, self._score(peak), features, response[peak.scale])
+            return Found(center, nothing, 0.0, features, response)
+        peak = Peak.of(answer[:4])
+        return Found(center, peak, self._score(peak), features, response)
 
     def _score(self, peak: Peak) -> float:
         """Turn the highest logit into the probability that the target is there."""

@@ -5,16 +5,17 @@ cosine window, is SiamRPN's (section 4.2). With `parity` windows are cut at whol
 authors' release; otherwise exactly where the target is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from siamdw_ros.siamdw import crops
-from siamdw_ros.siamdw.crops import Box, Image, Vector
+from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.heads import Kernels, anchor_grid
 from siamdw_ros.siamdw.hyperparameters import SiamRPNHyper
 from siamdw_ros.siamdw.method import Target, box_to_center_size, in_one_batch
@@ -28,8 +29,6 @@ from siamdw_ros.siamdw.presence import (
 from siamdw_ros.siamdw.runtime import Runtime
 
 MAX_LOG_GROWTH = 10.0  # of an anchor's side; no real correction comes near, and exp stays finite
-
-Floats = NDArray[np.floating]
 
 
 @dataclass
@@ -45,20 +44,20 @@ class SiamRPNTarget(Target):
 
 
 class Proposals(NamedTuple):
-    """What the network says about each anchor, A anchors at S x S cells.
+    """What the network says about each anchor of T targets, A anchors at S x S cells.
 
-    scores: A x S x S, probability of being the target. boxes: 4 x A x S x S, centre x and y from
-    the middle of the search region, width and height, in its pixels.
+    scores: T x A x S x S, probability of being the target. boxes: T x 4 x A x S x S, centre x and
+    y from the middle of the search region, width and height, in its pixels.
     """
 
-    scores: Floats
-    boxes: Floats
+    scores: Tensor
+    boxes: Tensor
 
 
 class Choice(NamedTuple):
     """The proposal taken: its box as in `Proposals`, its score, and the penalty put on it."""
 
-    box: Floats
+    box: Vector
     score: float
     penalty: float
 
@@ -85,10 +84,12 @@ class SiamRPN:
         stride = runtime.network.backbone.stride
         sizes = {hyper.instance_size, hyper.small_instance_size}
         cells = {size: (size - hyper.exemplar_size) // stride + 1 for size in sizes}
-        self.anchors = {size: anchor_grid(cells[size], stride) for size in sizes}
-        self.windows = {
-            size: np.outer(np.hanning(cells[size]), np.hanning(cells[size])) for size in sizes
+        device = runtime.device
+        self.anchors = {
+            size: torch.from_numpy(anchor_grid(cells[size], stride)).to(device) for size in sizes
         }
+        self.windows = {size: cosine_window(cells[size], device) for size in sizes}
+        self._compare = {size: partial(self._answer, instance_size=size) for size in sizes}
         self._window = crops.published_window if parity else crops.crop_window
 
     def start(self, image: Image, box: Box) -> SiamRPNTarget:
@@ -133,10 +134,10 @@ class SiamRPN:
         results: dict[int, TrackResult] = {}
         for instance_size in {target.instance_size for target in targets}:
             indices = [i for i, t in enumerate(targets) if t.instance_size == instance_size]
-            windows = [self._search_window(images[i], targets[i]) for i in indices]
-            proposals = self._propose([targets[i] for i in indices], windows)
-            for index, proposal in zip(indices, proposals, strict=True):
-                results[index] = self._follow(images[index], targets[index], proposal)
+            group = [targets[i] for i in indices]
+            choices = self._choose([images[i] for i in indices], group, instance_size)
+            for index, choice in zip(indices, choices, strict=True):
+                results[index] = self._follow(images[index], targets[index], choice)
         return [results[index] for index in range(len(targets))]
 
     def _window_side(self, side: float) -> float:
@@ -152,81 +153,134 @@ class SiamRPN:
         """Do once a target what needs only the template."""
         return self.runtime.network.head.kernels(self.runtime.features(exemplar[None]))
 
-    def _search_window(self, image: Image, target: SiamRPNTarget) -> Image:
-        side = crops.context_side(target.size)
-        margin = (target.instance_size - self.hyper.exemplar_size) / 2
-        side = self._window_side(side + 2 * margin / (self.hyper.exemplar_size / side))
-        return self._window(image, target.center, side, target.instance_size, target.fill)
+    def _choose(
+        self, images: Sequence[Image], targets: Sequence[SiamRPNTarget], size: int
+    ) -> list[Choice]:
+        """Search for targets that have one instance size; they share a pass."""
+        templates = [
+            [target.kernels.cls for target in targets],
+            [target.kernels.reg for target in targets],
+            [torch.from_numpy(t.size * self._zoom(t)).float() for t in targets],
+        ]
+        windows, compare = self._search_windows(targets, size), self._compare[size]
+        if self.parity:
+            cut = [
+                crops.published_window(image, center, side, size, fill)
+                for image, center, side, fill in zip(images, *windows, strict=True)
+            ]
+            answers, _ = self.runtime.search_crops(np.stack(cut), templates, compare)
+        else:
+            answers, _ = self.runtime.look(images, windows, size, templates, compare)
+        return [Choice(answer[:4].astype(float), *answer[4:].tolist()) for answer in answers]
 
-    @torch.inference_mode()
-    def _propose(
-        self, targets: Sequence[SiamRPNTarget], windows: Sequence[Image]
-    ) -> Iterable[Proposals]:
-        """Ask the network about targets that have one instance size."""
-        head, anchors = self.runtime.network.head, self.anchors[targets[0].instance_size]
-        kernels = Kernels(
-            cls=torch.cat([target.kernels.cls for target in targets]),
-            reg=torch.cat([target.kernels.reg for target in targets]),
+    def _zoom(self, target: SiamRPNTarget) -> float:
+        """Pixels of the search region a pixel of the image."""
+        return self.hyper.exemplar_size / crops.context_side(target.size)
+
+    def _search_windows(self, targets: Sequence[SiamRPNTarget], size: int) -> Windows:
+        sides = []
+        for target in targets:
+            side = crops.context_side(target.size)
+            margin = (size - self.hyper.exemplar_size) / 2
+            sides.append(self._window_side(side + 2 * margin / (self.hyper.exemplar_size / side)))
+        return Windows(
+            centers=np.array([target.center for target in targets]),
+            sides=np.array(sides),
+            fills=np.array([target.fill for target in targets]),
         )
-        logits, offsets = head.compare(kernels, *self.runtime.search(np.stack(windows)))
-        scores = head.probabilities(logits).cpu().numpy()
-        for target_scores, target_offsets in zip(scores, offsets.cpu().numpy(), strict=True):
-            yield Proposals(target_scores, decode(target_offsets.reshape(anchors.shape), anchors))
 
-    def _follow(self, image: Image, target: SiamRPNTarget, proposals: Proposals) -> TrackResult:
+    def _answer(
+        self,
+        cls_kernels: Tensor,
+        reg_kernels: Tensor,
+        sizes: Tensor,
+        cls: Tensor,
+        reg: Tensor,
+        instance_size: int,
+    ) -> Tensor:
+        """Propose boxes and choose the best, all targets at once, where the tensors are.
+
+        Args:
+            cls_kernels: T x classes x width x 3 x 3.
+            reg_kernels: T x 4*A x width x 3 x 3.
+            sizes: T x 2, of the targets so far, (w, h) in pixels of the search region.
+            cls: T x width x H x W, what the first kernels slide over.
+            reg: T x width x H x W, what the second ones do.
+            instance_size: of all of them.
+
+        Returns:
+            T x 6; see :meth:`choose`.
+        """
+        head, anchors = self.runtime.network.head, self.anchors[instance_size]
+        kernels = Kernels(cls_kernels.flatten(0, 1), reg_kernels.flatten(0, 1))
+        logits, offsets = head.compare(kernels, cls, reg)
+        boxes = decode(offsets.reshape(-1, *anchors.shape), anchors)
+        return self.choose(Proposals(head.probabilities(logits), boxes), sizes, instance_size)
+
+    def _follow(self, image: Image, target: SiamRPNTarget, choice: Choice) -> TrackResult:
         """Move and resize the target to the proposal that is best for it."""
-        if not all(np.isfinite(part).all() for part in proposals):
+        if not np.isfinite([*choice.box, choice.score, choice.penalty]).all():
             return target.report(0.0)  # an overflow in half precision says nothing
-        zoom = self.hyper.exemplar_size / crops.context_side(target.size)
-        choice = self.choose(proposals, target.size * zoom, self.windows[target.instance_size])
+        zoom = self._zoom(target)
         x, y, w, h = choice.box / zoom
         rate = choice.penalty * choice.score * self.hyper.rate
-        size = target.size * zoom / zoom * (1 - rate) + np.array([w, h]) * rate
+        size = target.size * (1 - rate) + np.array([w, h]) * rate
         target.move(target.center + np.array([x, y]), size, image, parity=self.parity)
         return target.report(choice.score)
 
-    def choose(self, proposals: Proposals, size: Vector, window: Floats) -> Choice:
-        """Take the proposal of highest score, after the penalty and the window (section 4.2).
+    def choose(self, proposals: Proposals, sizes: Tensor, instance_size: int) -> Tensor:
+        """Take the proposals of highest score, after the penalty and the window (section 4.2).
 
         Args:
-            proposals: of one target.
-            size: of the target so far, (w, h) in pixels of the search region.
-            window: S x S, cosine.
+            proposals: of T targets.
+            sizes: T x 2, of the targets so far, (w, h) in pixels of the search region.
+            instance_size: side of the search region.
+
+        Returns:
+            T x 6: box, score, penalty; see :class:`Choice`.
         """
-        widths, heights = proposals.boxes[2:]
-        resized = _change(_equivalent_side(widths, heights) / _equivalent_side(*size))
-        reshaped = _change((size[0] / size[1]) / (widths / heights))
-        penalties = np.exp(-(reshaped * resized - 1) * self.hyper.penalty_k)
+        scores, boxes = proposals.scores.flatten(1), proposals.boxes.flatten(2)
+        widths, heights = boxes[:, 2], boxes[:, 3]
+        width, height = sizes[:, :1], sizes[:, 1:]
+        resized = _change(_equivalent_side(widths, heights) / _equivalent_side(width, height))
+        reshaped = _change((width / height) / (widths / heights))
+        penalties = torch.exp(-(reshaped * resized - 1) * self.hyper.penalty_k)
+        window = self.windows[instance_size].repeat(proposals.scores.shape[1])
         influence = self.hyper.window_influence
-        ranked = penalties * proposals.scores * (1 - influence) + window * influence
-        best = int(np.argmax(ranked))
-        return Choice(
-            box=proposals.boxes.reshape(4, -1)[:, best].astype(float),
-            score=float(proposals.scores.flat[best]),
-            penalty=float(penalties.flat[best]),
-        )
+        ranked = penalties * scores * (1 - influence) + window * influence
+        best = ranked.argmax(dim=1, keepdim=True)
+        box = boxes.take_along_dim(best[:, None], dim=2).squeeze(2)
+        return torch.cat([box, *(v.take_along_dim(best, dim=1) for v in (scores, penalties))], 1)
 
 
-def decode(offsets: Floats, anchors: Floats) -> Floats:
+def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
     """Correct anchors by the network's offsets (SiamRPN, equation 12).
 
     Args:
-        offsets: 4 x A x S x S; dx and dy in units of the anchor's sides, log of the growth.
+        offsets: ... x 4 x A x S x S; dx and dy in units of the anchor's sides, log of the growth.
         anchors: 4 x A x S x S; see :func:`~siamdw_ros.siamdw.heads.anchor_grid`.
 
     Returns:
-        Boxes 4 x A x S x S: centre x, centre y, width, height, in pixels of the search region.
+        Boxes ... x 4 x A x S x S: centre x, centre y, width, height, in pixels of the search
+        region.
     """
-    growth = np.exp(offsets[2:].clip(-MAX_LOG_GROWTH, MAX_LOG_GROWTH))
-    return np.concatenate([offsets[:2] * anchors[2:] + anchors[:2], growth * anchors[2:]])
+    (shift, growth), (middle, side) = offsets.tensor_split(2, dim=-4), anchors.tensor_split(2)
+    growth = growth.clamp(-MAX_LOG_GROWTH, MAX_LOG_GROWTH).exp()
+    return torch.cat([shift * side + middle, growth * side], dim=-4)
 
 
-def _change(ratio: Floats) -> Floats:
+def cosine_window(cells: int, device: torch.device) -> Tensor:
+    """A Hann window of cells * cells values, at most one."""
+    window = np.outer(np.hanning(cells), np.hanning(cells))
+    return torch.from_numpy(window).float().flatten().to(device)
+
+
+def _change(ratio: Tensor) -> Tensor:
     """How far a ratio is from 1, in either direction: 2 for 2 and for 1/2."""
-    return np.maximum(ratio, 1 / ratio)
+    return torch.maximum(ratio, 1 / ratio)
 
 
-def _equivalent_side(width: Floats, height: Floats) -> Floats:
+def _equivalent_side(width: Tensor, height: Tensor) -> Tensor:
     """Side of the square window around a box with its context."""
     padding = (width + height) / 2
-    return np.sqrt((width + padding) * (height + padding))
+    return torch.sqrt((width + padding) * (height + padding))

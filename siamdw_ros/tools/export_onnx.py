@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from siamdw_ros.siamdw.checkpoints import load_network
-from siamdw_ros.siamdw.heads import Kernels
+from siamdw_ros.siamdw.heads import Kernels, correlate_shifted
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
 from siamdw_ros.siamdw.networks import NETWORKS, Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.runtime import fold_batch_norms
@@ -46,7 +46,9 @@ class SiamFCSearch(nn.Module):
 
     def forward(self, features: Tensor, search: Tensor) -> Tensor:
         """Compute the response of each scale."""
-        return self.network.head.scale(correlate_shifted(features, self.network.features(search)))
+        return self.network.head.scale(
+            correlate_shifted(features[None], self.network.features(search))
+        )
 
 
 class SiamRPNTemplate(nn.Module):
@@ -71,36 +73,9 @@ class SiamRPNSearch(nn.Module):
     def forward(self, cls: Tensor, reg: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
         """Compute scores, 1 x 5 x 17 x 17 in [0, 1], and offsets, 1 x 20 x 17 x 17."""
         head, features = self.network.head, self.network.features(search)
-        logits = correlate_shifted(cls, head.search_cls(features))
-        offsets: Tensor = head.adjust(correlate_shifted(reg, head.search_reg(features)))
+        logits = correlate_shifted(cls[None], head.search_cls(features))
+        offsets: Tensor = head.adjust(correlate_shifted(reg[None], head.search_reg(features)))
         return head.probabilities(logits), offsets
-
-
-def correlate_shifted(kernels: Tensor, searches: Tensor) -> Tensor:
-    """Correlate without a convolution whose weights are an input: TensorRT 8 refuses those.
-
-    Each of the h*w cells of the kernels is multiplied with all of the search features at once;
-    the products are then shifted to where they belong, and added up.
-
-    Args:
-        kernels: K x C x h x w.
-        searches: B x C x H x W.
-
-    Returns:
-        B x K x H-h+1 x W-w+1.
-    """
-    outputs, channels, height, width = kernels.shape
-    batch, _, rows, columns = searches.shape
-    cells = kernels.permute(2, 3, 0, 1).reshape(height * width * outputs, channels)
-    products = (cells @ searches.reshape(batch, channels, rows * columns)).reshape(
-        batch, height * width, outputs, rows, columns
-    )
-    shifted = [
-        products[:, i * width + j, :, i : rows - height + 1 + i, j : columns - width + 1 + j]
-        for i in range(height)
-        for j in range(width)
-    ]
-    return torch.stack(shifted).sum(dim=0)
 
 
 class Branch(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 from tiny import CHANNELS, TinyBackbone
 from torch.nn import functional as F
 
-from siamdw_ros.siamdw.heads import SiamFCHead, SiamRPNHead
+from siamdw_ros.siamdw.heads import SiamFCHead, SiamRPNHead, correlate_shifted
 from siamdw_ros.siamdw.networks import SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.tools import export_onnx
 
@@ -34,7 +34,7 @@ def run():
 def test_correlation_by_shifts_equals_a_convolution():
     kernels, searches = torch.randn(4, 3, 2, 5), torch.randn(2, 3, 7, 8)
     expected = F.conv2d(searches, kernels)
-    torch.testing.assert_close(export_onnx.correlate_shifted(kernels, searches), expected)
+    torch.testing.assert_close(correlate_shifted(kernels[None], searches), expected)
 
 
 def test_exported_siamfc_gives_the_response_of_the_release(run, official_file, tmp_path, capsys):

@@ -12,6 +12,7 @@ from tiny import tiny_method
 from siamdw_ros.siamdw import CheckpointError, State, Tracker, create_method, create_tracker
 from siamdw_ros.siamdw.checkpoints import save_network
 from siamdw_ros.siamdw.networks import create_network
+from siamdw_ros.siamdw.response import Peak
 from siamdw_ros.siamdw.siamrpn import Proposals, decode
 from siamdw_ros.siamdw.tracker import checked_box
 
@@ -191,7 +192,8 @@ def test_displacement_is_measured_at_the_scale_where_it_was_found():
         response = np.zeros((3, 17, 17), np.float32)
         response[2, 4, 12] = 5
         side = target.search_side
-        found = method._found(target.center, response, torch.zeros(1), None)
+        (peak,) = method.peaks.locate(torch.from_numpy(response[None])).numpy()
+        found = method._found(target.center, np.append(peak, response[2]), torch.zeros(1))
         method._move(scene(60, 50), target, found)
         moved.append((target.center - (72, 58)) / (found.peak.displacement * side / 255))
     np.testing.assert_allclose(moved, [[1.2, 1.2], [1.0, 1.0]])
@@ -200,24 +202,26 @@ def test_displacement_is_measured_at_the_scale_where_it_was_found():
 def test_peak_of_a_symmetric_response_is_the_middle_of_the_search_region():
     method = tiny_method("siamfc")
     response = np.tile(np.hanning(17)[:, None] * np.hanning(17), (3, 1, 1)).astype(np.float32)
-    peak = method.peaks.locate(response)
+    (found,) = method.peaks.locate(torch.from_numpy(response[None]))
+    peak = Peak.of(found.numpy())
     assert peak.scale == 1
     assert np.abs(peak.displacement).max() <= 0.25
 
 
 def test_penalty_prefers_proposals_of_the_target_s_size_and_shape():
-    boxes = np.zeros((4, 5, 17, 17), np.float32)
-    boxes[2:] = np.array([[30, 50, 60, 25, 90], [50, 30, 20, 25, 90]])[:, :, None, None]
+    boxes = torch.zeros(1, 4, 5, 17, 17)
+    sizes = torch.tensor([[30.0, 50, 60, 25, 90], [50, 30, 20, 25, 90]])
+    boxes[:, 2:] = sizes[:, :, None, None]
     method = tiny_method("siamrpn", window_influence=0.0, penalty_k=1.0)
-    proposals = Proposals(np.full((5, 17, 17), 0.5, np.float32), boxes)
-    choice = method.choose(proposals, np.array([51.0, 30.0]), method.windows[255])
-    assert choice.box[2:].tolist() == [50, 30]
-    assert 0.95 < choice.penalty < 1
+    proposals = Proposals(torch.full((1, 5, 17, 17), 0.5), boxes)
+    (choice,) = method.choose(proposals, torch.tensor([[51.0, 30.0]]), 255).tolist()
+    assert choice[2:4] == [50, 30]
+    assert 0.95 < choice[5] < 1
 
 
 def test_wild_offsets_decode_to_finite_boxes():
-    offsets = np.full((4, 5, 17, 17), 1e4, np.float32)
-    assert np.isfinite(decode(offsets, METHODS["siamrpn", 0].anchors[255])).all()
+    offsets = torch.full((4, 5, 17, 17), 1e4)
+    assert decode(offsets, METHODS["siamrpn", 0].anchors[255]).isfinite().all()
 
 
 def test_track_before_init_is_refused():

@@ -30,7 +30,15 @@ class TinyBackbone(nn.Module):
         return torch.tanh(self.mix(means) / 64)
 
 
-def tiny_method(kind, *, parity=False, preset=None, thresholds=DEFAULT_THRESHOLDS, **overrides):
+def tiny_method(
+    kind,
+    *,
+    parity=False,
+    preset=None,
+    thresholds=DEFAULT_THRESHOLDS,
+    device="cpu",
+    **overrides,
+):
     """A whole tracking method, `siamfc` or `siamrpn`, with random weights from one seed."""
     generator = torch.Generator().manual_seed(5)
     backbone = TinyBackbone()
@@ -43,4 +51,4 @@ def tiny_method(kind, *, parity=False, preset=None, thresholds=DEFAULT_THRESHOLD
     preset = "published" if parity else preset
     hyper = hyperparameters(f"{kind}_res22", preset, **overrides)
     make = SiamFC if kind == "siamfc" else SiamRPN
-    return make(Runtime(network, torch.device("cpu")), hyper, thresholds, parity=parity)
+    return make(Runtime(network, torch.device(device)), hyper, thresholds, parity=parity)

@@ -107,5 +107,6 @@ def test_corrections_by_hand() -> None:
 def test_the_tracker_decodes_corrections_to_the_target() -> None:
     box, anchors = np.array([5, -9, 70, 44], np.float32), anchor_grid(17)
     targets = anchor_targets(box, anchors, np.random.default_rng(0))
-    decoded = decode(targets.corrections, anchors).reshape(4, -1)
+    corrections = torch.from_numpy(targets.corrections)
+    decoded = decode(corrections, torch.from_numpy(anchors)).reshape(4, -1)
     np.testing.assert_allclose(decoded, np.tile(box[:, None], decoded.shape[1]), atol=1e-3)
