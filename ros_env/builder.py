@@ -49,7 +49,7 @@ def plan(layout: Layout) -> list[Step]:
     # With wheels.py: what an earlier version of it has mended cannot be mended again.
     maker = Path(wheels.__file__)
     venv = Step("venv", "virtual environment", [python, maker], lambda: wheels.create_venv(layout))
-    packages = [_requirements(name) for name in ("run", "test", "train")]
+    packages = [_requirements(name) for name in ("run", "test", "train", "evaluate")]
     if not layout.wheels:
         return [
             venv,

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripted import Scripted, still
+from scripted import Scripted, still, write_boxes, write_pictures
 
-from siamdw_ros.evaluation.one_pass import follow
+from siamdw_ros.evaluation.benchmarks import find_sequences
+from siamdw_ros.evaluation.one_pass import follow, score
 from siamdw_ros.evaluation.results import ResultFolder
 from siamdw_ros.evaluation.sequences import Form
 from siamdw_ros.evaluation.vot import supervise
@@ -67,3 +68,31 @@ def test_a_folder_belongs_to_one_setting(tmp_path: Path) -> None:
     ResultFolder(tmp_path).claim({"preset": None})
     with pytest.raises(ValueError, match="other settings"):
         ResultFolder(tmp_path).claim({"preset": "published"})
+
+
+def test_the_got10k_toolkit_reads_our_results_and_finds_our_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    toolkit = pytest.importorskip("got10k.experiments", exc_type=ImportError)
+    name, generator = "GOT-10k_Val_000001", np.random.default_rng(7)
+    folder = tmp_path / "val" / name
+    write_pictures(folder, 6, digits=8)
+    write_boxes(folder / "groundtruth.txt", np.tile(EXACT, (6, 1)))
+    for label, values in (("cover", "8 8 0 4 8 8"), ("absence", "0 0 1 0 0 0")):
+        (folder / f"{label}.label").write_text("\n".join(values.split()))
+    (folder / "cut_by_image.label").write_text("\n".join("000000"))
+    (folder / "meta_info.ini").write_text("[METAINFO]\nresolution: (100, 80)\n")
+    (tmp_path / "val" / "list.txt").write_text(f"{name}\n")
+    (sequence,) = find_sequences(tmp_path / "val")
+    boxes = np.array(EXACT) + generator.normal(0, 3, (6, 4)).round(3)
+    run = follow(Scripted(dict(enumerate(map(tuple, boxes), start=1))), sequence)
+    # The toolkit wants its own name of the benchmark above the tracker's.
+    ResultFolder(tmp_path / "results" / "GOT-10k" / "ours").write_run(sequence, run)
+    places = {"result_dir": str(tmp_path / "results"), "report_dir": str(tmp_path / "reports")}
+    judge = toolkit.ExperimentGOT10k(str(tmp_path), subset="val", **places)
+    theirs = judge.report(["ours"])["ours"]["overall"]
+    ours = score(run, sequence)
+    assert ours.frames == 5
+    assert theirs["ao"] == pytest.approx(ours.mean_overlap, abs=1e-6)
+    assert theirs["sr"] == pytest.approx(ours.success_rate(0.5))

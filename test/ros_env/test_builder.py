@@ -113,7 +113,7 @@ def test_environment_that_cannot_import_ros_does_not_count_as_working(tmp_path):
 def test_plan_depends_on_every_requirement_file(tmp_path):
     steps = builder.plan(Layout(tmp_path, "kilted", wheels=True))
     named = {getattr(item, "name", None) for step in steps for item in step.inputs}
-    kinds = ("kilted", "build", "run", "test", "train", "export")
+    kinds = ("kilted", "build", "run", "test", "train", "evaluate", "export")
     assert {f"requirements-{kind}.txt" for kind in kinds} <= named
 
 
