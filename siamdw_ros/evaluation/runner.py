@@ -1,8 +1,10 @@
 """Run trackers over sequences, several at a time; what is finished is not run again."""
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,13 +68,22 @@ def run_all(jobs: Sequence[Job], workers: int, threads: int | None) -> Iterator[
         return
     # Not fork: torch and OpenCV have threads running.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, bound_threads, (threads or 1,)) as pool:
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (threads or 1,))
+    try:
         running = [pool.submit(_run, job) for job in jobs]
-        try:
-            for future in as_completed(running):
-                yield future.result()
-        finally:  # also when a person interrupts
-            pool.shutdown(cancel_futures=True)
+        for future in as_completed(running):
+            yield future.result()
+    except BrokenProcessPool:
+        yield "a worker ended unexpectedly (out of memory?); finished results are kept"
+    finally:  # also when a person interrupts: nobody waits for what is half done
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.terminate()
+
+
+def _start_worker(threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's business
+    bound_threads(threads)
 
 
 def bound_threads(threads: int | None) -> None:

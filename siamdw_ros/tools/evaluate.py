@@ -251,6 +251,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (CheckpointError, ValueError, FileNotFoundError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        kept = "; the same command goes on from here" if options.out else ""
+        print(f"evaluate: interrupted{kept}", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":
