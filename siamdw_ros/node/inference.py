@@ -68,7 +68,7 @@ class InferenceThread(threading.Thread):
         """Work until the inbox is closed."""
         while (work := self._inbox.take()) is not None:
             self._guarded("parameters", self._apply_settings)
-            self._carry_out(work)
+            self._guarded("a turn", self._carry_out, work)
 
     def _apply_settings(self) -> None:
         settings = self._settings()
@@ -109,10 +109,7 @@ class InferenceThread(threading.Thread):
         try:
             carry_out(searches, self._engine.method)
         except Exception as error:
-            for frame in done:
-                self._progress[frame.camera].processed += 1
-                self._progress[frame.camera].failed += 1
-            self._report("an image", error)
+            self._fail(done, error)
             return [], 0.0
         end = time.monotonic()
         for frame in done:
@@ -128,7 +125,15 @@ class InferenceThread(threading.Thread):
             self._logger.warning(
                 f"{frame.camera}: image rejected: {error}", throttle_duration_sec=ERROR_PERIOD
             )
-            return None
+        except Exception as error:
+            self._fail([frame], error)
+        return None
+
+    def _fail(self, frames: list[Frame], error: Exception) -> None:
+        for frame in frames:
+            self._progress[frame.camera].processed += 1
+            self._progress[frame.camera].failed += 1
+        self._report("an image", error)
 
     def _guarded(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
         """Keep the thread alive through what nobody foresaw."""
