@@ -46,13 +46,23 @@ FASTDDS_VARIABLE = (
     if os.environ.get("ROS_DISTRO") in ("humble", "jazzy")
     else "FASTDDS_DEFAULT_PROFILES_FILE"
 )
-OVERRIDES = ("model", "checkpoint", "device", "autostart", "use_sim_time")
+OVERRIDES = {
+    "model": str,
+    "checkpoint": str,
+    "device": str,
+    "autostart": bool,
+    "use_sim_time": bool,
+}
 
 
 def tracker_node(context: LaunchContext) -> list[Action]:
     """The node, with those parameters that were given as arguments."""
     given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
-    overrides = {name: ParameterValue(value) for name, value in given.items() if value}
+    overrides = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=OVERRIDES[name])
+        for name, value in given.items()
+        if value
+    }
     return [
         Node(
             package="siamdw_ros",

@@ -13,7 +13,7 @@ from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.debug_publisher import DebugPublisher
 from siamdw_ros.node.diagnostics import Intake, Progress
-from siamdw_ros.node.frames import Frame, Inbox, nanoseconds
+from siamdw_ros.node.frames import Frame, Inbox, check_stamp, nanoseconds
 from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.publishers import CameraPublishers, Report
 from siamdw_ros.node.transports import ImageMessage, Transport
@@ -111,7 +111,7 @@ class Camera:
         self.intake.received += 1
         self.intake.rate.tick(now)
         self.intake.last = now
-        if problem := self.transport.check(message):
+        if problem := self.transport.check(message) or check_stamp(message.header.stamp):
             self.intake.rejected += 1
             self.intake.problem = problem
             self._warn(f"image rejected, {self.intake.rejected} so far: {problem}")

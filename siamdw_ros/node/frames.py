@@ -16,8 +16,6 @@ from vision_msgs.msg import Detection2DArray
 from siamdw_ros.node.requests import Request
 from siamdw_ros.node.transports import RAW, ImageMessage, Transport
 
-REQUESTS_A_TURN = 4  # carried out between two frames, so that they cannot stop the tracking
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -61,6 +59,13 @@ def nanoseconds(stamp: Time) -> int:
     return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 
+def check_stamp(stamp: Time) -> str | None:
+    """Say what is wrong with a stamp, None if nothing is."""
+    if stamp.sec < 0:  # the message allows it, the clocks of ROS do not
+        return f"stamp {stamp.sec} s is before the beginning of time"
+    return None
+
+
 @dataclass
 class History:
     """The frames of one camera that came last, oldest first; the newest is held in any case.
@@ -100,12 +105,11 @@ class History:
 
 @dataclass(frozen=True)
 class Work:
-    """What the inference thread finds when it looks: some requests, and a frame a camera.
+    """What the inference thread finds when it looks, beside requests: a frame a camera.
 
     detections: what a detector said last of each camera.
     """
 
-    requests: list[Request]
     frames: list[Frame]
     detections: dict[str, Detection2DArray]
 
@@ -150,6 +154,11 @@ class Inbox:
             self._requests.append(request)
             self._changed.notify()
 
+    def next_request(self) -> Request | None:
+        """Take the request that has waited longest, if any does."""
+        with self._changed:
+            return self._requests.popleft() if self._requests else None
+
     def put_detections(self, camera: str, message: Detection2DArray) -> None:
         """Offer what a detector says of a camera; it replaces what nobody has taken."""
         with self._changed:
@@ -157,17 +166,12 @@ class Inbox:
             self._changed.notify()
 
     def take(self) -> Work | None:
-        """Wait for work and take it; None once closed."""
+        """Wait for work, or a request, and take the work; None once closed."""
         with self._changed:
             self._changed.wait_for(self._is_work)
             if self._closed:
                 return None
-            count = min(len(self._requests), REQUESTS_A_TURN)
-            work = Work(
-                [self._requests.popleft() for _ in range(count)],
-                list(self._frames.values()),
-                self._detections,
-            )
+            work = Work(list(self._frames.values()), self._detections)
             self._frames.clear()
             self._detections = {}
             return work

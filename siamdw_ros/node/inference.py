@@ -22,6 +22,7 @@ from siamdw_ros.node.starts import frames_from
 from siamdw_ros.node.targets import FollowedTarget, Search, Targets, carry_out
 from siamdw_ros.siamdw.presence import State
 
+REQUEST_SECONDS = 0.2  # for requests between two frames, so that they cannot stop the tracking
 ERROR_PERIOD = 5.0  # seconds between errors of one kind in the log
 
 
@@ -86,9 +87,7 @@ class InferenceThread(threading.Thread):
         for frame in work.frames:
             self._give_up(frame)
         done, seconds = self._track(work.frames)
-        for request in work.requests:
-            if request.begin():
-                request.settle(self._answer(request))
+        self._answer_some()
         for camera, detections in work.detections.items():
             self._guarded("taking a target back", self._take_back, camera, detections)
         told = [Processed(frame, self._targets.in_frame(frame), seconds) for frame in done]
@@ -96,6 +95,15 @@ class InferenceThread(threading.Thread):
             self._guarded("publishing", self._publish, processed)
         for processed in told:
             self._guarded("drawing", self._show, processed)
+
+    def _answer_some(self) -> None:
+        """Carry out requests for as long as frames may wait for them; one in any case."""
+        end = time.monotonic() + REQUEST_SECONDS
+        while request := self._inbox.next_request():
+            if request.begin():
+                request.settle(self._answer(request))
+            if time.monotonic() > end:
+                break
 
     def _give_up(self, frame: Frame) -> None:
         for name in self._targets.give_up(frame, self._settings().give_up_seconds):

@@ -8,7 +8,7 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 from siamdw_msgs.srv import StopTracking
 
-from siamdw_ros.node.frames import REQUESTS_A_TURN, Frame, History, Inbox
+from siamdw_ros.node.frames import Frame, History, Inbox
 from siamdw_ros.node.requests import Request
 
 
@@ -40,17 +40,14 @@ def test_a_newer_frame_replaces_the_waiting_one_of_its_camera() -> None:
     assert work.frames[0] is newest
 
 
-def test_many_requests_do_not_hold_up_the_frames() -> None:
-    inbox = Inbox(["front"], 10, 1e6)
-    for _ in range(REQUESTS_A_TURN + 1):
-        inbox.put_request(request())
-    first = inbox.take()
-    inbox.put_frame(frame(1))
-    second = inbox.take()
-    assert first is not None
-    assert second is not None
-    assert len(first.requests) == REQUESTS_A_TURN
-    assert len(second.requests) == len(second.frames) == 1
+def test_requests_are_taken_in_their_order() -> None:
+    inbox, requests = Inbox(["front"], 10, 1e6), [request(), request()]
+    for waiting in requests:
+        inbox.put_request(waiting)
+    work = inbox.take()
+    assert work is not None
+    assert work.frames == []
+    assert [inbox.next_request(), inbox.next_request(), inbox.next_request()] == [*requests, None]
 
 
 def test_closing_ends_the_wait() -> None:

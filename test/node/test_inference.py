@@ -237,3 +237,26 @@ def test_cameras_whose_frames_wait_together_share_a_batch(
     assert batches == [1, 2]
     assert [p.frame.camera for p in harness.told[told:]] == ["front", "front", "rear"]
     assert [len(p.targets) for p in harness.told[told:]] == [1, 1, 1]
+
+
+def test_requests_without_end_do_not_stop_the_tracking(
+    harness: Harness, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.show(frames[0])
+    assert harness.ask(start_request()).success
+    monkeypatch.setattr("siamdw_ros.node.inference.REQUEST_SECONDS", 0.0)
+    told, more = len(harness.told), threading.Event()
+
+    def again(_: object) -> None:
+        if not more.is_set():
+            harness.inbox.put_request(
+                Request(StopTracking.Request(target_id="nobody"), again, deadline=float("inf"))
+            )
+
+    again(None)
+    harness.inbox.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
+    end = time.monotonic() + 60
+    while len(harness.told) == told:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    more.set()

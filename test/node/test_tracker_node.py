@@ -156,6 +156,20 @@ def test_a_malformed_image_is_counted_and_the_node_goes_on(
     assert "image rejected" in tracker.output()
 
 
+def test_an_image_of_before_the_beginning_of_time_is_rejected(
+    tracker: TrackerProcess, frames: Frames
+) -> None:
+    tracker.show(frames[0], stamp=4000)
+    before = tracker.statuses[-1].rejected
+
+    def rejected() -> bool:
+        tracker.send(image_message(frames[1]), stamp=-1)
+        tracker.show(frames[2], stamp=len(tracker.statuses) + 5000)
+        return tracker.statuses[-1].rejected > before
+
+    tracker.wait(rejected, "the image to be counted as rejected")
+
+
 def test_images_of_another_size_are_followed_too(tracker: TrackerProcess, frames: Frames) -> None:
     tracker.show(frames[0])
     assert tracker.start().success
