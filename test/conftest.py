@@ -2,8 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of test/faults."""
+    group = parser.getgroup("faults", "siamdw_ros: faults and soak")
+    group.addoption("--fault-times", type=int, help="how often each fault is tried")
+    group.addoption("--fault-results", type=Path, help="folder to write what happened to")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,165 @@
+"""What cameras do wrong: the node answers meanwhile, and goes on when they come back."""
+
+import contextlib
+import operator
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import CLIP, Rig, Trials
+from sensor_msgs.msg import Image
+
+from siamdw_ros.tools.play_clip import image_message
+
+pytestmark = pytest.mark.ros
+
+
+@contextlib.contextmanager
+def camera_process(rig: Rig, clip: Path = CLIP, rate: float = 10.0) -> Iterator[subprocess.Popen]:
+    """A camera that is a process of its own and shows the clip's first frame."""
+    command = [sys.executable, "-m", "siamdw_ros.tools.play_clip", str(clip), "--paused"]
+    names = ["--rate", str(rate), "--ros-args", "-r", f"__ns:={rig.robot.node.get_namespace()}"]
+    camera = subprocess.Popen([*command, *names])
+    try:
+        yield camera
+    finally:
+        camera.kill()
+        camera.wait()
+
+
+def test_a_camera_that_is_killed_and_started_again(rig: Rig, trials: Trials) -> None:
+    for trial in trials("camera's process killed (SIGKILL) and started again"):
+        with camera_process(rig) as camera:
+            rig.follow()
+            camera.send_signal(signal.SIGKILL)
+        killed = rig.robot.now()
+        with camera_process(rig), rig.eyes() as seen:
+            # It takes seconds to start; the fault ends with the first image that is sent.
+            rig.wait(lambda: seen, "the first image of the new camera")
+            rig.survived(trial, partial(operator.lt, killed))
+
+
+def test_a_camera_that_stops_and_returns(rig: Rig, trials: Trials) -> None:
+    for trial in trials("camera stops for a second and returns"):
+        with rig.camera():
+            rig.follow()
+        threading.Event().wait(1.0)  # the fault itself
+        assert rig.robot.stop("nobody", 5.0).success is False
+        with rig.camera():
+            rig.survived(trial)
+
+
+def test_a_camera_twice_as_fast_as_the_tracker(rig: Rig, trials: Trials) -> None:
+    for trial in trials("overload: VGA at 60 Hz for three seconds"):
+        with camera_process(rig, rate=60.0):
+            rig.follow()
+            ages = ages_under_load(rig)
+        trial.counts = {"images": len(ages), "worst age ms": round(max(ages))}
+        with rig.camera():
+            rig.survived(trial)
+
+
+def test_a_camera_with_large_images_too_fast(
+    rig: Rig, trials: Trials, picture: np.ndarray, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "large.png"), cv2.resize(picture, (1920, 1440)))
+    for trial in trials("overload: 1920x1440 at 30 Hz for three seconds"):
+        with rig.camera():
+            rig.follow()
+        with camera_process(rig, tmp_path, rate=30.0):
+            ages = ages_under_load(rig)
+        trial.counts = {"images": len(ages), "worst age ms": round(max(ages))}
+        with rig.camera():
+            rig.follow()
+            rig.survived(trial)
+
+
+def ages_under_load(rig: Rig, seconds: float = 3.0) -> list[float]:
+    """Milliseconds from an image's stamp to its detections, over a while; they must not grow."""
+    since = rig.robot.now()
+    rig.wait(lambda: rig.robot.now() - since > seconds * 1e9, "the while")
+    statuses = [heard.message for heard in tuple(rig.robot.statuses) if heard.stamp > since]
+    ages = [status.latency_ms for status in statuses]
+    assert len(ages) >= 2, "the node starves"
+    early, late = np.median(ages[: len(ages) // 2]), np.median(ages[len(ages) // 2 :])
+    assert late < 2 * early + 500, f"the age of what is processed grows: {ages}"
+    return ages
+
+
+def odd_images(picture: np.ndarray) -> list[Image]:
+    """Valid images that are all unlike the one before."""
+    small, gray = cv2.resize(picture, (320, 240)), cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    odd = image_message(picture[:301, :203].copy())
+    mono = Image(width=640, height=480, encoding="mono8", step=640, data=gray.tobytes())
+    rgba = np.dstack([picture[..., ::-1], gray])
+    four = Image(width=640, height=480, encoding="rgba8", step=2560, data=rgba.tobytes())
+    tiny = Image(width=1, height=1, encoding="bgr8", step=3, data=b"abc")
+    return [image_message(small), mono, odd, four, tiny]
+
+
+def test_a_camera_that_changes_size_and_encoding(
+    rig: Rig, trials: Trials, picture: np.ndarray
+) -> None:
+    for trial in trials("size and encoding change from image to image"):
+        with rig.camera():
+            rig.follow()
+        for image in odd_images(picture):
+            stamp = rig.robot.send(image)
+            rig.wait(lambda s=stamp: rig.robot.statuses[-1].stamp >= s, "the odd image's status")
+        with rig.camera():
+            rig.follow()  # on 1 x 1 px there was nothing left to follow
+            rig.survived(trial)
+
+
+def broken_images(picture: np.ndarray) -> list[Image]:
+    """Messages that are no images."""
+    whole = image_message(picture)
+    broken = [image_message(picture) for _ in range(7)]
+    broken[0].data = whole.data[:1000]
+    broken[1].data = whole.data[:0]
+    broken[2].step = 0
+    broken[3].height = 2**32 - 1
+    broken[4].encoding = "16UC7\u0000\ufffd" * 100
+    broken[5].width, broken[5].step = 2**31, 2**32 - 1
+    broken[6].width = broken[6].height = 0
+    return broken
+
+
+def test_truncated_and_senseless_images(rig: Rig, trials: Trials, picture: np.ndarray) -> None:
+    for trial in trials("truncated and senseless images between good ones"):
+        with rig.camera():
+            rig.follow()
+            for image in broken_images(picture):
+                rig.wait(lambda broken=image: is_rejected(rig, broken), "the image's rejection")
+            rig.survived(trial)
+
+
+def is_rejected(rig: Rig, broken: Image) -> bool:
+    """Send an image: again and again, for a good one may replace it on its way."""
+    before = rig.robot.statuses[-1].message.rejected
+    rig.robot.send(broken)
+    since = rig.robot.now()
+    rig.wait(lambda: rig.robot.statuses[-1].stamp > since, "the next good image")
+    return rig.robot.statuses[-1].message.rejected > before
+
+
+def test_a_clock_that_jumps(rig: Rig, trials: Trials) -> None:
+    hour = 3600 * 10**9
+    for trial in trials("stamps jump an hour back, an hour ahead and to zero"):
+        with rig.camera() as camera:
+            rig.follow()
+            for jump in (-hour, hour):
+                camera.stamp = lambda jump=jump: rig.robot.now() + jump
+                now = rig.robot.now()
+                rig.survived(trial, lambda s, low=now + jump: low <= s < low + hour // 2)
+            camera.stamp = lambda: 0
+            rig.survived(trial, lambda stamp: stamp == 0)
+            camera.stamp = rig.robot.now
+            rig.survived(trial)
