@@ -11,6 +11,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of test/faults."""
     group = parser.getgroup("faults", "siamdw_ros: faults and soak")
     group.addoption("--fault-times", type=int, help="how often each fault is tried")
+    group.addoption(
+        "--fault-messages", type=int, default=1000, help="made-up messages of each kind"
+    )
     group.addoption("--fault-results", type=Path, help="folder to write what happened to")
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -24,7 +26,13 @@ from siamdw_ros.siamdw.crops import Box
 DEEP = QoSProfile(depth=1000)  # the usual depth of 10 loses answers that come all at once
 PATIENCE = 60.0  # seconds; a slow machine loads torch and the network in that time
 SERVICES = {StartTracking: "start_tracking", StopTracking: "stop_tracking"}
-ASK_AGAIN = 0.5  # seconds; a server that has not found its client yet loses the answer
+CYCLE = {
+    Transition.TRANSITION_DEACTIVATE: "inactive",
+    Transition.TRANSITION_CLEANUP: "unconfigured",
+    Transition.TRANSITION_CONFIGURE: "inactive",
+    Transition.TRANSITION_ACTIVATE: "active",
+}
+ASK_AGAIN = 1.0  # seconds; a server that has not found its client yet loses the answer
 
 
 class RobotError(RuntimeError):
@@ -104,7 +112,14 @@ class Robot:
             tick.wait(0.005)
         return result
 
-    def ask(self, kind: Any, service: str, request: Any, seconds: float = PATIENCE) -> Any:
+    def ask(
+        self,
+        kind: Any,
+        service: str,
+        request: Any,
+        seconds: float = PATIENCE,
+        again: float = ASK_AGAIN,
+    ) -> Any:
         """Ask a service of the tracker until it answers; only what may be carried out twice.
 
         Args:
@@ -112,6 +127,7 @@ class Robot:
             service: its name below the tracker's.
             request: what is asked.
             seconds: how long to go on.
+            again: seconds until it is asked once more.
 
         Raises:
             RobotError: there is no answer within that time.
@@ -123,7 +139,7 @@ class Robot:
             nonlocal next_time
             if time.monotonic() >= next_time:
                 asked.append(self._client(kind, service).call_async(request))
-                next_time = time.monotonic() + ASK_AGAIN
+                next_time = time.monotonic() + again
             return next((future for future in asked if future.done()), None)
 
         try:
@@ -131,6 +147,28 @@ class Robot:
         finally:
             for future in asked:
                 self._client(kind, service).remove_pending_request(future)
+
+    def lifecycle_state(self) -> str:
+        """The node's state: unconfigured, inactive, active, finalized, or one in between."""
+        answer = self.ask(GetState, "get_state", GetState.Request())
+        return str(answer.current_state.label)
+
+    def change_state(self, transition: int, goal: str) -> None:
+        """Ask for a transition, a number of lifecycle_msgs/Transition, and wait for its outcome.
+
+        Raises:
+            RobotError: the node does not come into the state that is the goal.
+        """
+        request = ChangeState.Request()
+        request.transition.id = transition
+        self.lifecycle_state()  # a server that answers has found this client's process
+        self._client(ChangeState, "change_state").call_async(request)
+        self.wait(lambda: self.lifecycle_state() == goal, f"the state {goal}")
+
+    def cycle(self) -> None:
+        """Deactivate, clean up, configure and activate the node."""
+        for transition, goal in CYCLE.items():
+            self.change_state(transition, goal)
 
     def ask_all(self, requests: list[Any], seconds: float = PATIENCE) -> list[Any]:
         """Send start and stop requests all at once and return their answers, in that order.
@@ -178,7 +216,8 @@ class Robot:
         """
         begin, now = time.monotonic(), self.now()
         is_new = counts or (lambda stamp: stamp >= now)
-        self.stop("nobody")
+        nobody = StopTracking.Request(target_id="nobody")
+        self.ask(StopTracking, "stop_tracking", nobody, again=0.25)
         answer = time.monotonic() - begin
 
         def reported() -> Heard | None:
