@@ -40,6 +40,7 @@ TOOLS = [
     "measure_presence",
     "parameter_table",
     "play_clip",
+    "soak",
     "train",
     "tune",
     "vot_trax",

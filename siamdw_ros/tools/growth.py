@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 from siamdw_msgs.msg import TrackerStatus
 
 WARM_UP = 0.2  # share of the time, in which caches and thread pools are filled
@@ -102,7 +103,7 @@ def processed(samples: Sequence[Sample]) -> int:
     return sum(new - old if new >= old else new for old, new in itertools.pairwise(counts))
 
 
-def theil_sen(x: np.ndarray, y: np.ndarray, most: int = 500) -> float:
+def theil_sen(x: NDArray[np.float64], y: NDArray[np.float64], most: int = 500) -> float:
     """Median slope of the lines through all pairs of points (of at most `most` points)."""
     chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(int))
     first, second = np.triu_indices(len(chosen), 1)

@@ -84,12 +84,12 @@ class Soak:
         begin = time.monotonic()
         seconds = 60.0 * options.minutes
         next_restart = begin + (options.restart_every or math.inf)
-        with tqdm(total=round(seconds), unit="s", desc="soak", mininterval=1.0) as progress:
+        with tqdm(total=round(seconds), unit="s", desc="soak", mininterval=1.0) as bar:
             for number in itertools.count():
                 due = begin + number * options.start_every
                 while (now := time.monotonic()) < due or not self.samples:
                     self._sample(begin)
-                    progress.update(min(round(now - begin), progress.total) - progress.n)
+                    bar.update(min(round(now - begin), round(seconds)) - bar.n)
                     time.sleep(min(1.0, max(due - now, 0.0)))
                 if now - begin > seconds:
                     return
