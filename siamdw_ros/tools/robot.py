@@ -4,18 +4,21 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from siamdw_msgs.msg import TrackerStatus
 from siamdw_msgs.srv import StartTracking, StopTracking
 from vision_msgs.msg import Detection2DArray
@@ -25,13 +28,9 @@ from siamdw_ros.siamdw.crops import Box
 
 DEEP = QoSProfile(depth=1000)  # the usual depth of 10 loses answers that come all at once
 PATIENCE = 60.0  # seconds; a slow machine loads torch and the network in that time
-SERVICES = {StartTracking: "start_tracking", StopTracking: "stop_tracking"}
-CYCLE = {
-    Transition.TRANSITION_DEACTIVATE: "inactive",
-    Transition.TRANSITION_CLEANUP: "unconfigured",
-    Transition.TRANSITION_CONFIGURE: "inactive",
-    Transition.TRANSITION_ACTIVATE: "active",
-}
+UP = {"unconfigured": Transition.TRANSITION_CONFIGURE, "inactive": Transition.TRANSITION_ACTIVATE}
+DOWN = {"active": Transition.TRANSITION_DEACTIVATE, "inactive": Transition.TRANSITION_CLEANUP}
+ORDER = ["unconfigured", "inactive", "active"]
 ASK_AGAIN = 1.0  # seconds; a server that has not found its client yet loses the answer
 
 
@@ -62,15 +61,17 @@ class Robot:
     Args:
         namespace: of the tracker node, and of the robot's.
         tracker: name of the tracker node.
-        image: topic that :meth:`send` publishes on.
     """
 
-    def __init__(
-        self, namespace: str = "/", tracker: str = "siamdw_tracker", image: str = "image"
-    ) -> None:
+    def __init__(self, namespace: str = "/", tracker: str = "siamdw_tracker") -> None:
         self.node = Node("robot", namespace=namespace)
         self.tracker = tracker
-        self.images = self.node.create_publisher(Image, image, QoSProfile(depth=5))
+        self.images: dict[Any, Any] = {
+            Image: self.node.create_publisher(Image, "image", QoSProfile(depth=5)),
+            CompressedImage: self.node.create_publisher(
+                CompressedImage, "image/compressed", QoSProfile(depth=5)
+            ),
+        }
         self.detections: deque[Heard] = deque(maxlen=1000)
         self.statuses: deque[Heard] = deque(maxlen=1000)
         self._listen(Detection2DArray, "detections", self.detections)
@@ -92,11 +93,11 @@ class Robot:
         """The time that images are stamped with, nanoseconds."""
         return int(self.node.get_clock().now().nanoseconds)
 
-    def send(self, image: Image, stamp: int | None = None) -> int:
+    def send(self, image: Image | CompressedImage, stamp: int | None = None) -> int:
         """Publish an image and return its stamp: the one given or now, in nanoseconds."""
         stamp = self.now() if stamp is None else stamp
         image.header.stamp = Time(nanoseconds=stamp).to_msg()
-        self.images.publish(image)
+        self.images[type(image)].publish(image)
         return stamp
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
@@ -153,38 +154,57 @@ class Robot:
         answer = self.ask(GetState, "get_state", GetState.Request())
         return str(answer.current_state.label)
 
-    def change_state(self, transition: int, goal: str) -> None:
-        """Ask for a transition, a number of lifecycle_msgs/Transition, and wait for its outcome.
+    def change_state(self, transition: int) -> str:
+        """Ask for a transition, a number of lifecycle_msgs/Transition; return the state after it.
 
         Raises:
-            RobotError: the node does not come into the state that is the goal.
+            RobotError: the node does not come into a state in which it stays.
         """
         request = ChangeState.Request()
         request.transition.id = transition
         self.lifecycle_state()  # a server that answers has found this client's process
-        self._client(ChangeState, "change_state").call_async(request)
-        self.wait(lambda: self.lifecycle_state() == goal, f"the state {goal}")
+        self.ask(ChangeState, "change_state", request, again=PATIENCE)
+        return self.lifecycle_state()
 
-    def cycle(self) -> None:
-        """Deactivate, clean up, configure and activate the node."""
-        for transition, goal in CYCLE.items():
-            self.change_state(transition, goal)
+    def bring_to(self, goal: str) -> None:
+        """Bring the node to unconfigured, inactive or active, step by step.
 
-    def ask_all(self, requests: list[Any], seconds: float = PATIENCE) -> list[Any]:
-        """Send start and stop requests all at once and return their answers, in that order.
+        Raises:
+            RobotError: it does not come there.
+        """
+        while (state := self.settled_state()) != goal:
+            steps = UP if ORDER.index(state) < ORDER.index(goal) else DOWN
+            if self.change_state(steps[state]) == state:
+                raise RobotError(f"the node stays {state}")
+
+    def settled_state(self) -> str:
+        """The node's state, once it is none of those that it passes through."""
+        passing = ("configuring", "activating", "deactivating", "cleaningup", "errorprocessing")
+        return str(self.wait(lambda: _unless(self.lifecycle_state(), passing), "a steady state"))
+
+    def set_parameters(self, values: dict[str, Any]) -> list[SetParametersResult]:
+        """Set parameters of the tracker, one by one, and return what it says to each."""
+        parameters = [Parameter(name, value=value) for name, value in values.items()]
+        request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in parameters])
+        return list(self.ask(SetParameters, "set_parameters", request).results)
+
+    def parameters(self, *names: str) -> dict[str, Any]:
+        """The values of some of the tracker's parameters."""
+        request = GetParameters.Request(names=list(names))
+        values = self.ask(GetParameters, "get_parameters", request).values
+        return {n: parameter_value_to_python(v) for n, v in zip(names, values, strict=True)}
+
+    def ask_all(self, calls: list[tuple[Any, str, Any]], seconds: float = PATIENCE) -> list[Any]:
+        """Call services all at once, each given as for :meth:`ask`; their answers in that order.
 
         Raises:
             RobotError: not all are answered within that time.
         """
-        for kind, service in SERVICES.items():
+        for kind, service, _ in calls:
             self.wait(self._client(kind, service).service_is_ready, service, seconds)
-        asked = [self._call(request) for request in requests]
+        asked = [self._client(kind, name).call_async(request) for kind, name, request in calls]
         self.wait(lambda: all(future.done() for future in asked), "all answers", seconds)
         return [future.result() for future in asked]
-
-    def _call(self, request: Any) -> Any:
-        kind = StartTracking if isinstance(request, StartTracking.Request) else StopTracking
-        return self._client(kind, SERVICES[kind]).call_async(request)
 
     def _client(self, kind: Any, service: str) -> Any:
         if service not in self._clients:
@@ -247,16 +267,20 @@ class Robot:
         self.node.destroy_node()
 
 
+def _unless(state: str, passing: Sequence[str]) -> str | None:
+    return None if state in passing else state
+
+
 class Camera(threading.Thread):
     """Sends images through a robot at a steady rate, until its `with` block ends.
 
     Args:
         robot: whose image topic is used.
-        image: called for each image that is sent.
+        image: called for each image that is sent, raw or compressed.
         rate: images a second.
     """
 
-    def __init__(self, robot: Robot, image: Callable[[], Image], rate: float) -> None:
+    def __init__(self, robot: Robot, image: Callable[[], Any], rate: float) -> None:
         super().__init__(name="camera")
         self.robot, self.image, self.rate = robot, image, rate
         self.sent = 0

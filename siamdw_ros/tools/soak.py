@@ -67,7 +67,8 @@ class Soak:
 
     def restart(self) -> None:
         """Take the node through its whole life, without ending the process."""
-        self.robot.cycle()
+        self.robot.bring_to("unconfigured")
+        self.robot.bring_to("active")
         self.restarts += 1
         newest = self.robot.now()
         self.robot.wait(

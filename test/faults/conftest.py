@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
-from siamdw_ros.tools.play_clip import image_message, read_clip
+from siamdw_ros.node.images import image_message
+from siamdw_ros.tools.play_clip import read_clip
 from siamdw_ros.tools.robot import Camera, Robot
 from siamdw_ros.tools.tracker_process import TrackerProcess
 
@@ -72,10 +73,10 @@ class Rig:
         """One of the tracker's topics, from the root."""
         return f"{self.robot.node.get_namespace()}/{self.robot.tracker}/{name}"
 
-    def camera(self, rate: float = RATE) -> Camera:
+    def camera(self, rate: float = RATE, message: Any = None) -> Camera:
         """A camera that shows the target, always in its place."""
-        message = image_message(self.picture)
-        return Camera(self.robot, lambda: message, rate)
+        shown = message or image_message(self.picture)
+        return Camera(self.robot, lambda: shown, rate)
 
     @contextlib.contextmanager
     def eyes(self) -> Iterator[list[Image]]:
@@ -87,9 +88,25 @@ class Rig:
 
     def follow(self) -> None:
         """Follow the target, with a camera running, and wait until the node reports it."""
-        self.wait(lambda: self.robot.images.get_subscription_count(), "the image subscription")
         self.wait(lambda: self.robot.start(START).success, "the target to be started")
         self.wait(self.robot.follows, "the target's detection")
+
+    def configure_anew(self, **parameters: Any) -> None:
+        """Take the node back to unconfigured, set parameters, and make it active again."""
+        self.robot.bring_to("unconfigured")
+        results = self.robot.set_parameters(parameters)
+        assert all(result.successful for result in results), results
+        self.robot.bring_to("active")
+
+    @contextlib.contextmanager
+    def configured(self, **parameters: Any) -> Iterator[None]:
+        """Configure the node so for a while, and then as it was."""
+        before = self.robot.parameters(*parameters)
+        self.configure_anew(**parameters)
+        try:
+            yield
+        finally:
+            self.configure_anew(**before)
 
     def wait(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait until a condition holds; the node has to stay alive meanwhile."""
@@ -118,12 +135,18 @@ def launch_rig(tmp_path_factory: pytest.TempPathFactory, picture: np.ndarray) ->
     """Start a node with parameters of the test's own, in a namespace of its own."""
 
     @contextlib.contextmanager
-    def launch(**parameters: Any) -> Iterator[Rig]:
+    def launch(reliable: bool = False, **parameters: Any) -> Iterator[Rig]:
         namespace = f"/faults_{time.monotonic_ns()}"
+        if reliable:
+            parameters[f"qos_overrides.{namespace}/image.subscription.reliability"] = "reliable"
         log = tmp_path_factory.mktemp("node") / "node.log"
         tracker = TrackerProcess(log, namespace, {**PARAMETERS, **parameters})
         with tracker, Robot(namespace) as robot:
-            yield Rig(tracker, robot, picture)
+            rig = Rig(tracker, robot, picture)
+            rig.wait(robot.lifecycle_state, "the node")
+            if parameters.get("autostart", True):
+                rig.wait(lambda: robot.lifecycle_state() == "active", "the node to be active")
+            yield rig
 
     return launch
 
@@ -137,6 +160,7 @@ def shared_rig(launch_rig: LaunchRig) -> Iterator[Rig]:
 
 @pytest.fixture
 def rig(shared_rig: Rig) -> Rig:
-    """The shared node, following nothing."""
+    """The shared node, active and following nothing."""
+    shared_rig.robot.bring_to("active")
     assert shared_rig.robot.stop().success
     return shared_rig

@@ -6,9 +6,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
 
 import pytest
-from conftest import LaunchRig, Rig, Trials
+from conftest import START, LaunchRig, Rig, Trials
+from lifecycle_msgs.msg import Transition
 from rclpy.node import Node
 from vision_msgs.msg import Detection2DArray
 
@@ -55,7 +58,6 @@ def test_a_node_that_is_killed_and_started_again(launch_rig: LaunchRig, trials: 
         for trial in trials("node killed (SIGKILL) and started again, from the start of Python"):
             rig.follow()
             rig.tracker.kill()
-            rig.robot.detections.clear()
             rig.tracker.restart()
             trial.recovered(rig.robot.recovery())
             rig.follow()
@@ -117,4 +119,23 @@ def test_a_caller_that_dies_while_it_waits(rig: Rig, trials: Trials) -> None:
             assert caller.stdout.readline() == b"ready\n"
             threading.Event().wait(0.5)  # some fifty calls
             caller.kill()
+            rig.survived(trial)
+
+
+@pytest.mark.parametrize("what", ["missing", "cut off", "not a checkpoint"])
+def test_a_checkpoint_that_is_no_good(rig: Rig, trials: Trials, tmp_path: Path, what: str) -> None:
+    checkpoint = tmp_path / "network.pt"
+    if what != "missing":
+        bundled = resources.files("siamdw_ros.weights").joinpath("siamfc_res22.pt").read_bytes()
+        checkpoint.write_bytes(bundled[:100_000] if what == "cut off" else b"nothing" * 1000)
+    for trial in trials(f"network file {what}, then the right one", share=0.5):
+        with rig.camera():
+            rig.robot.bring_to("unconfigured")
+            rig.robot.set_parameters({"checkpoint": str(checkpoint)})
+            assert rig.robot.change_state(Transition.TRANSITION_CONFIGURE) == "unconfigured"
+            answer = rig.robot.start(START)
+            assert not answer.success
+            assert "network.pt" in answer.message
+            rig.configure_anew(checkpoint="")
+            rig.follow()
             rig.survived(trial)
