@@ -138,7 +138,8 @@ def launch_rig(tmp_path_factory: pytest.TempPathFactory, picture: np.ndarray) ->
     def launch(reliable: bool = False, **parameters: Any) -> Iterator[Rig]:
         namespace = f"/faults_{time.monotonic_ns()}"
         if reliable:
-            parameters[f"qos_overrides.{namespace}/image.subscription.reliability"] = "reliable"
+            prefix = f"qos_overrides.{namespace}/image.subscription"
+            parameters |= {f"{prefix}.reliability": "reliable", f"{prefix}.depth": 1000}
         log = tmp_path_factory.mktemp("node") / "node.log"
         tracker = TrackerProcess(log, namespace, {**PARAMETERS, **parameters})
         with tracker, Robot(namespace) as robot:

@@ -101,17 +101,17 @@ def compressed_images(draw: st.DrawFn) -> CompressedImage:
     return CompressedImage(header=draw(HEADERS), format=draw(formats), data=bytes(data))
 
 
-@st.composite
-def boxes(draw: st.DrawFn) -> BoundingBox2D:
-    """Boxes of which some are usable, others are not numbers, negative, or out of all bounds."""
-    box = BoundingBox2D(size_x=draw(FLOATS), size_y=draw(FLOATS))
-    box.center.position.x, box.center.position.y = draw(FLOATS), draw(FLOATS)
-    box.center.theta = draw(FLOATS)
+def _box(x: float, y: float, width: float, height: float, theta: float) -> BoundingBox2D:
+    box = BoundingBox2D(size_x=width, size_y=height)
+    box.center.position.x, box.center.position.y, box.center.theta = x, y, theta
     return box
 
 
+# Some are usable; others are not numbers, negative, or out of all bounds.
+USABLE = st.floats(50, 400), st.floats(50, 400), st.floats(2, 200), st.floats(2, 200)
+BOXES = st.builds(_box, *USABLE, FLOATS) | st.builds(_box, *[FLOATS] * 5)
 IDS = TEXT | st.sampled_from(["", "a", "b", "c"]) | st.integers(60, 5000).map("é".__mul__)
 START_REQUESTS = st.builds(
-    StartTracking.Request, header=st.just(Header()) | HEADERS, target_id=IDS, bbox=boxes()
+    StartTracking.Request, header=st.builds(Header) | HEADERS, target_id=IDS, bbox=BOXES
 )
 STOP_REQUESTS = st.builds(StopTracking.Request, target_id=IDS)

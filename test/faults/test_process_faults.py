@@ -122,20 +122,24 @@ def test_a_caller_that_dies_while_it_waits(rig: Rig, trials: Trials) -> None:
             rig.survived(trial)
 
 
-@pytest.mark.parametrize("what", ["missing", "cut off", "not a checkpoint"])
-def test_a_checkpoint_that_is_no_good(rig: Rig, trials: Trials, tmp_path: Path, what: str) -> None:
+def test_a_checkpoint_that_is_no_good(
+    launch_rig: LaunchRig, trials: Trials, tmp_path: Path
+) -> None:
+    good = resources.files("siamdw_ros.weights").joinpath("siamfc_res22.pt").read_bytes()
+    bad = {"missing": None, "cut off": good[:100_000], "of noise": bytes(range(256)) * 100}
     checkpoint = tmp_path / "network.pt"
-    if what != "missing":
-        bundled = resources.files("siamdw_ros.weights").joinpath("siamfc_res22.pt").read_bytes()
-        checkpoint.write_bytes(bundled[:100_000] if what == "cut off" else b"nothing" * 1000)
-    for trial in trials(f"network file {what}, then the right one", share=0.5):
-        with rig.camera():
-            rig.robot.bring_to("unconfigured")
-            rig.robot.set_parameters({"checkpoint": str(checkpoint)})
-            assert rig.robot.change_state(Transition.TRANSITION_CONFIGURE) == "unconfigured"
-            answer = rig.robot.start(START)
-            assert not answer.success
-            assert "network.pt" in answer.message
-            rig.configure_anew(checkpoint="")
-            rig.follow()
-            rig.survived(trial)
+    with launch_rig(checkpoint=checkpoint, autostart=False) as rig, rig.camera():
+        for what, contents in bad.items():
+            for trial in trials(f"network file {what}, later put right"):
+                rig.robot.bring_to("unconfigured")
+                checkpoint.unlink(missing_ok=True)
+                if contents is not None:
+                    checkpoint.write_bytes(contents)
+                assert rig.robot.change_state(Transition.TRANSITION_CONFIGURE) == "unconfigured"
+                answer = rig.robot.start(START)
+                assert not answer.success
+                assert "network.pt" in answer.message
+                checkpoint.write_bytes(good)
+                rig.robot.bring_to("active")
+                rig.follow()
+                rig.survived(trial)

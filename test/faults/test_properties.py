@@ -1,19 +1,28 @@
 """Thousands of made-up messages: nothing raises, and each is either used or counted as refused."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from ledger import Ledger, Trial
-from message_strategies import compressed_images, images
+from message_strategies import START_REQUESTS, STOP_REQUESTS, compressed_images, images
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node import compressed
 from siamdw_ros.node import images as raw
+from siamdw_ros.node.tracker_node import TrackerNode
 
 # A long run asks for tens of thousands of messages.
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(3600)]
+
+
+SCENE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
 
 @pytest.fixture
@@ -68,4 +77,66 @@ def test_every_compressed_image_is_refused_or_decoded(generate: Callable[..., An
         return "accepted"
 
     counts = generate("made-up JPEG and PNG: check and decoding", compressed_images(), decode)
+    assert min(counts.values()) > 0.02 * sum(counts.values()), "one-sided"
+
+
+@pytest.fixture(scope="module")
+def hosted() -> Iterator[TrackerNode]:
+    """A whole node in this process, active."""
+    node = TrackerNode()
+    node.set_parameters([Parameter("threads", value=1), Parameter("max_request_rate", value=0.0)])
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinning = threading.Thread(target=executor.spin)
+    spinning.start()
+    wait(lambda: node.state == "active")
+    yield node
+    assert node.close()
+    executor.shutdown()
+    spinning.join()
+    node.destroy_node()
+
+
+def wait(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    """Wait until a condition holds."""
+    end, tick = time.monotonic() + seconds, threading.Event()
+    while not condition():
+        assert time.monotonic() < end
+        tick.wait(0.001)
+
+
+def test_the_node_accounts_for_every_image(
+    hosted: TrackerNode, generate: Callable[..., Any]
+) -> None:
+    (camera,) = hosted.cameras.values()
+    (subscription,) = [one for one in hosted.subscriptions if one.topic_name == camera.topic]
+
+    def receive(message: Any) -> str:
+        before = camera.intake.rejected
+        subscription.callback(message)
+        return "rejected" if camera.intake.rejected > before else "accepted"
+
+    counts = generate("made-up images: a node's callback", images(), receive)
+    intake, progress = camera.intake, camera.progress
+    wait(lambda: intake.received == intake.rejected + intake.dropped + progress.processed)
+    assert intake.received == sum(counts.values())
+    assert intake.rejected == counts["rejected"]
+    assert progress.failed == 0
+
+
+def test_every_request_is_answered(hosted: TrackerNode, generate: Callable[..., Any]) -> None:
+    (camera,) = hosted.cameras.values()
+    (subscription,) = [one for one in hosted.subscriptions if one.topic_name == camera.topic]
+    services = {one.srv_type: one.callback for one in hosted.services}
+
+    def ask(request: Any) -> str:
+        kind = StartTracking if isinstance(request, StartTracking.Request) else StopTracking
+        task = hosted.executor.create_task(services[kind], request, kind.Response())
+        wait(task.done)
+        assert isinstance(task.result(), kind.Response)
+        assert task.result().message
+        return "carried out" if task.result().success else "refused"
+
+    subscription.callback(raw.image_message(SCENE))
+    counts = generate("made-up requests", START_REQUESTS | STOP_REQUESTS, ask)
     assert min(counts.values()) > 0.02 * sum(counts.values()), "one-sided"
