@@ -32,6 +32,12 @@ ARGUMENTS = [
     DeclareLaunchArgument("checkpoint", default_value="", description="file of its weights"),
     DeclareLaunchArgument("device", default_value="", description="auto, cpu, cuda or cuda:N"),
     DeclareLaunchArgument("autostart", default_value="", description="false: to be managed"),
+    DeclareLaunchArgument(
+        "respawn",
+        default_value="false",
+        choices=["true", "false"],
+        description="start the node again when it dies",
+    ),
     DeclareLaunchArgument("use_sim_time", default_value="", description="time from /clock"),
     DeclareLaunchArgument(
         "fastdds_profile",
@@ -73,6 +79,7 @@ def tracker_node(context: LaunchContext) -> list[Action]:
             remappings=[("image", LaunchConfiguration("image_topic"))],
             arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
             output="screen",
+            respawn=LaunchConfiguration("respawn").perform(context) == "true",
         )
     ]
 

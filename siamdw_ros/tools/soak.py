@@ -23,8 +23,9 @@ from sensor_msgs.msg import Image
 from tqdm import tqdm
 
 from siamdw_ros.node.images import image_message
-from siamdw_ros.siamdw.crops import Box
-from siamdw_ros.tools.growth import (
+from siamdw_ros.reliability.camera import Camera
+from siamdw_ros.reliability.client import RobotError
+from siamdw_ros.reliability.growth import (
     LIMITS,
     Growth,
     Sample,
@@ -34,10 +35,11 @@ from siamdw_ros.tools.growth import (
     take_sample,
     write_csv,
 )
+from siamdw_ros.reliability.robot import Robot
+from siamdw_ros.reliability.tracker_process import TrackerProcess
+from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.tools.play_clip import read_clip
 from siamdw_ros.tools.played import isolate
-from siamdw_ros.tools.robot import Camera, Robot, RobotError
-from siamdw_ros.tools.tracker_process import TrackerProcess
 
 BOX: Box = (306.0, 124.0, 108.0, 260.0)  # the cup, on the first frame of the clip that is shipped
 FRAMES = 60  # of the clip, there and back

@@ -13,9 +13,10 @@ import pytest
 from sensor_msgs.msg import Image
 
 from siamdw_ros.node.images import image_message
+from siamdw_ros.reliability.camera import Camera
+from siamdw_ros.reliability.robot import Robot
+from siamdw_ros.reliability.tracker_process import TrackerProcess
 from siamdw_ros.tools.play_clip import read_clip
-from siamdw_ros.tools.robot import Camera, Robot
-from siamdw_ros.tools.tracker_process import TrackerProcess
 
 sys.path.insert(0, str(Path(__file__).parent))
 

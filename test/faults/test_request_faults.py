@@ -12,7 +12,7 @@ from rclpy.parameter import Parameter
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.tools.robot import Robot
+from siamdw_ros.reliability.robot import Robot
 
 pytestmark = pytest.mark.ros
 

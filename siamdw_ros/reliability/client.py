@@ -1,13 +1,10 @@
-"""What a robot has of a tracker node: a camera, ears and service clients."""
+"""Asks a tracker node's services, its own and those that every node has."""
 
-import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -17,88 +14,38 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile
-from rclpy.time import Time
-from sensor_msgs.msg import CompressedImage, Image
-from siamdw_msgs.msg import TrackerStatus
-from siamdw_msgs.srv import StartTracking, StopTracking
-from vision_msgs.msg import Detection2DArray
 
-from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.siamdw.crops import Box
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from Python 3.11 on
 
 DEEP = QoSProfile(depth=1000)  # the usual depth of 10 loses answers that come all at once
-PATIENCE = 60.0  # seconds; a slow machine loads torch and the network in that time
+PATIENCE = 120.0  # seconds; a slow machine loads torch and the network in that time
+ASK_AGAIN = 1.0  # seconds; a server that has not found its client yet loses the answer
 UP = {"unconfigured": Transition.TRANSITION_CONFIGURE, "inactive": Transition.TRANSITION_ACTIVATE}
 DOWN = {"active": Transition.TRANSITION_DEACTIVATE, "inactive": Transition.TRANSITION_CLEANUP}
 ORDER = ["unconfigured", "inactive", "active"]
-ASK_AGAIN = 1.0  # seconds; a server that has not found its client yet loses the answer
 
 
 class RobotError(RuntimeError):
     """The node does not do what the robot waits for; the message says what."""
 
 
-@dataclass(frozen=True)
-class Heard:
-    """A message, when it came (seconds of the steady clock) and its image's stamp (ns)."""
-
-    message: Any
-    arrived: float
-    stamp: int
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """Seconds from a fault's end to the first answer and to the first newer image's result."""
-
-    answer: float
-    publish: float
-
-
-class Robot:
-    """Talks to one tracker node, from a ROS node with a thread of its own.
+class Client:
+    """A ROS node with a thread of its own, that talks to one tracker node.
 
     Args:
-        namespace: of the tracker node, and of the robot's.
+        namespace: of the tracker node, and of this one.
         tracker: name of the tracker node.
     """
 
     def __init__(self, namespace: str = "/", tracker: str = "siamdw_tracker") -> None:
         self.node = Node("robot", namespace=namespace)
         self.tracker = tracker
-        self.images: dict[Any, Any] = {
-            Image: self.node.create_publisher(Image, "image", QoSProfile(depth=5)),
-            CompressedImage: self.node.create_publisher(
-                CompressedImage, "image/compressed", QoSProfile(depth=5)
-            ),
-        }
-        self.detections: deque[Heard] = deque(maxlen=1000)
-        self.statuses: deque[Heard] = deque(maxlen=1000)
-        self._listen(Detection2DArray, "detections", self.detections)
-        self._listen(TrackerStatus, "status", self.statuses)
         self._clients: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._spinning = threading.Thread(target=self._executor.spin, name="robot")
         self._spinning.start()
-
-    def _listen(self, kind: Any, name: str, store: deque[Heard]) -> None:
-        def hear(message: Any) -> None:
-            stamp = Time.from_msg(message.header.stamp).nanoseconds
-            store.append(Heard(message, time.monotonic(), stamp))
-
-        self.node.create_subscription(kind, f"{self.tracker}/{name}", hear, 100)
-
-    def now(self) -> int:
-        """The time that images are stamped with, nanoseconds."""
-        return int(self.node.get_clock().now().nanoseconds)
-
-    def send(self, image: Image | CompressedImage, stamp: int | None = None) -> int:
-        """Publish an image and return its stamp: the one given or now, in nanoseconds."""
-        stamp = self.now() if stamp is None else stamp
-        image.header.stamp = Time(nanoseconds=stamp).to_msg()
-        self.images[type(image)].publish(image)
-        return stamp
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """Wait until a condition holds, and return what it gave.
@@ -212,48 +159,7 @@ class Robot:
             self._clients[service] = self.node.create_client(kind, name, qos_profile=DEEP)
         return self._clients[service]
 
-    def start(self, box: Box, target_id: str = "target") -> StartTracking.Response:
-        """Ask the node to follow what the newest image shows in a box, (x, y, w, h)."""
-        request = StartTracking.Request(target_id=target_id, bbox=box_to_message(box))
-        return self.ask(StartTracking, "start_tracking", request)
-
-    def stop(self, target_id: str = "", seconds: float = PATIENCE) -> StopTracking.Response:
-        """Ask the node to stop following one target, or all."""
-        request = StopTracking.Request(target_id=target_id)
-        return self.ask(StopTracking, "stop_tracking", request, seconds)
-
-    def recovery(self, counts: Callable[[int], bool] | None = None) -> Recovery:
-        """Measure, from now on, how soon the node answers and reports an image again.
-
-        A camera has to be running.
-
-        Args:
-            counts: says of an image's stamp whether it was taken after the fault (default:
-                whether it is later than the present).
-
-        Raises:
-            RobotError: one of the two does not come.
-        """
-        begin, now = time.monotonic(), self.now()
-        is_new = counts or (lambda stamp: stamp >= now)
-        nobody = StopTracking.Request(target_id="nobody")
-        self.ask(StopTracking, "stop_tracking", nobody, again=0.25)
-        answer = time.monotonic() - begin
-
-        def reported() -> Heard | None:
-            heard = tuple(self.detections)
-            return next((h for h in heard if h.arrived >= begin and is_new(h.stamp)), None)
-
-        heard = self.wait(reported, "detections of a new image")
-        return Recovery(answer, heard.arrived - begin)
-
-    def follows(self, target_id: str = "target") -> bool:
-        """Whether the newest detections hold a target."""
-        if not self.detections:
-            return False
-        return target_id in [one.id for one in self.detections[-1].message.detections]
-
-    def __enter__(self) -> "Robot":
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(
@@ -269,44 +175,3 @@ class Robot:
 
 def _unless(state: str, passing: Sequence[str]) -> str | None:
     return None if state in passing else state
-
-
-class Camera(threading.Thread):
-    """Sends images through a robot at a steady rate, until its `with` block ends.
-
-    Args:
-        robot: whose image topic is used.
-        image: called for each image that is sent, raw or compressed.
-        rate: images a second.
-    """
-
-    def __init__(self, robot: Robot, image: Callable[[], Any], rate: float) -> None:
-        super().__init__(name="camera")
-        self.robot, self.image, self.rate = robot, image, rate
-        self.sent = 0
-        self.stamp: Callable[[], int] = robot.now
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Send until told to end; a late image does not delay the ones behind it."""
-        begin = time.monotonic()
-        while not self._ended.wait(self._until_next(begin)):
-            self.robot.send(self.image(), self.stamp())
-            self.sent += 1
-
-    def _until_next(self, begin: float) -> float:
-        passed = time.monotonic() - begin
-        return math.ceil(passed * self.rate + 1e-6) / self.rate - passed
-
-    def __enter__(self) -> "Camera":
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self.join()

@@ -1,0 +1,1 @@
+"""What it takes to put a tracker node under stress, and to measure how it bears that."""
