@@ -25,7 +25,7 @@ from ledger import Ledger, Trial, check_counts
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in it, on its first frame
 RATE = 10.0  # images a second: a camera that a busy machine can feed
-FEW = 2  # trials of a fault, unless --fault-times says otherwise
+FEW = 1  # trials of a fault, unless --fault-times says otherwise
 PARAMETERS = {"device": "cpu", "threads": 1}
 
 Trials = Callable[..., Iterator[Trial]]
