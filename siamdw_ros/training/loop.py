@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from siamdw_ros.siamdw.runtime import half_is_faster
 from siamdw_ros.training.callbacks import CHECKPOINT, Checkpoints, LossTable
-from siamdw_ros.training.config import Config, store_config
+from siamdw_ros.training.config import Config
 from siamdw_ros.training.datasets import Dataset, read_dataset
 from siamdw_ros.training.datasets.tracks import Track
 from siamdw_ros.training.initial import make_network
@@ -30,6 +30,7 @@ from siamdw_ros.training.objectives import (
 )
 from siamdw_ros.training.propagation import read_film
 from siamdw_ros.training.published import TrackPairs
+from siamdw_ros.training.record import store_config
 from siamdw_ros.training.scenes import PairMaker
 from siamdw_ros.training.sources import (
     Sequence,

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from siamdw_ros.siamdw.crops import Image, Vector, context_side, mean_color
-from siamdw_ros.training.augment import Rng
+from siamdw_ros.training.augment import Rng, grey
 from siamdw_ros.training.datasets import Dataset
 from siamdw_ros.training.datasets.tracks import Track
 from siamdw_ros.training.sources import decode
+from siamdw_ros.training.views import camera, look
 
 EXEMPLAR = 127
 ATTEMPTS = 20
@@ -107,7 +108,7 @@ class TrackPairs:
             track, second, self.search_side, change.search_shift, change.search_scale, rng
         )
         if rng.random() < change.grey:
-            template, search = _grey(template), _grey(search)
+            template, search = grey(template), grey(search)
         if rng.random() < change.flip:
             template, search, offset = template[:, ::-1], search[:, ::-1], offset * (-1, 1)
         return TrackPair(template, search, offset, size)
@@ -120,7 +121,9 @@ class TrackPairs:
         x, y, w, h = track.boxes[index].astype(float)
         zoom = EXEMPLAR / context_side(np.array([w, h])) / rng.uniform(1 - scale, 1 + scale, 2)
         offset = rng.uniform(-shift, shift, 2)
-        window = cut(image, np.array([x + w / 2, y + h / 2]), zoom, offset, out)
+        stretch = np.diag([*zoom, 1.0])
+        view = camera(np.array([x + w / 2, y + h / 2]), 1.0, 0.0, offset, out, stretch)
+        window = look(image, view, out, mean_color(image))
         if rng.random() < self.augmentation.blur:
             window = np.asarray(cv2.GaussianBlur(window, (0, 0), 1.0), np.uint8)
         if self.augmentation.color:
@@ -128,39 +131,13 @@ class TrackPairs:
         return window, offset, zoom * (w, h)
 
 
-def cut(image: Image, center: Vector, zoom: Vector, offset: Vector, out: int) -> Image:
-    """Cut a window in which `center` of the picture lies `offset` from the middle.
-
-    Args:
-        image: H x W x 3; its mean colour fills what lies outside of it.
-        center: x, y in the picture.
-        zoom: window pixels a picture pixel, in x and y.
-        offset: x, y in window pixels.
-        out: side of the window.
-
-    Returns:
-        out x out x 3, uint8.
-    """
-    # Pixel j of the window, whose centre is at j + 0.5, to pixel indices of the picture.
-    origin = center - (out / 2 + offset - 0.5) / zoom - 0.5
-    affine = np.array([[1 / zoom[0], 0, origin[0]], [0, 1 / zoom[1], origin[1]]])
-    window = cv2.warpAffine(
-        image,
-        affine,
-        (out, out),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderValue=mean_color(image).tolist(),
-    )
-    return np.asarray(window, np.uint8)
-
-
 def color_jitter(image: Image, strength: float, rng: Rng) -> Image:
     """Change brightness, contrast, saturation and hue by up to `strength` each."""
     brightness, contrast, saturation = rng.uniform(1 - strength, 1 + strength, 3).tolist()
     lit = image.astype(np.float32) * brightness
-    grey = cv2.cvtColor(lit, cv2.COLOR_BGR2GRAY)
-    lit = (lit - grey.mean()) * contrast + grey.mean()
-    lit = grey[..., None] + (lit - grey[..., None]) * saturation
+    level = cv2.cvtColor(lit, cv2.COLOR_BGR2GRAY)
+    lit = (lit - level.mean()) * contrast + level.mean()
+    lit = level[..., None] + (lit - level[..., None]) * saturation
     hsv = cv2.cvtColor(lit.clip(0, 255).astype(np.uint8), cv2.COLOR_BGR2HSV)
     turn = round(180 * rng.uniform(-strength, strength))
     hsv[..., 0] = (hsv[..., 0].astype(int) + turn) % 180
@@ -180,8 +157,3 @@ def _decode(track: Track, index: int) -> Image:
         return decode(track.frames[index])
     except ValueError as error:
         raise ValueError(f"{track.name}, frame {track.numbers[index]}: {error}") from error
-
-
-def _grey(image: Image) -> Image:
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from siamdw_ros.training.config import Config, ConfigError, load_config, store_config
+from siamdw_ros.training.config import Config, ConfigError, load_config
+from siamdw_ros.training.record import store_config
 
 CONFIGS = Path(__file__).parents[2] / "config" / "training"
 TINY = CONFIGS / "tiny.yaml"

@@ -11,7 +11,7 @@ from pictures import encoded, textured
 from siamdw_ros.siamdw.crops import context_side
 from siamdw_ros.training.datasets import Dataset, Source
 from siamdw_ros.training.datasets.tracks import Tally, Track
-from siamdw_ros.training.published import Augmentation, TrackPairs, color_jitter, cut
+from siamdw_ros.training.published import Augmentation, TrackPairs, color_jitter
 
 BOX = (150.0, 90.0, 60.0, 40.0)
 STILL = Augmentation(0, 0, 0, 0)
@@ -109,9 +109,13 @@ def test_nothing_but_damaged_pictures_is_an_error() -> None:
 
 
 def test_what_lies_outside_of_the_picture_has_its_mean_colour() -> None:
-    picture = np.full((40, 40, 3), (10, 20, 30), np.uint8)
-    window = cut(picture, np.zeros(2), np.ones(2), np.zeros(2), 31)
-    assert (window == (10, 20, 30)).all()
+    small = [encoded(np.full((42, 62, 3), (10, 20, 30), np.uint8))]
+    boxes = np.float32([[1, 1, 60, 40]])
+    one = Dataset(
+        Source("coco", Path("here")), [[Track("t", small, boxes, np.arange(1))]], Tally()
+    )
+    pair = TrackPairs([one], 255, STILL).draw(np.random.default_rng(0))
+    assert (pair.search == (10, 20, 30)).all()
 
 
 def test_colours_change_by_little_and_differently_each_time() -> None:

@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.training.datasets.tracks import (
-    MIN_SIDE,
-    Boxes,
-    ListedFrames,
-    Tally,
-    Track,
-    Video,
-)
+from siamdw_ros.training.datasets.frames import ListedFrames
+from siamdw_ros.training.datasets.tracks import MIN_SIDE, Boxes, Tally, Track, Video
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamdw_ros.siamdw.crops import context_side
-from siamdw_ros.training.datasets.tracks import ListedFrames, Tally, Video, make_track
+from siamdw_ros.training.datasets.frames import ListedFrames
+from siamdw_ros.training.datasets.tracks import Tally, Video, make_track
 from siamdw_ros.training.sources import decode
 
 EXEMPLAR = 127  # pixels that a target with its context has in a crop

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.training.datasets.tracks import ListedFrames, Tally, Video, make_track
+from siamdw_ros.training.datasets.frames import ListedFrames
+from siamdw_ros.training.datasets.tracks import Tally, Video, make_track
 
 NOTHING, VOID = 0x000000, 0xC0E0E0  # blue, green, red: background, and not annotated
 

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.training.datasets.tracks import PatternFrames, Tally, Video, make_track
+from siamdw_ros.training.datasets.frames import PatternFrames
+from siamdw_ros.training.datasets.tracks import Tally, Video, make_track
 
 
 def read_imagenet_vid(

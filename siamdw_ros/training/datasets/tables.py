@@ -7,13 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from siamdw_ros.training.datasets.tracks import (
-    FilmFrames,
-    Tally,
-    Track,
-    Video,
-    make_track,
-)
+from siamdw_ros.training.datasets.frames import FilmFrames
+from siamdw_ros.training.datasets.tracks import Tally, Track, Video, make_track
 from siamdw_ros.training.sources import read_sequence
 
 FILMS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}

@@ -7,13 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.training.datasets.tracks import (
-    ListedFrames,
-    PatternFrames,
-    Tally,
-    Video,
-    make_track,
-)
+from siamdw_ros.training.datasets.frames import ListedFrames, PatternFrames
+from siamdw_ros.training.datasets.tracks import Tally, Video, make_track
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp"}
 OTB_STARTS = {"David": 300}  # annotated from this picture on, counted from 1
