@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rclpy.node import Node
@@ -63,18 +63,18 @@ class Camera:
         self.intake.last = self.progress.last = None
         self.since = time.monotonic()
         try:
-            self._subscription = self._subscribe(
-                SubscriptionEventCallbacks(message_lost=self._on_lost)
-            )
+            self._subscription = self._subscribe(message_lost=self._on_lost)
         except UnsupportedEventTypeError:  # not every middleware tells
-            self._subscription = self._subscribe(SubscriptionEventCallbacks())
+            self._subscription = self._subscribe()
         if with_detector:
             self._detector = self.node.create_subscription(
                 Detection2DArray, f"{self._prefix}/detector", self._on_detections, image_qos()
             )
 
-    def _subscribe(self, events: SubscriptionEventCallbacks) -> Any:
+    def _subscribe(self, **callbacks: Callable[[Any], None]) -> Any:
         self.qos = image_qos()  # anew: rclpy writes overrides into it
+        # Each event costs time with every image; what does not connect, diagnostics find out.
+        events = SubscriptionEventCallbacks(use_default_callbacks=False, **callbacks)
         return self.node.create_subscription(
             self.transport.message,
             self.topic,

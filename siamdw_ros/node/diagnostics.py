@@ -61,14 +61,16 @@ class Intake:
 class Progress:
     """What was done. Written by the inference thread, read by any.
 
-    last: time of the steady clock at which the last image was done. inference, latency: of each
-    image, in milliseconds; the latter from its stamp to the publishing of its detections.
+    last: time of the steady clock at which the last image was done. Of each image, in
+    milliseconds: waiting until inference came to it, inference, and latency from its stamp to the
+    publishing of its detections.
     """
 
     processed: int = 0
     failed: int = 0
     rejected: int = 0  # could not be decoded
     last: float | None = None
+    waiting: Durations = field(default_factory=Durations)
     inference: Durations = field(default_factory=Durations)
     latency: Durations = field(default_factory=Durations)
     rate: Rate = field(default_factory=Rate)

@@ -1,6 +1,7 @@
 """Tells on /diagnostics, once a second, how the node, its cameras and its targets are."""
 
 import math
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from rclpy.clock import Clock, ClockType
 
 from siamdw_ros.node import health
 from siamdw_ros.node.cameras import Camera
+from siamdw_ros.node.diagnostics import Durations
 from siamdw_ros.node.health import Problem, error, warning
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class DiagnosticsPublisher:
     def __init__(self, node: "TrackerNode") -> None:
         self._node = node
         self._before: dict[str, tuple[int, int, int]] = {}
+        self._errors: set[str] = set()  # told last, without figures
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
         # By the steady clock: when simulated time stands still there is all the more to tell.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -36,8 +39,17 @@ class DiagnosticsPublisher:
     def _on_timer(self) -> None:
         stamp = self._node.get_clock().now().to_msg()
         message = DiagnosticArray(status=self.statuses(time.monotonic()))
+        self._log_new_errors(message.status)
         message.header.stamp = stamp
         self._publisher.publish(message)
+
+    def _log_new_errors(self, statuses: list[DiagnosticStatus]) -> None:
+        """Say an error in the log too, once: not everybody looks at diagnostics."""
+        texts = [f"{s.name}: {s.message}" for s in statuses if s.level == DiagnosticStatus.ERROR]
+        errors = {re.sub(r"[\d.]+", "", text): text for text in texts}  # but for the figures
+        for error_kind in errors.keys() - self._errors:
+            self._node.get_logger().error(errors[error_kind])
+        self._errors = set(errors)
 
     def statuses(self, now: float) -> list[DiagnosticStatus]:
         """One of the tracker, one of each camera, one of the targets.
@@ -120,7 +132,8 @@ def _camera_values(camera: Camera, now: float) -> dict[str, Any]:
         "failed": progress.failed,
         "lost on the way": intake.lost,
     }
-    for what, durations in (("inference", progress.inference), ("latency", progress.latency)):
+    for what in ("waiting", "inference", "latency"):
+        durations: Durations = getattr(progress, what)
         for percent, value in zip((50, 95), durations.percentiles(now), strict=True):
             if not math.isnan(value):
                 values[f"{what} p{percent} (ms)"] = value

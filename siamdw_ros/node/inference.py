@@ -112,6 +112,8 @@ class InferenceThread(threading.Thread):
     def _track(self, frames: list[Frame]) -> tuple[list[Frame], float]:
         """Search all frames in one batch: those that were searched, and how long it took."""
         start = time.monotonic()
+        for frame in frames:
+            self._progress[frame.camera].waiting.add(start, 1e3 * (start - frame.arrived))
         searches = [search for frame in frames if (search := self._prepare(frame))]
         done = [search.frame for search in searches]
         try:

@@ -60,6 +60,7 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
     status = said.wait("camera image", OK, "images/s", lambda: tracker.show(frames[1]))
     values = {value.key: value.value for value in status.values}
     assert float(values["inference p50 (ms)"]) <= float(values["inference p95 (ms)"])
+    assert float(values["waiting p50 (ms)"]) >= 0
     assert int(values["processed"]) >= 2
     assert status.hardware_id == "camera_optical"
     said.wait("targets", OK, "1 tracked", lambda: tracker.show(frames[1]))
@@ -73,6 +74,7 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
     unfit = tracker.node.create_publisher(Image, "image", best_effort)
     words = "does not fit: Best effort publisher and reliable subscription"
     said.wait("camera image", ERROR, words, lambda: tracker.show(frames[1]))
+    assert words in tracker.output()
     tracker.node.destroy_publisher(unfit)
     said.wait("camera image", OK, "images/s", lambda: tracker.show(frames[1]))
 
