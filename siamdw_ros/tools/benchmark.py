@@ -66,7 +66,8 @@ def measure(plan: Plan, sections: list[str], command: str, out: Path) -> Report:
     report = Report(command, now, plan.quick, machine.describe(), machine.versions())
     start = time.monotonic()
     for number, name in enumerate(sections, 1):
-        print(f"\n[{number}/{len(sections)}] {name}", flush=True)
+        minutes = (time.monotonic() - start) / 60
+        print(f"\n[{number}/{len(sections)}] {name}, after {minutes:.1f} minutes", flush=True)
         try:
             report.sections[name] = SECTIONS[name](plan)
         except (RuntimeError, OSError, ImportError, ValueError) as error:
