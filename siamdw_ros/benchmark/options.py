@@ -31,9 +31,12 @@ def _contenders(plan: Plan) -> Iterator[Contender]:
     yield variant("full precision", half=False)
     if not (plan.device.startswith("cuda") or half_is_faster(torch.device("cpu"))):
         yield variant("half precision", half=True)
-    for scales in (1, 5):
-        yield variant(f"{scales} search scales", scales=scales)
-    yield variant("one crop, template at 3 scales", template_scales=True)
+    yield variant("published method and numbers", preset="published")
+    yield variant("3 search crops instead of 3 templates", scale_templates=False, memory=0.0)
+    yield variant("1 scale", scales=1)
+    yield variant("5 scales", scales=5)
+    yield variant("no memory", memory=0.0)
+    yield variant("no second look", wide_instance_size=0)
     if plan.device == "cpu" and torch.get_num_threads() > 1:
         yield variant("one thread", threads=1)
     for backend in backends():
@@ -41,9 +44,9 @@ def _contenders(plan: Plan) -> Iterator[Contender]:
 
 
 def backends() -> tuple[str, ...]:
-    """Other ways to run the network than the default."""
+    """The ways to run the network; `auto` is the default already."""
     try:
         known = importlib.import_module("siamdw_ros.siamdw.backends").BACKENDS
     except ImportError:
         return ()
-    return tuple(name for name in known if name not in ("auto", "torch"))
+    return tuple(name for name in known if name != "auto")

@@ -16,6 +16,7 @@ from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.evaluation.one_pass import Follower
 from siamdw_ros.siamdw.crops import Box
 
+WARM_UP = 3  # frames: libraries choose their ways with the first
 TURN = 5  # frames that a tracker does before it is the next one's turn
 
 
@@ -96,7 +97,8 @@ def race(contenders: Sequence[Contender], films: Iterable[Film], title: str) -> 
     for film in films:
         for lane in lanes:
             lane.tracker.init(film.images[0], film.boxes[0])
-            lane.tracker.track(film.images[0])  # warms up; a second init forgets it
+            for _ in range(WARM_UP):
+                lane.tracker.track(film.images[0])  # a second init forgets it
             lane.tracker.init(film.images[0], film.boxes[0])
         turns = [
             range(i, min(i + TURN, len(film.images))) for i in range(1, len(film.images), TURN)

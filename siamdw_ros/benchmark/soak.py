@@ -4,7 +4,7 @@ import time
 
 from tqdm import tqdm
 
-from siamdw_ros.benchmark.node import VGA, boxes_for, node_parameters, ros
+from siamdw_ros.benchmark.node import MODEL, VGA, boxes_for, node_parameters, ros
 from siamdw_ros.benchmark.node_run import Scenario, camera_arguments, tracker
 from siamdw_ros.benchmark.plan import Plan
 from siamdw_ros.benchmark.processes import Usage, usage
@@ -34,7 +34,7 @@ def _watch(plan: Plan) -> list[tuple[float, Usage]]:
     samples = []
     with (
         ros(),
-        tracker(plan.work, node_parameters(plan, "siamfc_res22", False)) as under_test,
+        tracker(plan.work, node_parameters(plan, MODEL, False)) as under_test,
         process("siamdw_ros.benchmark.camera", *arguments),
     ):
         under_test.ear.follow(boxes_for(box, scenario, image))

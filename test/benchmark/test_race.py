@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siamdw_ros.benchmark.plan import Film
-from siamdw_ros.benchmark.race import TURN, Contender, race
+from siamdw_ros.benchmark.race import TURN, WARM_UP, Contender, race
 from siamdw_ros.siamdw import State, TrackResult
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
@@ -42,7 +42,7 @@ def test_every_tracker_sees_every_frame_and_they_take_turns(film):
     contenders = [Contender(name, lambda name=name: Still(log, name)) for name in "ab"]
     outcome = race(contenders, [film, film], "test")
     assert all(len(lane.boxes) == len(lane.seconds) == 8 * TURN for lane in outcome.lanes)
-    raced = log[2 : 2 + 4 * TURN]  # after one frame each, which warms up
+    raced = log[2 * WARM_UP :][: 4 * TURN]
     assert raced == ["a"] * TURN + ["b"] * TURN + ["b"] * TURN + ["a"] * TURN
 
 
