@@ -77,9 +77,9 @@ class Engine:
 
 def free_memory() -> None:
     """Give back memory of the GPU that nothing needs any more."""
-    gc.collect()
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
         torch.cuda.empty_cache()
 
 
