@@ -1,5 +1,7 @@
 """The command that measures what networks cost."""
 
+import pytest
+
 from siamdw_ros.tools import measure_networks
 
 
@@ -24,13 +26,38 @@ def multiplications(side, scales):
     )
 
 
+def rows(output):
+    """The table's rows, split into their columns."""
+    header, _, *lines = output.splitlines()
+    assert all(line.count("|") == header.count("|") for line in lines)
+    return [line.strip("| ").split(" | ") for line in lines]
+
+
+QUICK = ["--models", "siamfc_res16", "--repeats", "1", "--threads", "1"]
+
+
 def test_row_counts_parameters_and_multiplications(capsys):
-    measure_networks.main(["--models", "siamfc_res16", "--repeats", "1", "--threads", "1"])
-    header, _, row = capsys.readouterr().out.splitlines()
-    assert header.count("|") == row.count("|")
-    name, count, template, image, milliseconds = row.strip("| ").split(" | ")
+    measure_networks.main(QUICK)
+    ((name, count, template, image, milliseconds),) = rows(capsys.readouterr().out)
     assert (name, count) == ("siamfc_res16", "1,304,128")
-    assert template == f"{multiplications(127, 1) / 1e9:.2f}"
-    correlation = 3 * 17**2 * 7**2 * 512
-    assert image == f"{(multiplications(255, 3) + correlation) / 1e9:.2f}"
+    assert template == f"{multiplications(127, 3) / 1e9:.2f}"
+    correlation = 3 * 23**2 * 7**2 * 512  # each of 7 x 7 cells meets all of 23 x 23
+    assert image == f"{(multiplications(255, 1) + correlation) / 1e9:.2f}"
     assert int(milliseconds) > 0
+
+
+def test_backends_are_measured_in_both_precisions(capsys):
+    measure_networks.main(["--table", "backends", "--windows", "1", "2", *QUICK])
+    measured = [row[1:5] for row in rows(capsys.readouterr().out)]
+    for windows in ("1", "2"):
+        for precision in ("full", "half"):
+            assert ["torch", precision, "1", windows] in measured
+
+
+def test_time_of_targets_is_measured(capsys, monkeypatch):
+    monkeypatch.setattr(measure_networks, "MANY", (1, 3))
+    measure_networks.main(["--table", "targets", *QUICK])
+    one, three = rows(capsys.readouterr().out)
+    assert one[1] == "1"
+    assert three[1] == "3"
+    assert float(three[3]) == pytest.approx((float(three[2]) - float(one[2])) / 2, abs=0.11)
