@@ -1,14 +1,20 @@
 """A configuration is checked whole, and its faults are one line that says what to do."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from siamdw_ros.training.config import Config, ConfigError, load_config
+from siamdw_ros.training.config import Config, ConfigError, OptimizerConfig, load_config
+from siamdw_ros.training.datasets import Source
+from siamdw_ros.training.losses import LossWeights
+from siamdw_ros.training.published import Augmentation
 from siamdw_ros.training.record import store_config
+from siamdw_ros.training.scenes import Shares
 
-CONFIGS = Path(__file__).parents[2] / "config" / "training"
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "config" / "training"
 TINY = CONFIGS / "tiny.yaml"
 
 
@@ -122,6 +128,16 @@ def test_a_folder_with_another_run_is_refused(good: Path) -> None:
     store_config(load_config(good, ["workers=5"]))  # what only changes the speed may differ
     with pytest.raises(ConfigError, match="other values of batch, optimizer"):
         store_config(load_config(good, ["batch=4", "optimizer.rate=0.1"]))
+
+
+@pytest.mark.parametrize(
+    "section", [Config, OptimizerConfig, Source, Augmentation, Shares, LossWeights]
+)
+def test_the_page_explains_every_key(section: type) -> None:
+    table = (ROOT / "docs" / "training.md").read_text().split("## Keys")[1].split("\n## ")[0]
+    explained = {name.rpartition(".")[2] for name in re.findall(r"`([a-z_.]+)`", table)}
+    keys = getattr(section, "model_fields", None) or section.__dataclass_fields__
+    assert not set(keys) - explained - {"optimizer", "loss", "augmentation", "shares"}
 
 
 def test_a_configuration_cannot_be_changed_by_accident(good: Path) -> None:
