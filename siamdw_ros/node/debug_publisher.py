@@ -54,14 +54,21 @@ class DebugPublisher:
             message.header = header
             self._raw.publish(message)
         if jpeg:
-            data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-            text = "bgr8; jpeg compressed bgr8"  # as image_transport says it
-            self._jpeg.publish(CompressedImage(header=header, format=text, data=data.tobytes()))
+            compressed = jpeg_message(picture)
+            compressed.header = header
+            self._jpeg.publish(compressed)
 
     def destroy(self) -> None:
         """Take the topics away."""
         self._node.destroy_publisher(self._raw)
         self._node.destroy_publisher(self._jpeg)
+
+
+def jpeg_message(picture: Picture) -> CompressedImage:
+    """H x W x 3 uint8 BGR -> a JPEG message, without its header."""
+    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    # The format is as image_transport says it.
+    return CompressedImage(format="bgr8; jpeg compressed bgr8", data=data.tobytes())
 
 
 def _caption(processed: "Processed", report: "Report", now: float) -> str:

@@ -1,16 +1,25 @@
-"""Measure what it costs to check image messages and to turn them into BGR. Prints a table."""
+"""Measure what it costs to read image messages, and to make debug images. Prints tables."""
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
+from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
-from siamdw_ros.node.images import ENCODINGS
+from siamdw_ros.node.debug_image import draw
+from siamdw_ros.node.debug_publisher import jpeg_message
+from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.images import ENCODINGS, image_message
+from siamdw_ros.node.smoothing import BoxFilter
+from siamdw_ros.node.targets import FollowedTarget
 from siamdw_ros.node.transports import TRANSPORTS, ImageMessage, Transport
+from siamdw_ros.siamdw import State, TrackResult
 
 SIZES = ((640, 480), (1280, 720), (1920, 1080))
 
@@ -42,23 +51,53 @@ def messages(width: int, height: int) -> Iterator[tuple[str, Transport, ImageMes
         yield name, TRANSPORTS["compressed"], compressed_message(extension, width, height)
 
 
-def milliseconds(transport: Transport, message: ImageMessage, repeats: int) -> float:
+def milliseconds(action: Callable[[], object], repeats: int) -> float:
     """The least time of all repeats."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        assert transport.check(message) is None
-        transport.to_bgr(message)
+        action()
         times.append(time.perf_counter() - start)
     return 1e3 * min(times)
 
 
-def table(repeats: int) -> str:
-    """Milliseconds by kind and size, in Markdown."""
-    columns = [
-        {name: milliseconds(transport, message, repeats) for name, transport, message in kinds}
-        for kinds in (messages(*size) for size in SIZES)
-    ]
+def reading(width: int, height: int, repeats: int) -> dict[str, float]:
+    """Milliseconds to check a message of each kind and to turn it into BGR."""
+
+    def read(transport: Transport, message: ImageMessage) -> None:
+        assert transport.check(message) is None
+        transport.to_bgr(message)
+
+    return {
+        name: milliseconds(partial(read, transport, message), repeats)
+        for name, transport, message in messages(width, height)
+    }
+
+
+def showing(width: int, height: int, repeats: int) -> dict[str, float]:
+    """Milliseconds to make a debug image of one target with its response."""
+    image, box = scene(width, height), (width / 3, height / 3, width / 4, height / 3)
+    response = np.random.default_rng(0).normal(0, 3, (17, 17)).astype(np.float32)
+    target = FollowedTarget(
+        "cup",
+        SimpleNamespace(response=response),
+        Frame("camera", image_message(image), 0.0),
+        TrackResult(box, 0.9, State.TRACKED),
+        Time(),
+        BoxFilter(0.0),
+    )
+    picture = draw(image, [target], "caption")
+    steps = {
+        "drawing": lambda: draw(image, [target], "caption"),
+        "message, raw": lambda: image_message(picture),
+        "message, JPEG": lambda: jpeg_message(picture),
+    }
+    return {name: milliseconds(step, repeats) for name, step in steps.items()}
+
+
+def table(measure: Callable[[int, int, int], dict[str, float]], repeats: int) -> str:
+    """Milliseconds by what is measured and by size, in Markdown."""
+    columns = [measure(*size, repeats) for size in SIZES]
     heads = [f"{width} x {height}" for width, height in SIZES]
     lines = [f"| ms an image | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(SIZES)]
     for name in columns[0]:
@@ -77,7 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=cv2.getNumThreads(), help="of OpenCV")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(options.threads)
-    print(table(options.repeats))
+    print("Reading\n\n" + table(reading, options.repeats), flush=True)
+    print("\nDebug images\n\n" + table(showing, options.repeats))
 
 
 if __name__ == "__main__":
