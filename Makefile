@@ -4,7 +4,7 @@ ARGS ?=
 RUN := ros_env/run
 
 .DEFAULT_GOAL := help
-.PHONY: help env build demo bench test test-all lint clean distclean
+.PHONY: help env build demo bench gpu test test-all lint clean distclean
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -21,6 +21,13 @@ demo: build ## Follow a target through a short film, results in demo_out/
 
 bench: build ## Measure speed and latency on this machine, results in bench_out/ (ARGS=--quick)
 	$(RUN) python -m siamdw_ros.tools.benchmark $(ARGS)
+
+gpu: build ## Run the tests that need a GPU, then measure on it
+	$(RUN) python -c "import sys, torch; sys.exit(None if torch.cuda.is_available() else 'no CUDA device here')"
+	$(RUN) python -m pytest test/siamdw -k "cuda or gpu" $(ARGS)
+	$(RUN) python -m siamdw_ros.tools.measure_networks --device cuda --table targets
+	$(RUN) python -m siamdw_ros.tools.measure_networks --device cuda --table backends
+	$(RUN) python -m siamdw_ros.tools.benchmark --device cuda --only core peers targets sizes
 
 test: build lint ## Check the code and run the tests, less the slow ones
 	$(RUN) python -m pytest -m "not slow" $(ARGS)

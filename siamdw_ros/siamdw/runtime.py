@@ -51,12 +51,14 @@ def choose_device(name: str) -> torch.device:
 
 
 def half_is_faster(device: torch.device) -> bool:
-    """Whether a device is known to compute features faster, and well enough, in half precision.
+    """Whether a device has instructions for half precision: others imitate it slowly.
 
-    So it is for CPUs with instructions for bfloat16 (docs/method.md has measurements); others
-    imitate it slowly.
+    Some CPUs have them for bfloat16 (docs/runtime.md has measurements), GPUs from Volta on for
+    float16.
     """
-    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # from torch 2.12
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (7, 0)
+    if not hasattr(torch.cpu, "get_capabilities"):  # from torch 2.12
         return False
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -74,6 +74,12 @@ def test_half_precision_is_chosen_where_the_cpu_has_it_but_not_with_parity(
     assert create_tracker("siamfc_res22", path, parity=True).method.runtime.dtype == torch.float32
 
 
+@pytest.mark.parametrize(("capability", "faster"), [((6, 1), False), ((7, 0), True)])
+def test_half_precision_is_chosen_where_the_gpu_has_it(capability, faster, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert half_is_faster(torch.device("cuda")) == faster
+
+
 def test_half_precision_is_not_chosen_where_nothing_is_known_of_the_cpu(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not half_is_faster(torch.device("cpu"))

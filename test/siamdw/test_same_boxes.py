@@ -1,0 +1,82 @@
+"""Every way to compute follows the clips as plain torch in float32 does.
+
+In float32 boxes agree within 0.5 px over a whole clip. In half precision small differences may add
+up to another path; the mean overlap with the truth stays within 0.005 then.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from siamdw_ros.evaluation.annotations import read_annotation
+from siamdw_ros.evaluation.metrics import overlap
+from siamdw_ros.siamdw import create_method
+from siamdw_ros.siamdw.backends import SearchBranch
+from siamdw_ros.siamdw.gpu import GpuSearch
+from siamdw_ros.tools.play_clip import read_clip
+
+CLIPS = Path(__file__).parents[1] / "data" / "clips"
+PIXELS, OVERLAP = 0.5, 0.005
+FEW = 12
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+CUDA = pytest.param("cuda", marks=needs_gpu)
+
+
+def make(way, half=False):
+    """A method that computes in one of several ways."""
+    if way == "openvino":
+        pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    if way == "cuda":
+        return create_method(device="cuda", half=half)
+    method = create_method(half=half, backend="openvino" if way == "openvino" else "torch")
+    if way == "as on a GPU":
+        runtime = method.runtime
+        runtime._gpu = GpuSearch(SearchBranch(runtime.network), runtime.device)
+    return method
+
+
+def follow(method, clip, frames):
+    """The boxes of the first frames of a clip, and what is true of them."""
+    truth = read_annotation(CLIPS / f"{clip}.csv")
+    target, boxes = None, []
+    for image, _ in zip(read_clip(CLIPS / f"{clip}.mp4"), range(frames), strict=False):
+        if target is None:
+            target = method.start(image, truth[0])
+        else:
+            boxes.append(method.update(image, [target])[0].box)
+    return np.array(boxes), truth[1 : len(boxes) + 1]
+
+
+def mean_overlap(boxes, truth):
+    return float(np.nanmean(overlap(boxes, truth)))  # nan: the target is out of view
+
+
+@pytest.mark.parametrize("way", ["openvino", "as on a GPU", CUDA])
+def test_boxes_are_those_of_plain_torch(way):
+    expected, _ = follow(make("torch"), "cup", FEW)
+    found, _ = follow(make(way), "cup", FEW)
+    assert len(found) == FEW - 1
+    np.testing.assert_allclose(found, expected, atol=PIXELS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("way", ["openvino", "as on a GPU", CUDA])
+@pytest.mark.parametrize("clip", ["cup", "box"])
+def test_boxes_are_those_of_plain_torch_over_whole_clips(clip, way):
+    expected, _ = follow(make("torch"), clip, 10**6)
+    found, _ = follow(make(way), clip, 10**6)
+    np.testing.assert_allclose(found, expected, atol=PIXELS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("way", ["torch", "openvino", CUDA])
+@pytest.mark.parametrize("clip", ["cup", "box"])
+def test_half_precision_follows_as_well(clip, way):
+    expected = mean_overlap(*follow(make("torch"), clip, 10**6))
+    found = mean_overlap(*follow(make(way, half=True), clip, 10**6))
+    assert abs(found - expected) < OVERLAP
