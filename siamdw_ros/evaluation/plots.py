@@ -37,11 +37,11 @@ def plot_all(summaries: Sequence[Summary], out: Path) -> list[Path]:
         label = f"{summary.label} [{summary.precision[metrics.PRECISION_AT]:.3f}]"
         right.plot(metrics.CENTER_THRESHOLDS, summary.precision, label=label, linewidth=2)
     right.set(title="Precision [at 20 px]", xlabel="centre error threshold (px)", xlim=(0, 50))
-    for axes in (left, right):
+    for axes, corner in ((left, "lower left"), (right, "lower right")):
         axes.set_ylim(0, 1)
         axes.set_ylabel("share of frames")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=9)
+        axes.legend(fontsize=9, loc=corner)
     written.append(_save(figure, out / "curves.png"))
     if any(score.overlaps.size for score in summaries[0].scores):
         names = [score.name for score in summaries[0].scores]

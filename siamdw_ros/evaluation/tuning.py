@@ -136,6 +136,7 @@ def write_preset(path: Path, spec: SiamDW, best: Mapping[str, Any], about: str) 
     overrides = {**spec.overrides, **best}
     tracker: dict[str, Any] = {"model": spec.model}
     tracker |= {k: v for k in ("checkpoint", "preset") if (v := getattr(spec, k)) is not None}
+    # The node has not every hyper-parameter as a parameter; ROS ignores those that it has not.
     parameters = {**tracker, "tracker": overrides}
     path.parent.mkdir(parents=True, exist_ok=True)
     head = f"# {about}\n"

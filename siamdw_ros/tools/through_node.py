@@ -20,6 +20,7 @@ from siamdw_ros.evaluation.runner import Job
 from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
 from siamdw_ros.evaluation.sequences import VideoFile
 from siamdw_ros.evaluation.trackers import SiamDW
+from siamdw_ros.node.parameters import PARAMETERS
 from siamdw_ros.siamdw import State
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.tools.played import Heard, PlayError, isolate, play_to_node, read_sent
@@ -33,7 +34,8 @@ def run_through_node(jobs: Sequence[Job], rate: float | None) -> Iterator[str | 
         rate: frames a second; None: the video's own, or 30.
     """
     isolate()
-    rclpy.init()
+    if starts := not rclpy.ok():
+        rclpy.init()
     try:
         for job in jobs:
             try:
@@ -43,7 +45,8 @@ def run_through_node(jobs: Sequence[Job], rate: float | None) -> Iterator[str | 
             else:
                 yield None
     finally:
-        rclpy.try_shutdown()
+        if starts:
+            rclpy.try_shutdown()
 
 
 def _run(job: Job, rate: float | None) -> None:
@@ -71,9 +74,15 @@ def _playable(sequence: AnnotatedSequence, folder: Path) -> Path:
 
 
 def node_arguments(spec: SiamDW) -> list[str]:
-    """What makes the node run the tracker that was asked for."""
+    """What makes the node run the tracker that was asked for.
+
+    Raises:
+        ValueError: it has a setting that the node does not take (ROS would ignore it silently).
+    """
     given = {key: getattr(spec, key) for key in ("model", "checkpoint", "device", "preset")}
     given |= {f"tracker.{name}": value for name, value in spec.overrides.items()}
+    if unknown := given.keys() - {parameter.name for parameter in PARAMETERS}:
+        raise ValueError(f"the node has no parameter {', '.join(sorted(unknown))}")
     parameters = [("-p", f"{name}:={value}") for name, value in given.items() if value is not None]
     return ["--ros-args", *(text for pair in parameters for text in pair)]
 

@@ -43,12 +43,18 @@ def test_the_node_is_set_as_the_tracker() -> None:
     assert not any(text.startswith("checkpoint") for text in arguments)
 
 
+def test_a_setting_that_the_node_would_ignore_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no parameter tracker\.upsampling"):
+        node_arguments(SiamDW(overrides={"upsampling": 8}))
+
+
 @pytest.mark.ros
 @pytest.mark.slow
 def test_the_node_follows_a_film(ros_domain: None, tmp_path: Path) -> None:
     arguments = [str(JUICE), "--through-node", "--rate", "5", "--device", "cpu", "--worst", "0"]
+    arguments += ["--every", "4"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     (tracker,) = json.loads((tmp_path / "summary.json").read_text())["trackers"]
-    assert tracker["one_pass"]["frames"] == 151
+    assert tracker["one_pass"]["frames"] == 38
     assert tracker["one_pass"]["AO"] > 0.1
     assert "## Through the node" in (tmp_path / "report.md").read_text()
