@@ -92,6 +92,7 @@ class Config(_Section):
     cutouts: Paths = []
     sequences: Paths = []
     films: Paths = []
+    meshes: Paths = []
     shares: Shares = Shares()
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -218,6 +219,6 @@ def _paths(config: Config) -> list[tuple[str, Path]]:
             (f"datasets.{index}.path", source.path),
             (f"datasets.{index}.names", source.names),
         ]
-    for key in ("photographs", "cutouts", "sequences", "films"):
+    for key in ("photographs", "cutouts", "sequences", "films", "meshes"):
         paths += [(f"{key}.{index}", path) for index, path in enumerate(getattr(config, key))]
     return [(key, path) for key, path in paths if path is not None]

@@ -21,6 +21,7 @@ from siamdw_ros.training.config import Config
 from siamdw_ros.training.datasets import Dataset, read_dataset
 from siamdw_ros.training.datasets.tracks import Track
 from siamdw_ros.training.initial import make_network
+from siamdw_ros.training.meshes import read_meshes
 from siamdw_ros.training.module import Training
 from siamdw_ros.training.objectives import (
     MatchingObjective,
@@ -95,13 +96,14 @@ def _read_pair_maker(config: Config, datasets: Many[Dataset]) -> PairMaker:
         for track in dataset.videos[index]
     ]
     films = [track for path in config.films for track in read_film(path)]
+    turning = read_meshes(config.meshes)
     frames = sum(len(sequence.frames) for sequence in sequences)
     log.info(
-        "%d photographs, %d cut-outs, %d sequences of %d frames, %d tracks in films",
-        *(len(photographs), len(cutouts), len(sequences), frames, len(films)),
+        "%d photographs, %d cut-outs, %d sequences of %d frames, %d tracks in films, %d meshes",
+        *(len(photographs), len(cutouts), len(sequences), frames, len(films), len(turning)),
     )
     return PairMaker(
-        photographs, cutouts, sequences, config.search_side, config.shares, films=films
+        photographs, cutouts, sequences, config.search_side, config.shares, films, turning
     )
 
 

@@ -1,7 +1,7 @@
-"""Things to follow: cut-outs with alpha, and blobs torn from photographs."""
+"""Things to follow: cut-outs with alpha, rendered meshes, blobs torn from photographs."""
 
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
@@ -14,16 +14,21 @@ from siamdw_ros.training.sources import draw_photograph
 T = TypeVar("T")
 
 
+Looks = list[Image]  # at one thing from places close to each other, h x w x 4 BGRA each
+
+
 @dataclass(frozen=True)
 class Thing:
     """A picture with alpha, h x w x 4 BGRA, and the box that a person drew around it.
 
-    center: of the box, x and y in the picture. side: of the box with its context.
+    center: of the box, x and y in the picture. side: of the box with its context. later: the
+    same thing from another side, if there is such a picture.
     """
 
     picture: Image
     center: Vector
     side: float
+    later: "Thing | None" = None
 
 
 class Things:
@@ -31,45 +36,62 @@ class Things:
 
     Args:
         photographs: encoded pictures, from which blobs are torn.
-        cutouts: h x w x 4 BGRA; may be empty, then all things are blobs.
+        cutouts: h x w x 4 BGRA; may be empty.
+        turning: things of which there are several looks; may be empty.
     """
 
-    def __init__(self, photographs: Many[bytes], cutouts: Many[Image] = ()) -> None:
-        self.photographs, self.cutouts = photographs, cutouts
+    def __init__(
+        self, photographs: Many[bytes], cutouts: Many[Image] = (), turning: Many[Looks] = ()
+    ) -> None:
+        self.photographs, self.cutouts, self.turning = photographs, cutouts, turning
 
     def draw(self, rng: Rng) -> Thing:
         """Draw a thing, some of them stretched, in a box that is about right."""
-        cut = len(self.cutouts) > 0 and rng.random() < 0.6
-        picture = self._cutout(rng) if cut else tear(draw_photograph(self.photographs, rng), rng)
+        pictures = self._pictures(rng)
         if rng.random() < 0.4:
             stretch = float(np.exp(rng.normal(0, 0.4)))
-            width, height = np.array(picture.shape[1::-1]) * (stretch, 1 / stretch)
-            stretched = cv2.resize(picture, (max(8, int(width)), max(8, int(height))))
-            picture = np.asarray(stretched, np.uint8)
-        return boxed(picture, rng)
+            pictures = [_stretched(picture, stretch) for picture in pictures]
+        return boxed(pictures, rng)
 
-    def _cutout(self, rng: Rng) -> Image:
-        cutout = any_of(self.cutouts, rng)
-        return np.asarray(cutout[:, ::-1] if rng.random() < 0.5 else cutout)
-
-
-def boxed(picture: Image, rng: Rng) -> Thing:
-    """Draw a box around a picture by hand: wrong by some 5 % of its size."""
-    size = np.array(picture.shape[1::-1], float)
-    center = size * (0.5 + rng.normal(0, 0.04, 2).clip(-0.1, 0.1))
-    side = context_side(size * np.exp(rng.normal(0, 0.07, 2).clip(-0.2, 0.2)))
-    return Thing(picture, center, side)
+    def _pictures(self, rng: Rng) -> Looks:
+        """Draw a look at something, and where there is one another look at the same."""
+        if len(self.turning) and rng.random() < 0.25:
+            looks = any_of(self.turning, rng)
+            first, apart = int(rng.integers(len(looks))), int(rng.integers(-3, 4))
+            return [looks[first], looks[int(np.clip(first + apart, 0, len(looks) - 1))]]
+        if len(self.cutouts) and rng.random() < 0.6:
+            cutout = any_of(self.cutouts, rng)
+            return [np.asarray(cutout[:, ::-1] if rng.random() < 0.5 else cutout)]
+        return [tear(draw_photograph(self.photographs, rng), rng)]
 
 
-def moved(thing: Thing, rng: Rng, blurred: float = 0.15, bent: float = 0.5) -> Image:
-    """Show a thing a moment later: bent, as an animal or a coat is, or smeared by its speed."""
-    picture = thing.picture
+def boxed(pictures: Looks, rng: Rng) -> Thing:
+    """Draw boxes around looks by hand: all wrong by the same some 5 % of their size."""
+    shift = rng.normal(0, 0.04, 2).clip(-0.1, 0.1)
+    growth = np.exp(rng.normal(0, 0.07, 2).clip(-0.2, 0.2))
+    thing = None
+    for picture in reversed(pictures):
+        size = np.array(picture.shape[1::-1], float)
+        thing = Thing(picture, size * (0.5 + shift), context_side(size * growth), thing)
+    assert thing is not None
+    return thing
+
+
+def moved(thing: Thing, rng: Rng, blurred: float = 0.15, bent: float = 0.5) -> Thing:
+    """Show a thing a moment later: turned, bent as an animal or a coat is, smeared by speed."""
+    later = thing.later or thing
+    picture = later.picture
     if rng.random() < bent:
-        x, y = thing.center
+        x, y = later.center
         picture = bend(picture, rng, rng.uniform(0.02, 0.07), (float(x), float(y)))
     if rng.random() < blurred:
         picture = motion_blur(picture, rng)
-    return picture
+    return replace(later, picture=picture)
+
+
+def _stretched(picture: Image, stretch: float) -> Image:
+    width, height = np.array(picture.shape[1::-1]) * (stretch, 1 / stretch)
+    return np.asarray(cv2.resize(picture, (max(8, int(width)), max(8, int(height)))), np.uint8)
 
 
 def tear(photograph: Image, rng: Rng) -> Image:

@@ -8,7 +8,7 @@ frames of a sequence, annotated by people or by optical flow.
 import logging
 import math
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
@@ -24,14 +24,14 @@ from siamdw_ros.training.augment import (
     recolour,
     shadow,
 )
-from siamdw_ros.training.objects import Thing, Things, any_of, moved
+from siamdw_ros.training.objects import Looks, Thing, Things, any_of, moved
 from siamdw_ros.training.sources import (
     Sequence,
     UnreadablePictureError,
     decode,
     draw_photograph,
 )
-from siamdw_ros.training.views import camera, look, paste, second_look
+from siamdw_ros.training.views import Matrix, camera, look, paste, second_look
 
 EXEMPLAR = 127
 TEMPLATE_CANVAS = 175  # the exemplar with margins, from which wrongly scaled ones can be cut
@@ -78,6 +78,7 @@ class PairMaker:
         search_side: of the search region, in pixels.
         shares: of the kinds of pairs.
         films: sequences whose boxes optical flow has found; may be empty.
+        turning: looks at rendered meshes; may be empty.
     """
 
     def __init__(
@@ -88,13 +89,14 @@ class PairMaker:
         search_side: int = 255,
         shares: Shares = Shares(),
         films: Many[Sequence] = (),
+        turning: Many[Looks] = (),
     ) -> None:
         if not photographs:
             raise ValueError("no photographs: every kind of pair but one needs some")
         if search_side < EXEMPLAR + 16:
             raise ValueError(f"search side {search_side} px: must be at least {EXEMPLAR + 16} px")
         self.photographs, self.sequences = photographs, sequences
-        self.things = Things(photographs, cutouts)
+        self.things = Things(photographs, cutouts, turning)
         self.unreadable = 0
         self.search_side = search_side
         self.max_offset = search_side / 2 - EXEMPLAR / 2
@@ -135,16 +137,13 @@ class PairMaker:
 
     def _object_pair(self, rng: Rng) -> Pair:
         thing, resolution = self.things.draw(rng), draw_resolution(rng)
-        zoom = EXEMPLAR / thing.side
         template, search = self._backgrounds(resolution < DISTANT, rng)
         upright, offset = rng.normal(0, 0.1), self._offset(rng)
-        place = camera(thing.center, zoom, upright, np.zeros(2), TEMPLATE_CANVAS)
-        paste(template, thing.picture, place)
+        _place(template, thing, upright, np.zeros(2))
         for _ in range(rng.integers(0, 8 if resolution < DISTANT else 4)):
             self._paste_distractor(search, thing, offset, rng)
         turn = upright + rng.normal(0, 0.25)
-        place = camera(thing.center, zoom, turn, offset, self.search_side, second_look(rng))
-        paste(search, moved(thing, rng), place)
+        _place(search, moved(thing, rng), turn, offset, second_look(rng))
         if rng.random() < 0.25:
             self._occlude(search, offset, rng)
         if rng.random() < 0.1:
@@ -182,21 +181,19 @@ class PairMaker:
         if np.hypot(*(place - offset)) <= 45:
             return
         if rng.random() < 0.5:
-            other, picture = thing, recolour(moved(thing, rng), rng)
+            twin = moved(thing, rng)
+            other = replace(twin, picture=recolour(twin.picture, rng))
         else:
             other = self.things.draw(rng)
-            picture = other.picture
-        zoom = EXEMPLAR / other.side * np.exp(rng.normal(0, 0.3))
-        turn, view = rng.normal(0, 0.5), second_look(rng)
-        paste(search, picture, camera(other.center, zoom, turn, place, self.search_side, view))
+        other = replace(other, side=other.side * np.exp(rng.normal(0, 0.3)))
+        _place(search, other, rng.normal(0, 0.5), place, second_look(rng))
 
     def _occlude(self, search: Image, offset: Vector, rng: Rng) -> None:
         """Cover a part of the target with something else."""
         other = self.things.draw(rng)
-        zoom = rng.uniform(0.2, 0.45) * EXEMPLAR / max(other.picture.shape[:2])
+        other = replace(other, side=max(other.picture.shape[:2]) / rng.uniform(0.2, 0.45))
         place = offset + rng.uniform(-30, 30, 2)
-        turn = rng.uniform(-np.pi, np.pi)
-        paste(search, other.picture, camera(other.center, zoom, turn, place, self.search_side))
+        _place(search, other, rng.uniform(-np.pi, np.pi), place)
 
     def _leave_image(self, search: Image, offset: Vector, rng: Rng) -> None:
         """Let the image end close to the target or within it: beyond is its mean colour."""
@@ -262,6 +259,14 @@ class PairMaker:
 
     def _offset(self, rng: Rng) -> Vector:
         return rng.uniform(-1, 1, 2) * self.max_offset
+
+
+def _place(
+    canvas: Image, thing: Thing, turn: float, offset: Vector, view: Matrix | None = None
+) -> None:
+    """Lay a thing on a square canvas, in place: its box with context as large as an exemplar."""
+    zoom, side = EXEMPLAR / thing.side, len(canvas)
+    paste(canvas, thing.picture, camera(thing.center, zoom, turn, offset, side, view))
 
 
 def two_scales(canvas: Image, rng: Rng) -> Image:

@@ -41,18 +41,36 @@ def test_things_come_from_cutouts_and_photographs_and_are_stretched(
 def test_a_box_drawn_by_hand_is_about_right(rng: np.random.Generator) -> None:
     picture = np.full((40, 80, 4), 255, np.uint8)
     for _ in range(50):
-        thing = boxed(picture, rng)
+        thing = boxed([picture], rng)
         assert (np.abs(thing.center - (40, 20)) <= (8, 4)).all()
         assert 0.8 < thing.side / context_side(np.array([80.0, 40.0])) < 1.25
 
 
 def test_a_moved_thing_keeps_its_form_and_is_itself_unchanged(rng: np.random.Generator) -> None:
-    thing = boxed(np.dstack([textured(0, 60, 60), np.full((60, 60), 255, np.uint8)]), rng)
+    thing = boxed([np.dstack([textured(0, 60, 60), np.full((60, 60), 255, np.uint8)])], rng)
     before = thing.picture.copy()
-    later = moved(thing, rng, blurred=1, bent=1)
+    later = moved(thing, rng, blurred=1, bent=1).picture
     assert later.shape == thing.picture.shape
     np.testing.assert_array_equal(thing.picture, before)
     assert not np.array_equal(later, before)
+
+
+def test_a_turning_thing_shows_another_look_in_a_box_of_its_own(
+    rng: np.random.Generator,
+) -> None:
+    looks = [np.full((40, 20 + 10 * i, 4), 20 * i, np.uint8) for i in range(8)]
+    things, others = Things(photographs(), turning=[looks]), 0
+    for thing in (things.draw(rng) for _ in range(60)):
+        if thing.later is None:
+            continue
+        later = moved(thing, rng, blurred=0, bent=0)
+        first, second = (int(look.picture[0, 0, 0]) // 20 for look in (thing, later))
+        others += first != second
+        assert abs(first - second) <= 3
+        shift = [look.center / look.picture.shape[1::-1] for look in (thing, later)]
+        np.testing.assert_allclose(*shift, atol=1e-6)
+        assert (later.side > thing.side) == (second > first)
+    assert others > 3
 
 
 @pytest.mark.parametrize("offset", [(0, 0), (70, -60), (-120, 0), (500, 500)])
