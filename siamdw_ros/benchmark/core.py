@@ -93,6 +93,7 @@ def _row(plan: Plan, case: Case, update: Update) -> dict[str, Cell]:
     return {
         "network": case.model,
         "device": case.device,
+        "backend": update.method.runtime.backend,
         "precision": str(case.dtype).removeprefix("torch."),
         "ms": update.milliseconds,
         "frames/s": 1e3 / update.milliseconds,
@@ -104,7 +105,7 @@ def _row(plan: Plan, case: Case, update: Update) -> dict[str, Cell]:
 
 def _operations(plan: Plan, case: Case, update: Update) -> int:
     """Floating-point operations of an update; counted in full precision on plain torch."""
-    method = plan.method(case.model, "cpu", half=False)
+    method = plan.method(case.model, "cpu", half=False, backend="torch")
     counted = update_of(method, update.image, [update.targets[0].box])
     with FlopCounterMode(display=False) as counter:
         counted.once()

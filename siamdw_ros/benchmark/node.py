@@ -59,7 +59,7 @@ def scenarios(plan: Plan, compressed: bool) -> Iterator[Scenario]:
     """Kinds of camera. The first is that of most robots, and has the most time."""
     if plan.quick:
         if not compressed:
-            yield Scenario(VGA, 30.0, 1, 4.0)
+            yield Scenario(VGA, 30.0, 1, 3.0)
         return
     for size, rate, count in itertools.product(SIZES.values(), RATES, TARGETS):
         first = (size, rate, count) == (VGA, RATES[0], TARGETS[0])
@@ -136,9 +136,9 @@ def _medians(played: Run) -> dict[str, float]:
 
 def _overload(plan: Plan, under_test: TrackerUnderTest) -> Iterator[dict[str, Cell]]:
     """Let the camera be twice as fast as inference."""
-    calm = _measure(plan, under_test, Scenario(VGA, 5.0, 1, 2.0))
+    calm = _measure(plan, under_test, Scenario(VGA, 10.0, 1, 1.0))
     inference = float(np.median(calm.inference))
-    scenario = Scenario(VGA, min(2 / inference, 200.0), 1, plan.choose(OVERLOAD_SECONDS, 3.0))
+    scenario = Scenario(VGA, min(2 / inference, 200.0), 1, plan.choose(OVERLOAD_SECONDS, 2.0))
     played = _measure(plan, under_test, scenario)
     quarter = max(len(played.latency) // 4, 1)
     for name, part in (("first", slice(quarter)), ("last", slice(-quarter, None))):

@@ -217,7 +217,7 @@ def tracker(folder: Path, parameters: dict[str, object]) -> Iterator[TrackerUnde
     Raises:
         PlayError: it ended badly.
     """
-    arguments = ["--ros-args", "--log-level", "warn"]
+    arguments = ["--ros-args", "--log-level", "siamdw_tracker:=fatal"]  # it misses its camera
     for name, value in parameters.items():
         arguments += ["-p", f"{name}:={value}"]
     with process("siamdw_ros.node.tracker_node", *arguments) as running:

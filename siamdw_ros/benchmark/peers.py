@@ -39,7 +39,7 @@ def _against_baseline(plan: Plan, model: str) -> Table:
         ours(),
     ]
     title = f"{model} beside a straightforward implementation of the published algorithm"
-    outcome = race(contenders, plan.films(plan.choose(BASELINE_FRAMES, 11)), f"baseline, {model}")
+    outcome = race(contenders, plan.films(plan.choose(BASELINE_FRAMES, 6)), f"baseline, {model}")
     table = outcome.table(f"baseline_{model}", f"{title}, on {plan.device}", "baseline")
     table.notes.append(
         "baseline: padded convolutions, crops one by one, batch norms unfolded, float32, "
@@ -59,7 +59,7 @@ def _baseline(plan: Plan, model: str) -> Published:
 
 def _against_peers(plan: Plan) -> Table:
     contenders = list(_peers(plan))
-    outcome = race(contenders, plan.films(plan.choose(FRAMES, 21)), "peers")
+    outcome = race(contenders, plan.films(plan.choose(FRAMES, 11)), "peers")
     title = f"{OURS} on {plan.device} beside OpenCV's trackers on the CPU, same frames"
     return outcome.table("peers", title, OURS)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = 1  # of bench.json; raised when a reader would have to change
+MARK = "<!-- what follows is written by the benchmark: --page -->\n"
 Cell = str | int | float | bool | None
 
 
@@ -69,6 +70,19 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "bench.json").write_text(self.as_json())
         (folder / "report.md").write_text(self.as_markdown())
+
+
+def write_into(page: Path, report: Report) -> None:
+    """Put a report at the end of a page, behind its mark, in place of an older one.
+
+    Raises:
+        ValueError: the page has no mark.
+    """
+    head, mark, _ = page.read_text().partition(MARK)
+    if not mark:
+        raise ValueError(f"{page} has no line {MARK}")
+    body = report.as_markdown().split("\n", 1)[1].replace("\n#", "\n##")
+    page.write_text(head + mark + "\n## Figures\n" + body)
 
 
 def as_markdown(table: Table) -> str:

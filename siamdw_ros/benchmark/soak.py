@@ -64,7 +64,7 @@ def _table(plan: Plan, samples: list[tuple[float, Usage]]) -> Table:
                 "first": series[0],
                 "last": series[-1],
                 "largest": max(series),
-                "growth a minute": slope(minutes, series),
+                "growth a minute": round(slope(minutes, series), 4),
             }
         )
     return table

@@ -18,7 +18,7 @@ import torch
 
 from siamdw_ros.benchmark import core, growth, machine, options, peers
 from siamdw_ros.benchmark.plan import Plan
-from siamdw_ros.benchmark.report import Report, Table, as_text
+from siamdw_ros.benchmark.report import Report, Table, as_text, write_into
 from siamdw_ros.siamdw import CheckpointError
 from siamdw_ros.siamdw.networks import NETWORKS
 
@@ -125,6 +125,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--soak", type=float, default=0.0, metavar="MINUTES", help="let the node run so long"
     )
+    parser.add_argument(
+        "--page", type=Path, help="put the report into this page as well: docs/benchmarks.md"
+    )
     return parser.parse_args(arguments)
 
 
@@ -143,6 +146,7 @@ def devices(asked: str) -> tuple[str, ...]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 1 when a section broke off."""
     options = parse_arguments(arguments)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")  # fatal; the tables are what counts
     if options.threads:
         torch.set_num_threads(options.threads)
     given = sys.argv[1:] if arguments is None else arguments
@@ -163,6 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
         except CheckpointError as error:
             print(f"benchmark: {error}", file=sys.stderr)
             return 2
+    if options.page:
+        write_into(options.page, report)
     print(f"\n{report.seconds / 60:.1f} minutes; {options.out}{os.sep}report.md, bench.json")
     return 1 if report.failed else 0
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from siamdw_ros.benchmark.report import Report, Table, as_markdown, as_text, text
+from siamdw_ros.benchmark.report import MARK, Report, Table, as_markdown, as_text, text, write_into
 
 
 @pytest.fixture
@@ -45,8 +45,9 @@ def test_numbers_have_three_digits(value, expected):
     assert text(value) == expected
 
 
-def test_report_is_written_as_json_and_as_markdown(table, tmp_path):
-    report = Report(
+@pytest.fixture
+def report(table):
+    return Report(
         command="python -m x --quick",
         started="2030-01-01",
         quick=True,
@@ -55,6 +56,27 @@ def test_report_is_written_as_json_and_as_markdown(table, tmp_path):
         sections={"core": [table]},
         failed={"node": "PlayError: gone"},
     )
+
+
+def test_a_page_gets_the_newest_report_behind_its_mark(report, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"# Page\n\nWords.\n\n{MARK}an older report\n")
+    write_into(page, report)
+    written = page.read_text()
+    assert written.startswith("# Page\n\nWords.\n")
+    assert "an older report" not in written
+    headings = [line for line in written.splitlines() if line.startswith("#")]
+    assert headings == ["# Page", "## Figures", "### core", "#### A title"]
+
+
+def test_a_page_without_the_mark_is_refused(report, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n")
+    with pytest.raises(ValueError, match="no line"):
+        write_into(page, report)
+
+
+def test_report_is_written_as_json_and_as_markdown(report, tmp_path):
     report.write(tmp_path / "out")
     read = json.loads((tmp_path / "out" / "bench.json").read_text())
     assert read["schema"] == 1
