@@ -6,11 +6,12 @@ import torch
 from torch import nn
 
 from siamdw_ros.siamdw.checkpoints import read_checkpoint
-from siamdw_ros.siamdw.networks import Network, SiamFCNetwork, create_network
+from siamdw_ros.siamdw.networks import Network, SiamFCNetwork, SiamRPNNetwork, create_network
 from siamdw_ros.training.config import Config, ConfigError
 
 INITIAL_SCALE = 1e-4  # of the correlation of 25 cells x 512 channels of fresh features
 INITIAL_BIAS = -4.0  # most cells are misses
+INITIAL_RPN_SPREAD = 1e-4  # of the weights that see 9 cells x 512 channels
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,17 @@ def make_network(config: Config) -> Network:
 
 
 def calibrate(network: Network) -> None:
-    """Begin a learned scale so that responses have about unit spread below zero.
+    """Begin so that responses have about unit spread, where a fresh head's would be hundreds.
 
-    It stays as it is, the last units learn the rest; the bias learns. Networks without one are
-    left alone.
+    A learned scale stays as it is, the last units learn the rest; its bias learns, from below
+    zero. SiamFC+ with the constant scale is left alone.
     """
     if isinstance(network, SiamFCNetwork) and (scale := network.head.loc_adjust) is not None:
         nn.init.constant_(scale.weight, INITIAL_SCALE).requires_grad_(False)
         nn.init.constant_(scale.bias, INITIAL_BIAS)
+    if isinstance(network, SiamRPNNetwork):
+        for conv in (network.head.search_cls, network.head.search_reg):
+            nn.init.normal_(conv.weight, std=INITIAL_RPN_SPREAD)
 
 
 def _load(network: Network, config: Config) -> None:

@@ -56,6 +56,16 @@ def test_a_fresh_network_says_that_most_cells_are_misses(tmp_path: Path) -> None
     assert scale.bias.requires_grad
 
 
+def test_a_fresh_rpn_head_answers_with_small_numbers(tmp_path: Path) -> None:
+    config = make_config(tmp_path).model_copy(update={"model": "siamrpn_res22"})
+    network = make_network(config)
+    with torch.no_grad():
+        crops = [255 * torch.rand(2, 3, side, side) for side in (127, 143)]
+        logits, corrections = network(*crops)
+    assert 0.01 < logits.std() < 5
+    assert corrections.abs().mean() < 5
+
+
 def test_the_seed_decides_the_random_numbers(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     first, same, other = (
