@@ -14,8 +14,8 @@ from vision_msgs.msg import Detection2DArray
 from siamdw_ros.node.debug_publisher import DebugPublisher
 from siamdw_ros.node.diagnostics import Intake, Progress
 from siamdw_ros.node.frames import Frame, Inbox, check_stamp, nanoseconds
-from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.publishers import CameraPublishers, Report
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.transports import ImageMessage, Transport
 
 try:

@@ -16,8 +16,8 @@ from siamdw_ros.node.detections_in import places
 from siamdw_ros.node.diagnostics import Progress
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frames import Frame, Inbox, Work
-from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.requests import Answer, Asked, RefusedError, Request, refusal
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.starts import frames_from
 from siamdw_ros.node.targets import FollowedTarget, Search, Targets, carry_out
 from siamdw_ros.siamdw.presence import State

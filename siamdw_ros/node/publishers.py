@@ -11,7 +11,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamdw_ros.node import messages
 from siamdw_ros.node.diagnostics import Intake, Progress
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.settings import Settings
 
 if TYPE_CHECKING:
     from siamdw_ros.node.inference import Processed

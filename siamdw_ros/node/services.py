@@ -10,8 +10,8 @@ from rclpy.qos import QoSProfile
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.lifecycle import ManagedNode
-from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.requests import Answer, Asked, RefusedError, Request, refusal
+from siamdw_ros.node.settings import Settings
 
 MAX_REQUESTS = 32  # that wait at a time; more are refused
 # Deep: of requests that come all at once, each shall be answered, if only by a refusal. By default

@@ -13,8 +13,8 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from siamdw_ros.node.compressed import UndecodableError
 from siamdw_ros.node.frames import Frame, nanoseconds
 from siamdw_ros.node.messages import box_from_message
-from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
 from siamdw_ros.node.requests import RefusedError
+from siamdw_ros.node.settings import MAX_NAME_LENGTH, Settings
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.starts import catch_up
 from siamdw_ros.siamdw.crops import Box

@@ -19,9 +19,10 @@ from siamdw_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from siamdw_ros.node.engine import Engine, Loader, free_memory
 from siamdw_ros.node.frames import Inbox
 from siamdw_ros.node.lifecycle import ManagedNode
-from siamdw_ros.node.parameters import NodeParameters, Parameter, Read, Settings
+from siamdw_ros.node.parameters import Parameter, Read
 from siamdw_ros.node.requests import RefusedError, Request
 from siamdw_ros.node.services import RequestServices
+from siamdw_ros.node.settings import NodeParameters, Settings
 from siamdw_ros.node.transports import TRANSPORTS
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from siamdw_ros.node.diagnostics import Intake, Progress
 from siamdw_ros.node.frames import Frame
 from siamdw_ros.node.images import image_message
 from siamdw_ros.node.inference import Processed
-from siamdw_ros.node.parameters import PARAMETERS, Settings
+from siamdw_ros.node.parameters import PARAMETERS
 from siamdw_ros.node.publishers import Report
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.transports import TRANSPORTS
 
 SETTINGS = Settings(**{p.field: p.default for p in PARAMETERS})

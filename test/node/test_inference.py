@@ -21,8 +21,9 @@ from siamdw_ros.node.frames import Frame, Inbox
 from siamdw_ros.node.images import image_message
 from siamdw_ros.node.inference import InferenceThread, Processed
 from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.node.parameters import PARAMETERS, Settings
+from siamdw_ros.node.parameters import PARAMETERS
 from siamdw_ros.node.requests import Request
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.transports import TRANSPORTS
 from siamdw_ros.siamdw.presence import State
 from siamdw_ros.siamdw.siamfc import SiamFC
