@@ -1,7 +1,7 @@
 """Every way to compute follows the clips as plain torch in float32 does.
 
-On a CPU and in float32 boxes agree within 0.5 px over a whole clip. In half precision small differences may add
-up to another path; the mean overlap with the truth stays within 0.005 then.
+On a CPU and in float32 boxes agree within 0.5 px over a whole clip. In half precision small
+differences may add up to another path; the mean overlap with the truth stays within 0.005 then.
 """
 
 from pathlib import Path
