@@ -195,6 +195,9 @@ def main(arguments: list[str] | None = None) -> int:
                 soak.run(options)
             except KeyboardInterrupt:
                 print("soak: interrupted, these are the figures so far", file=sys.stderr)
+            except RobotError as error:
+                report(soak, options.out)
+                raise error
     except RobotError as error:
         print(f"soak: {error}", file=sys.stderr)
         return 1

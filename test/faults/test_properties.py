@@ -97,7 +97,7 @@ def hosted() -> Iterator[TrackerNode]:
     node.destroy_node()
 
 
-def wait(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+def wait(condition: Callable[[], Any], seconds: float = 240.0) -> None:
     """Wait until a condition holds."""
     end, tick = time.monotonic() + seconds, threading.Event()
     while not condition():

@@ -61,7 +61,7 @@ class TestRespawnedNode(unittest.TestCase):
 
         def wait_for_status() -> TrackerStatus:
             statuses.clear()
-            end = time.monotonic() + 120
+            end = time.monotonic() + 240
             while not statuses:
                 self.assertLess(time.monotonic(), end, "no status")
                 images.publish(PICTURE)
