@@ -12,7 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults", "siamdw_ros: faults and soak")
     group.addoption("--fault-times", type=int, help="how often each fault is tried")
     group.addoption(
-        "--fault-messages", type=int, default=1000, help="made-up messages of each kind"
+        "--fault-messages", type=int, default=750, help="made-up messages of each kind"
     )
     group.addoption("--fault-results", type=Path, help="folder to write what happened to")
 

@@ -205,7 +205,7 @@ def test_a_camera_with_qos_that_does_not_fit(launch_rig: LaunchRig, trials: Tria
         for trial in trials("camera whose QoS does not fit, beside one whose does"):
             offered = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
             unfit = rig.robot.node.create_publisher(Image, "image", offered)
-            rig.wait(lambda: "incompatible" in rig.tracker.output().lower(), "a warning of it")
+            rig.wait(lambda: "does not fit" in rig.tracker.output(), "a word about it")
             unfit.publish(image_message(rig.picture))
             with rig.camera():
                 rig.follow()
