@@ -38,10 +38,10 @@ class PresenceThresholds:
     other.
     """
 
-    tracked: float = 0.8
-    lost: float = 0.5
+    tracked: float = 0.5
+    lost: float = 0.1
     patience: int = 5
-    recovered: float = 0.9
+    recovered: float = 0.8
     confirmations: int = 2
 
     def __post_init__(self) -> None:

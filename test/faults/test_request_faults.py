@@ -45,7 +45,7 @@ BAD = [
     {"autostart": False},  # read only
     {"nobody_knows_this": 1},
 ]
-BEFORE = {"history_seconds": 2.0, "tracked_score": 0.8, "max_targets": 16, "class_id": "target"}
+BEFORE = {"history_seconds": 2.0, "tracked_score": 0.5, "max_targets": 16, "class_id": "target"}
 
 
 def test_a_storm_of_requests(rig: Rig, trials: Trials) -> None:

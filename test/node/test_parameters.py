@@ -45,7 +45,7 @@ def test_a_change_takes_effect_on_the_next_image(
     assert detection.results[0].hypothesis.class_id == "cup"
     (state,) = tracker.statuses[-1].targets
     assert state.state == TargetState.UNCERTAIN  # no score is that high
-    assert set_parameters(tracker, class_id="target", tracked_score=0.8) == ["", ""]
+    assert set_parameters(tracker, class_id="target", tracked_score=0.5) == ["", ""]
     (detection,) = tracker.show(frames[2]).detections
     assert detection.results[0].hypothesis.class_id == "target"
     (state,) = tracker.statuses[-1].targets
@@ -77,12 +77,12 @@ def test_a_value_that_does_not_fit_is_rejected_with_the_reason(
 
 
 def test_values_that_only_fit_together_are_set_together(tracker: TrackerProcess) -> None:
-    low = {"tracked_score": 0.4, "lost_score": 0.3}
+    low = {"tracked_score": 0.05, "lost_score": 0.02}
     assert "lost <= tracked" in set_parameters(tracker, **low)[0]
-    assert set_parameters(tracker, lost_score=0.5) == [""]
+    assert set_parameters(tracker, lost_score=0.1) == [""]
     assert set_together(tracker, **low) == ""
     assert "lost <= tracked" in set_together(tracker, lost_score=0.7, class_id="changed")
-    assert set_together(tracker, tracked_score=0.8, lost_score=0.5) == ""
+    assert set_together(tracker, tracked_score=0.5, lost_score=0.1) == ""
 
 
 def test_hyper_parameters_steer_the_next_search(
