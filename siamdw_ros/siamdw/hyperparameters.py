@@ -136,8 +136,8 @@ OURS: dict[str, Hyper] = {
         memory=0.5,
         memory_rate=0.15,
         wide_instance_size=383,
-        presence_midpoint=3.88,
-        presence_slope=1.78,
+        presence_midpoint=3.26,
+        presence_slope=1.82,
     ),
     "siamrpn": SiamRPNHyper(),
 }

@@ -76,10 +76,14 @@ def draw(curve: Curve, path: Path) -> None:
     plt.switch_backend("agg")
     figure, axes = plt.subplots(figsize=(5.2, 4))
     axes.plot(curve.recall, curve.precision, linewidth=2)
-    for threshold, precision, recall in points(curve, THRESHOLDS):
+    marked = list(points(curve, (0.1, 0.5, 0.9)))
+    for threshold, precision, recall in marked:
         axes.plot(recall, precision, "o", color="C1")
-        axes.annotate(f"{threshold:g}", (recall, precision), (-4, -14), textcoords="offset points")
-    axes.set(xlabel="recall of 'gone'", ylabel="precision of 'gone'", ylim=(0.4, 1.02))
+        place = {"xytext": (-22, -12), "textcoords": "offset points"}
+        axes.annotate(f"{threshold:g}", (recall, precision), **place)
+    low = max(0.0, min(value for _, *pair in marked for value in pair) - 0.05)
+    axes.set(xlabel="recall of 'gone'", ylabel="precision of 'gone'")
+    axes.set(xlim=(low, 1.01), ylim=(low, 1.01))
     axes.set_title("The target is gone when the score is below ...")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110, bbox_inches="tight")

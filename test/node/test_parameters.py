@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from rcl_interfaces.msg import ParameterDescriptor
@@ -91,14 +92,16 @@ def test_hyper_parameters_steer_the_next_search(
     def size_after(scale_rate: float) -> float:
         assert set_parameters(tracker, tracker__scale_rate=scale_rate) == [""]
         tracker.show(frames[0])
-        assert tracker.start((330.0, 180.0, 54.0, 130.0), target_id="part").success
-        (detection,) = tracker.show(frames[1]).detections
+        assert tracker.start((306.0, 124.0, 108.0, 260.0), target_id="bottle").success
+        (detection,) = tracker.show(nearer).detections
         return float(detection.bbox.size_x)
 
-    steps = {"tracker__scale_step": 1.1, "tracker__scale_penalty": 1.0}  # so that it will grow
+    around = np.array([[1.1, 0, -0.1 * 360], [0, 1.1, -0.1 * 254]])  # the bottle's middle
+    nearer = cv2.warpAffine(frames[0], around, (640, 480))
+    steps = {"tracker__scale_step": 1.1, "tracker__scale_penalty": 1.0}
     assert set_parameters(tracker, **steps) == ["", ""]
-    assert size_after(0.0) == pytest.approx(54.0)
-    assert size_after(1.0) == pytest.approx(1.1 * 54.0)
+    assert size_after(0.0) == pytest.approx(108.0)
+    assert size_after(1.0) == pytest.approx(1.1 * 108.0)
     defaults = dict.fromkeys([*steps, "tracker__scale_rate"], -1.0)
     assert set_parameters(tracker, **defaults) == ["", "", ""]
 
