@@ -18,16 +18,8 @@ settings.load_profile("tracker")
 
 @pytest.fixture(scope="session")
 def official_file(tmp_path_factory):
-    """Write, once a network, a file in the authors' layout; give its path."""
-    folder = tmp_path_factory.mktemp("official")
-
-    def path_of(name):
-        path = folder / f"{name}.pth"
-        if not path.exists():
-            torch.save(golden.official_weights(name), path)
-        return path
-
-    return path_of
+    """Give the path of a network's file in the authors' layout."""
+    return golden.official_files(tmp_path_factory.mktemp("official"))
 
 
 @pytest.fixture(scope="session")

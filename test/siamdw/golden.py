@@ -69,3 +69,15 @@ def noise_image(seed, side):
 
 
 TEMPLATE, SEARCH = noise_image(2, 127), noise_image(3, 255)
+
+
+def official_files(folder):
+    """Return what writes, once a network, a file into `folder`, and gives its path."""
+
+    def path_of(name):
+        path = folder / f"{name}.pth"
+        if not path.exists():
+            torch.save(official_weights(name), path)
+        return path
+
+    return path_of
