@@ -35,6 +35,7 @@ def _against_baseline(plan: Plan, model: str) -> Table:
     contenders = [
         Contender("baseline", lambda: _baseline(plan, model), judged=judged),
         ours(parity=True),
+        *([ours(parity=True, backend="openvino")] if plan.device == "cpu" else []),
         ours(preset="published", half=False),
         ours(),
     ]

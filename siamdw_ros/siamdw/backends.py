@@ -3,6 +3,7 @@
 docs/runtime.md says what each costs, and what else was tried.
 """
 
+import hashlib
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,10 @@ BACKENDS = ("auto", "torch", "openvino")
 
 Windows = NDArray[np.uint8]  # B x H x W x 3, BGR
 Search = Callable[[Windows], tuple[Tensor, ...]]
+
+# Networks as OpenVINO has them, by what they contain and the side of their windows. For as long as
+# the process lives: what torch takes to trace a network it never gives back, some 5 MB a time.
+_converted: dict[tuple[bytes, int], Any] = {}
 
 
 def choose_backend(name: str, device: torch.device) -> str:
@@ -103,17 +108,35 @@ class OpenVinoSearch:
         return tuple(torch.from_numpy(request.get_output_tensor(i).data) for i in outputs)
 
     def _compile(self, side: int) -> Any:
-        openvino, decoder_class = _import_openvino()
-        example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # sizes become constants, which is what is wanted
-            trace: Any = torch.jit.trace  # has no types
-            traced = trace(self.branch, example, check_trace=False)
-        frontend = openvino.frontend.FrontEndManager().load_by_framework("pytorch")
-        decoder = decoder_class(traced)  # the frontend keeps no reference of its own
-        model = frontend.convert(frontend.load(decoder))
-        model.reshape(openvino.PartialShape([-1, side, side, 3]))
-        return openvino.Core().compile_model(model, "CPU", self.options).create_infer_request()
+        openvino, _ = _import_openvino()
+        key = _fingerprint(self.branch), side
+        if key not in _converted:
+            _converted[key] = _convert(self.branch, side)
+        compiled = openvino.Core().compile_model(_converted[key], "CPU", self.options)
+        return compiled.create_infer_request()
+
+
+def _convert(branch: SearchBranch, side: int) -> Any:
+    """A model of OpenVINO that does what a branch does to windows of one size, however many."""
+    openvino, decoder_class = _import_openvino()
+    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sizes become constants, which is what is wanted
+        trace: Any = torch.jit.trace  # has no types
+        traced = trace(branch, example, check_trace=False)
+    frontend = openvino.frontend.FrontEndManager().load_by_framework("pytorch")
+    decoder = decoder_class(traced)  # the frontend keeps no reference of its own
+    model = frontend.convert(frontend.load(decoder))
+    model.reshape(openvino.PartialShape([-1, side, side, 3]))
+    return model
+
+
+def _fingerprint(branch: SearchBranch) -> bytes:
+    """What tells networks apart: their layers and their weights."""
+    digest = hashlib.blake2b(f"{branch.network.name} {branch}".encode())
+    for name, tensor in branch.state_dict().items():
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.digest()
 
 
 def _import_openvino() -> tuple[Any, Any]:

@@ -1,10 +1,12 @@
 """What computes search regions: OpenVINO gives what torch gives."""
 
+import gc
 import sys
 from pathlib import Path
 
 import golden
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -60,6 +62,29 @@ def test_openvino_takes_windows_of_any_size_and_number(official_file):
     for count, side in [(1, 127), (3, 136), (2, 136), (1, 127)]:
         windows = np.random.default_rng(side).integers(0, 256, (count, side, side, 3), np.uint8)
         assert_alike(openvino.search(windows), torch_runtime.search(windows), 1e-5)
+
+
+@pytest.mark.usefixtures("_openvino")
+def test_a_network_that_is_loaded_again_and_again_takes_no_more_memory(official_file):
+    megabytes = []
+    for _ in range(10):
+        network = load_network("siamfc_res22", official_file("siamfc_res22"))
+        Runtime(network, CPU, backend="openvino").search(golden.SEARCH)
+        del network
+        gc.collect()
+        megabytes.append(psutil.Process().memory_info().rss / 2**20)
+    assert megabytes[-1] - megabytes[1] < 15  # tracing anew would take 4 or more each time
+
+
+@pytest.mark.usefixtures("_openvino")
+def test_networks_of_other_weights_are_told_apart():
+    torch.manual_seed(0)
+    networks = [create_network("siamfc_res22") for _ in range(2)]
+    first, second = (
+        Runtime(network, CPU, backend="openvino").search(golden.SEARCH)[0].clone()
+        for network in networks
+    )
+    assert not torch.allclose(first, second, rtol=0.1)
 
 
 @pytest.mark.usefixtures("_openvino")

@@ -61,6 +61,16 @@ def test_boxes_of_openvino_are_those_of_plain_torch():
     np.testing.assert_allclose(found, expected, atol=PIXELS)
 
 
+@pytest.mark.parametrize(
+    "frames", [FEW, pytest.param(10**6, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
+)
+def test_parity_holds_with_openvino(frames):
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    expected, _ = follow(create_method(parity=True), "cup", frames)
+    found, _ = follow(create_method(parity=True, backend="openvino"), "cup", frames)
+    np.testing.assert_allclose(found, expected, atol=PIXELS)
+
+
 @pytest.mark.parametrize("way", ["as on a GPU", CUDA])
 def test_boxes_of_a_gpu_overlap_those_of_plain_torch(way):
     """Windows differ by rounding, and so, now and then, peaks: by a step, here 0.7 px."""
