@@ -29,8 +29,8 @@ OVERLOAD_SECONDS = 15.0
 NOTE = (
     "p50 to max: latency, from the image's stamp until its detections are received. Medians: "
     "inference; waited: for the inference of the image before; own: what is left; overhead: "
-    "waited and own. lost: sent, but not received by the node's callback. executor, DDS: "
-    "processor time of these threads of the node, a received image."
+    "waited and own. lost: sent, but not received by the node's callback. receiver, executor, "
+    "DDS: processor time of these threads of the node, a received image."
 )
 
 
@@ -117,6 +117,7 @@ def _row(scenario: Scenario, played: Run) -> dict[str, Cell]:
         "processed": played.processed,
         **percentiles([1e3 * s for s in played.latency], "ms"),
         **milliseconds,
+        "receiver ms": 1e3 * played.thread_seconds("receiver") / frames,
         "executor ms": 1e3 * played.thread_seconds("executor") / frames,
         "DDS ms": 1e3 * played.thread_seconds("dds") / frames,
     }

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import psutil
 
+from siamdw_ros.node.receiver import THREAD
+
 DDS_PREFIX = "dds."  # Fast DDS names its threads so
 
 
@@ -12,8 +14,9 @@ DDS_PREFIX = "dds."  # Fast DDS names its threads so
 class Usage:
     """A process at one moment.
 
-    seconds: processor time so far, by kind of thread: `executor` (the main thread), `dds`, and
-    `inference` (everything else: the inference thread and torch's helpers). rss: bytes.
+    seconds: processor time so far, by kind of thread: `executor` (the main thread), `receiver`
+    (of the images), `dds`, and `inference` (everything else: the inference thread and torch's
+    helpers). rss: bytes.
     """
 
     seconds: dict[str, float]
@@ -29,7 +32,7 @@ def usage(pid: int) -> Usage:
         psutil.NoSuchProcess: it has ended.
     """
     process = psutil.Process(pid)
-    seconds = {"executor": 0.0, "dds": 0.0, "inference": 0.0}
+    seconds = dict.fromkeys(("executor", "receiver", "dds", "inference"), 0.0)
     threads = process.threads()
     for thread in threads:
         seconds[_kind(pid, thread.id)] += thread.user_time + thread.system_time
@@ -43,4 +46,6 @@ def _kind(pid: int, thread: int) -> str:
         name = Path(f"/proc/{pid}/task/{thread}/comm").read_text()
     except OSError:  # it has just ended
         return "inference"
+    if name.startswith(THREAD):
+        return "receiver"
     return "dds" if name.startswith(DDS_PREFIX) else "inference"

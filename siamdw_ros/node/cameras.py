@@ -15,6 +15,7 @@ from siamdw_ros.node.debug_publisher import DebugPublisher
 from siamdw_ros.node.diagnostics import Intake, Progress
 from siamdw_ros.node.frames import Frame, Inbox, check_stamp, nanoseconds
 from siamdw_ros.node.publishers import CameraPublishers, Report
+from siamdw_ros.node.receiver import NotForTheExecutor
 from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.transports import ImageMessage, Transport
 
@@ -50,7 +51,7 @@ class Camera:
         self.qos = image_qos()
         self._publishers = CameraPublishers(node, prefix)
         self._debug = DebugPublisher(node, prefix)
-        self._subscription = self._detector = None
+        self.subscription = self._detector = None
         self._prefix = prefix
         self._inbox: Inbox | None = None
         self._last_stamp = 0
@@ -58,14 +59,17 @@ class Camera:
         self.frame_id = ""  # of the last image
 
     def subscribe(self, inbox: Inbox, *, with_detector: bool = False) -> None:
-        """Put images, and what a detector says of them, into an inbox from now on."""
+        """Put images, and what a detector says of them, into an inbox from now on.
+
+        The images wait in `subscription` for a receiver.
+        """
         self._inbox = inbox
         self.intake.last = self.progress.last = None
         self.since = time.monotonic()
         try:
-            self._subscription = self._subscribe(message_lost=self._on_lost)
+            self.subscription = self._subscribe(message_lost=self._on_lost)
         except UnsupportedEventTypeError:  # not every middleware tells
-            self._subscription = self._subscribe()
+            self.subscription = self._subscribe()
         if with_detector:
             self._detector = self.node.create_subscription(
                 Detection2DArray, f"{self._prefix}/detector", self._on_detections, image_qos()
@@ -80,6 +84,7 @@ class Camera:
             self.topic,
             self._on_image,
             self.qos,
+            callback_group=NotForTheExecutor(),
             event_callbacks=events,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
@@ -88,11 +93,11 @@ class Camera:
         self.intake.lost = event.total_count
 
     def unsubscribe(self) -> None:
-        """Take no more images."""
-        for subscription in (self._subscription, self._detector):
+        """Take no more images. The receiver has ended."""
+        for subscription in (self.subscription, self._detector):
             if subscription is not None:
                 self.node.destroy_subscription(subscription)
-        self._subscription = self._detector = self._inbox = self._publishers.last = None
+        self.subscription = self._detector = self._inbox = self._publishers.last = None
 
     @property
     def targets(self) -> Sequence[TargetState]:
@@ -107,6 +112,7 @@ class Camera:
         self._debug.destroy()
 
     def _on_image(self, message: ImageMessage) -> None:
+        """In the receiver's thread."""
         now = time.monotonic()
         self.intake.received += 1
         self.intake.rate.tick(now)

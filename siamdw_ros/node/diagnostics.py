@@ -42,7 +42,7 @@ class Durations:
 
 @dataclass
 class Intake:
-    """What arrived. Written by the executor's thread, read by any.
+    """What arrived. Written by the receiver's thread, read by any.
 
     lost: between camera and node, as far as the middleware noticed. last: time of the steady clock
     at which the last image came. problem: with the last image that was rejected.

@@ -1,4 +1,4 @@
-"""Between the executor's thread and the inference thread: images and requests.
+"""Between the threads that receive and the inference thread: images and requests.
 
 Messages are held by reference; no pixel is copied.
 """

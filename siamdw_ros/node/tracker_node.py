@@ -20,6 +20,7 @@ from siamdw_ros.node.engine import Engine, Loader, free_memory
 from siamdw_ros.node.frames import Inbox
 from siamdw_ros.node.lifecycle import ManagedNode
 from siamdw_ros.node.parameters import Parameter, Read
+from siamdw_ros.node.receiver import Receiver
 from siamdw_ros.node.requests import RefusedError, Request
 from siamdw_ros.node.services import RequestServices
 from siamdw_ros.node.settings import NodeParameters, Settings
@@ -43,8 +44,8 @@ class TrackerNode(ManagedNode):
     """Follows targets through the images of one or several cameras.
 
     Configured, it has the network and its publishers; active, it is subscribed to the images and
-    the inference thread runs. The executor's thread checks messages and puts them into the inbox;
-    the inference thread does the rest and publishes.
+    two threads run. The receiver's checks images and puts them into the inbox; the inference
+    thread does the rest and publishes. The executor's thread answers requests.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class TrackerNode(ManagedNode):
         self.engine: Engine | None = None
         self._loader: Loader | None = None
         self._inbox: Inbox | None = None
+        self._receiver: Receiver | None = None
         self._inference: InferenceThread | None = None
         self.failure = ""
         self.diagnostics = DiagnosticsPublisher(self)
@@ -99,7 +101,7 @@ class TrackerNode(ManagedNode):
         return made
 
     def on_activate(self, _state: LifecycleState) -> TransitionCallbackReturn:
-        """Start the inference thread and subscribe to the images."""
+        """Start the inference thread, subscribe to the images and receive them."""
         from siamdw_ros.node.inference import InferenceThread
 
         settings = self.parameters.settings
@@ -117,14 +119,17 @@ class TrackerNode(ManagedNode):
         self._inference.start()
         for camera in self.cameras.values():
             camera.subscribe(self._inbox, with_detector=bool(settings.rearm_class))
+        self._receiver = Receiver(self, [c.subscription for c in self.cameras.values()])
+        self._receiver.start()
         return SUCCESS
 
     def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe, end the thread, forget the targets. The network stays."""
+        """Unsubscribe, end the threads, forget the targets. The network stays."""
+        received = self._end_receiver()
         for camera in self.cameras.values():
             camera.unsubscribe()
         self.requests.refuse_all("the node is being deactivated")
-        if not self._end_inference():
+        if not (self._end_inference() and received):
             return TransitionCallbackReturn.ERROR
         free_memory()
         return SUCCESS
@@ -146,6 +151,14 @@ class TrackerNode(ManagedNode):
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything, so that the node can be configured anew."""
         return self.on_shutdown(state)
+
+    def _end_receiver(self) -> bool:
+        """End the receiver's thread; False if it does not end."""
+        thread, self._receiver = self._receiver, None
+        if thread is None or thread.end(END_SECONDS):
+            return True
+        self.get_logger().error(f"receiving has not ended within {END_SECONDS:g} s")
+        return False
 
     def _end_inference(self) -> bool:
         """End the inference thread; False if it does not end."""
@@ -201,7 +214,8 @@ class TrackerNode(ManagedNode):
 
     def close(self) -> bool:
         """End all threads; False if one of them does not end."""
-        ended = self._end_inference()
+        ended = self._end_receiver()
+        ended = self._end_inference() and ended
         if self._loader is not None:
             self._loader.join(END_SECONDS)
             ended = ended and not self._loader.is_alive()

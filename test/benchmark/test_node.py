@@ -11,7 +11,7 @@ from siamdw_ros.benchmark.processes import Usage
 from siamdw_ros.benchmark.updates import resized
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
-USAGE = Usage({"executor": 0.0, "dds": 0.0, "inference": 0.0}, 0, 1, 1)
+USAGE = Usage(dict.fromkeys(("executor", "receiver", "dds", "inference"), 0.0), 0, 1, 1)
 
 
 def test_waiting_for_the_inference_before_is_told_apart():
@@ -51,5 +51,6 @@ def test_a_film_is_played_to_the_node_and_every_frame_accounted_for(
         for inferred, late in zip(played.inference, played.latency, strict=True)
     )
     assert played.thread_seconds("executor") >= 0
+    assert played.thread_seconds("receiver") >= 0
     assert played.thread_seconds("inference") > 0
     assert played.after.rss > 50e6

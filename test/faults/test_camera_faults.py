@@ -154,7 +154,7 @@ def is_rejected(rig: Rig, broken: Any, good: Any) -> bool:
     """Send an image that is none, then a good one: does the good one's status count the other?"""
     before = rig.robot.statuses[-1].message.rejected
     rig.robot.send(broken)
-    rig.robot.stop("nobody")  # answered by the thread that takes the image
+    rig.robot.stop("nobody")  # takes a moment; where it was too short, it is sent again
     stamp = rig.robot.send(good)
     rig.wait(lambda: rig.robot.statuses[-1].stamp >= stamp, "the good image's status")
     return rig.robot.statuses[-1].message.rejected > before
