@@ -18,7 +18,7 @@ from siamdw_ros.evaluation.trackers import SiamDW
 from siamdw_ros.evaluation.vot import EAO_INTERVALS, accuracy, eao, supervise, vot_score
 from siamdw_ros.siamdw.hyperparameters import Hyper, hyperparameters
 
-# The authors', for SiamFC+ and SiamRPN+; memory is ours.
+# The authors', for SiamFC+ and SiamRPN+; memory is ours. The node has a parameter for each.
 RANGES: Mapping[str, tuple[float, float]] = {
     "scale_step": (1.0, 1.2),
     "scale_penalty": (0.95, 1.0),
@@ -136,11 +136,13 @@ def write_preset(path: Path, spec: SiamDW, best: Mapping[str, Any], about: str) 
     overrides = {**spec.overrides, **best}
     tracker: dict[str, Any] = {"model": spec.model}
     tracker |= {k: v for k in ("checkpoint", "preset") if (v := getattr(spec, k)) is not None}
-    # The node has not every hyper-parameter as a parameter; ROS ignores those that it has not.
-    parameters = {**tracker, "tracker": overrides}
+    known = {name: float(value) for name, value in overrides.items() if name in RANGES}
+    left_out = [f"{name}: {value}" for name, value in overrides.items() if name not in known]
     path.parent.mkdir(parents=True, exist_ok=True)
     head = f"# {about}\n"
     path.write_text(head + yaml.safe_dump({**tracker, "overrides": overrides}, sort_keys=False))
-    node = {"/**": {"ros__parameters": parameters}}
+    node = {"/**": {"ros__parameters": {**tracker, "tracker": known}}}
+    if left_out:
+        head += f"# Left out, since the node has no such parameter: {', '.join(left_out)}\n"
     beside = path.with_name(f"{path.stem}_node.yaml")
     beside.write_text(head + yaml.safe_dump(node, sort_keys=False))

@@ -195,6 +195,18 @@ PARAMETERS = (
         (-1.0, 1.0),
     ),
     Parameter(
+        "tracker.memory",
+        -1.0,
+        "SiamFC: share of a template that is learnt on the way; 0: none; -1: the preset's",
+        (-1.0, 1.0),
+    ),
+    Parameter(
+        "tracker.memory_rate",
+        -1.0,
+        "SiamFC: share of the new appearance in that template; -1: the preset's",
+        (-1.0, 1.0),
+    ),
+    Parameter(
         "tracker.penalty_k",
         -1.0,
         "SiamRPN: penalty on changes of size and shape; -1: the preset's",

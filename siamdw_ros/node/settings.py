@@ -52,6 +52,8 @@ class Settings:
     tracker_scale_step: float
     tracker_scale_penalty: float
     tracker_scale_rate: float
+    tracker_memory: float
+    tracker_memory_rate: float
     tracker_penalty_k: float
     tracker_rate: float
     tracker_window_influence: float

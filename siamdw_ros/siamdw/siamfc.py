@@ -309,7 +309,9 @@ class SiamFC:
         target.response = found.response
         if np.isfinite(found.peak.logit) and found.score >= self._enough(target):
             self._move(image, target, found)
-            if self.hyper.memory and found.score >= self.thresholds.tracked:
+            if not self.hyper.memory:
+                target.kernels = target.templates  # it may have been on until now
+            elif found.score >= self.thresholds.tracked:
                 self._remember(target, found)
         return target.report(found.score)
 

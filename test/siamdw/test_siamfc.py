@@ -99,6 +99,8 @@ def test_memory_moves_the_kernels_towards_what_is_seen(method):
     middle = target.templates[1:2]
     mixed = target.templates + 0.5 * (target.memory - middle)
     torch.testing.assert_close(target.kernels, mixed)
+    method(scales=3, memory=0.0).update(scene(160, 120), [target])
+    assert target.kernels is target.templates, "switched off, and still remembered"
 
 
 @pytest.mark.parametrize(("wide", "is_found"), [(0, False), (383, True)])

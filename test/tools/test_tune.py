@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from siamdw_ros.evaluation.trackers import SiamDW, read_spec
+from siamdw_ros.evaluation.tuning import RANGES, write_preset
 from siamdw_ros.tools.tune import main
 
 JUICE = str(Path(__file__).parents[1] / "data" / "clips" / "juice.mp4")
@@ -42,6 +43,32 @@ def test_a_range_that_cannot_be_is_said_at_once(
     pytest.importorskip("optuna")
     assert main([JUICE, "--range", range_, "--out", str(tmp_path / "t.yaml")]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.ros
+def test_the_node_takes_all_that_is_written_for_it(tmp_path: Path) -> None:
+    """By the same way as ros2 run --params-file; what it cannot take is said in the file."""
+    rclpy = pytest.importorskip("rclpy")
+    from siamdw_ros.node.settings import NodeParameters
+
+    best = {name: low for name, (low, _) in RANGES.items() if name not in ("rate", "penalty_k")}
+    spec = SiamDW(preset="published", overrides={"scales": 1, "scale_templates": True})
+    write_preset(tmp_path / "tuned.yaml", spec, best, "good")
+    file = tmp_path / "tuned_node.yaml"
+    assert "no such parameter: scales: 1, scale_templates: True" in file.read_text()
+
+    context = rclpy.Context()
+    rclpy.init(args=["--ros-args", "--params-file", str(file)], context=context, domain_id=99)
+    node = rclpy.create_node("siamdw_tracker", context=context)
+    try:
+        settings = NodeParameters(node, lambda *_: None, lambda _: None).settings
+        undeclared = set(node._parameter_overrides) - set(node.get_parameters_by_prefix(""))
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+    assert undeclared <= {"use_sim_time"}
+    assert (settings.model, settings.preset) == (spec.model, spec.preset)
+    assert settings.hyper() == best
 
 
 def test_a_range_the_wrong_way_round(capsys: pytest.CaptureFixture[str]) -> None:
