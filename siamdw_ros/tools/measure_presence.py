@@ -4,9 +4,14 @@ Each target is followed through its own film and then shown films of others. Pri
 logistic curve that fits best (`presence_midpoint` and `presence_slope` of the hyper-parameters),
 precision and recall of "gone" at some thresholds, and whether the margin between the peak and its
 best rival would tell more. With --out also a picture and a JSON file.
+
+With --absences, films in which the target itself goes away (frames whose box is nan; `annotate`
+makes such files): each is followed to its end as the node does, and a table says how often LOST
+was right, how soon it was said, and how soon the target was taken back.
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -14,12 +19,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
+from siamdw_ros.evaluation.absences import honesty, table
 from siamdw_ros.evaluation.benchmarks import find_sequences
+from siamdw_ros.evaluation.one_pass import follow
 from siamdw_ros.evaluation.presence import Curve, fit_logistic, gone_curve, look_at_all, points
 from siamdw_ros.siamdw import CheckpointError, create_method
 from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.siamdw.siamfc import SiamFC
+from siamdw_ros.siamdw.tracker import Tracker
 
 THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
 
@@ -42,6 +51,16 @@ def measure(method: SiamFC, films: list[Path], frames: int) -> tuple[dict[str, A
         "points": [list(point) for point in points(curve, THRESHOLDS)],
     }
     return figures, curve
+
+
+def measure_absences(method: SiamFC, films: list[Path]) -> tuple[dict[str, Any], str]:
+    """Follow films whose targets go away: figures for the JSON file, and the table."""
+    sequences = [sequence for path in films for sequence in find_sequences(path)]
+    found = [
+        honesty(follow(Tracker(method), sequence), sequence)
+        for sequence in tqdm(sequences, unit="film")
+    ]
+    return {"films": [dataclasses.asdict(one) for one in found]}, table(found)
 
 
 def _sigmoid(x: Any) -> Any:
@@ -96,12 +115,19 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("films", type=Path, nargs="+", help="annotated sequences, three or more")
+    parser.add_argument(
+        "films", type=Path, nargs="+", help="annotated sequences; three or more without --absences"
+    )
+    parser.add_argument(
+        "--absences", action="store_true", help="the films' own targets go away and return"
+    )
     names = [name for name in NETWORKS if name.startswith("siamfc")]
     parser.add_argument("--model", default="siamfc_res22", choices=names, metavar="NAME")
     parser.add_argument("--checkpoint", help="file of its weights (default: the bundled ones)")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--frames", type=int, default=60, help="of each film (default 60)")
+    parser.add_argument(
+        "--frames", type=int, default=60, help="of each film (default 60; with --absences all)"
+    )
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's choice)")
     parser.add_argument("--out", type=Path, help="folder for presence.json and presence.png")
     return parser.parse_args(arguments)
@@ -115,19 +141,29 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         method = create_method(options.model, options.checkpoint, options.device)
         assert isinstance(method, SiamFC)
-        figures, curve = measure(method, options.films, options.frames)
+        if options.absences:
+            figures, text = measure_absences(method, options.films)
+        else:
+            figures, curve = measure(method, options.films, options.frames)
+            text = report(figures)
     except (CheckpointError, ValueError, FileNotFoundError) as error:
         print(f"measure_presence: {error}", file=sys.stderr)
         return 2
-    print(report(figures))
+    print(text)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "presence.json").write_text(json.dumps(figures, indent=1))
-        try:
-            draw(curve, options.out / "presence.png")
-        except ImportError:
-            print("no picture without matplotlib: pip install matplotlib", file=sys.stderr)
+        name = "absences" if options.absences else "presence"
+        (options.out / f"{name}.json").write_text(json.dumps(figures, indent=1))
+        if not options.absences:
+            _try_to_draw(curve, options.out / "presence.png")
     return 0
+
+
+def _try_to_draw(curve: Curve, path: Path) -> None:
+    try:
+        draw(curve, path)
+    except ImportError:
+        print("no picture without matplotlib: pip install matplotlib", file=sys.stderr)
 
 
 if __name__ == "__main__":
