@@ -141,7 +141,7 @@ PARAMETERS = (
     Parameter("max_targets", 16, "targets followed at a time; more are refused", (1, 256)),
     Parameter("class_id", "target", "class in the hypotheses of detections"),
     Parameter("tracked_score", 0.5, "score from which on a target counts as seen", (0.0, 1.0)),
-    Parameter("lost_score", 0.1, "score below which a target may be lost", (0.0, 1.0)),
+    Parameter("lost_score", 0.15, "score below which a target may be lost", (0.0, 1.0)),
     Parameter("lost_patience", 5, "images in a row below lost_score until it is", (1, 1000)),
     Parameter(
         "recovered_score", 0.8, "score that speaks for a lost target, if seen again", (0.0, 1.0)

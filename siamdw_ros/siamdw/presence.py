@@ -39,7 +39,7 @@ class PresenceThresholds:
     """
 
     tracked: float = 0.5
-    lost: float = 0.1
+    lost: float = 0.15
     patience: int = 5
     recovered: float = 0.8
     confirmations: int = 2

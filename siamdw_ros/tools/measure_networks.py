@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from siamdw_ros.siamdw.backends import choose_backend
+from siamdw_ros.siamdw.backends import SearchBranch, choose_backend
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.heads import Kernels
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
@@ -105,6 +105,9 @@ def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[s
     names = dict.fromkeys(["torch", choose_backend("auto", device)])
     kinds = [(backend, half) for backend in names for half in (False, True)]
     runtimes = [Runtime(network, device, half=half, backend=backend) for backend, half in kinds]
+    if options.compile:
+        kinds += [("torch.compile", half) for half in (False, True)]
+        runtimes += [_compiled(Runtime(network, device, half=half)) for half in (False, True)]
     for count in options.windows:
         windows = noise(count, 255)
         works = [partial(_finish, runtime, windows) for runtime in runtimes]
@@ -113,6 +116,19 @@ def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[s
                 f"| {name} | {backend} | {'half' if half else 'full'} | {options.threads} "
                 f"| {count} | {ms:.1f} | {ms / count:.1f} |"
             )
+
+
+def _compiled(runtime: Runtime[Network]) -> Runtime[Network]:
+    """Let torch.compile translate the search of windows, for each number of them anew."""
+    branch = torch.compile(SearchBranch(runtime.network), dynamic=False)
+
+    @torch.inference_mode()
+    def compiled(windows: Image) -> tuple[Tensor, ...]:
+        outputs: tuple[Tensor, ...] = branch(torch.from_numpy(windows).to(runtime.device))
+        return outputs
+
+    runtime.search = compiled
+    return runtime
 
 
 def _finish(runtime: Runtime[Network], windows: Image) -> None:
@@ -160,6 +176,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--backend", default="auto", help="auto, torch or openvino")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="torch.compile among the backends; it needs a C++ compiler and a minute",
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--half", action="store_true", help="half precision")
     parser.add_argument("--repeats", type=int, default=10)
