@@ -36,10 +36,13 @@ class Client:
     Args:
         namespace: of the tracker node, and of this one.
         tracker: name of the tracker node.
+        name: of this node.
     """
 
-    def __init__(self, namespace: str = "/", tracker: str = "siamdw_tracker") -> None:
-        self.node = Node("robot", namespace=namespace)
+    def __init__(
+        self, namespace: str = "/", tracker: str = "siamdw_tracker", name: str = "robot"
+    ) -> None:
+        self.node = Node(name, namespace=namespace)
         self.tracker = tracker
         self._clients: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor()

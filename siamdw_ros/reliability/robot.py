@@ -37,14 +37,22 @@ class Recovery:
 
 
 class Robot(Client):
-    """A client that also sends images and listens to what becomes of them."""
+    """A client that also sends images and listens to what becomes of them.
 
-    def __init__(self, namespace: str = "/", tracker: str = "siamdw_tracker") -> None:
-        super().__init__(namespace, tracker)
+    Args:
+        namespace, tracker: see :class:`Client`.
+        camera: of several that the tracker has, whose topic is CAMERA/image; empty: the only one.
+    """
+
+    def __init__(
+        self, namespace: str = "/", tracker: str = "siamdw_tracker", camera: str = ""
+    ) -> None:
+        super().__init__(namespace, tracker, f"{camera}_robot" if camera else "robot")
+        self.camera, topic = camera, f"{camera}/image" if camera else "image"
         self.images: dict[Any, Any] = {
-            Image: self.node.create_publisher(Image, "image", QoSProfile(depth=5)),
+            Image: self.node.create_publisher(Image, topic, QoSProfile(depth=5)),
             CompressedImage: self.node.create_publisher(
-                CompressedImage, "image/compressed", QoSProfile(depth=5)
+                CompressedImage, f"{topic}/compressed", QoSProfile(depth=5)
             ),
         }
         self.detections: deque[Heard] = deque(maxlen=1000)
@@ -57,7 +65,8 @@ class Robot(Client):
             stamp = nanoseconds(message.header.stamp)
             store.append(Heard(message, time.monotonic(), stamp))
 
-        self.node.create_subscription(kind, f"{self.tracker}/{name}", hear, 100)
+        prefix = f"{self.tracker}/{self.camera}" if self.camera else self.tracker
+        self.node.create_subscription(kind, f"{prefix}/{name}", hear, 100)
 
     def now(self) -> int:
         """The time that images are stamped with, nanoseconds."""
@@ -73,6 +82,7 @@ class Robot(Client):
     def start(self, box: Box, target_id: str = "target") -> StartTracking.Response:
         """Ask the node to follow what the newest image shows in a box, (x, y, w, h)."""
         request = StartTracking.Request(target_id=target_id, bbox=box_to_message(box))
+        request.header.frame_id = self.camera
         return self.ask(StartTracking, "start_tracking", request)
 
     def stop(self, target_id: str = "", seconds: float = PATIENCE) -> StopTracking.Response:

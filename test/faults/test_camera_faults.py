@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,31 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import CLIP, LaunchRig, Rig, Trials
+from conftest import CLIP, START, LaunchRig, Rig, Trials
+from ledger import check_counts
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
 from siamdw_ros.node.images import image_message
+from siamdw_ros.reliability.robot import Robot
 
 pytestmark = pytest.mark.ros
 
 
 @contextlib.contextmanager
-def camera_process(rig: Rig, clip: Path = CLIP, rate: float = 10.0) -> Iterator[subprocess.Popen]:
-    """A camera that is a process of its own and shows the clip's first frame."""
+def camera_process(
+    rig: Rig, clip: Path = CLIP, rate: float = 10.0, name: str = ""
+) -> Iterator[subprocess.Popen]:
+    """A camera that is a process of its own and shows the clip's first frame.
+
+    Its topic is `image`, or `NAME/image`.
+    """
     command = [sys.executable, "-m", "siamdw_ros.tools.play_clip", str(clip), "--paused"]
     names = ["--rate", str(rate), "--ros-args", "-r", f"__ns:={rig.robot.node.get_namespace()}"]
-    camera = subprocess.Popen([*command, *names])
+    remapping = ["-r", f"image:={name}/image", "-r", f"__node:={name}_camera"] if name else []
+    camera = subprocess.Popen([*command, *names, *remapping])
     try:
         yield camera
     finally:
@@ -64,7 +73,7 @@ def test_a_camera_twice_as_fast_as_the_tracker(rig: Rig, trials: Trials) -> None
     for trial in trials("overload: VGA at 60 Hz for three seconds"):
         with camera_process(rig, rate=60.0):
             rig.follow()
-            ages = ages_under_load(rig)
+            ages = ages_under_load(rig, rig.robot)
         trial.counts = {"images": len(ages), "worst age ms": round(max(ages))}
         with rig.camera():
             rig.survived(trial)
@@ -78,23 +87,50 @@ def test_a_camera_with_large_images_too_fast(
         with rig.camera():
             rig.follow()
         with camera_process(rig, tmp_path, rate=30.0):
-            ages = ages_under_load(rig)
+            ages = ages_under_load(rig, rig.robot)
         trial.counts = {"images": len(ages), "worst age ms": round(max(ages))}
         with rig.camera():
             rig.follow()
             rig.survived(trial)
 
 
-def ages_under_load(rig: Rig, seconds: float = 3.0) -> list[float]:
+def test_two_cameras_with_eight_targets(launch_rig: LaunchRig, trials: Trials) -> None:
+    with launch_rig(image_topics=["left/image", "right/image"]) as rig, ExitStack() as others:
+        namespace = rig.robot.node.get_namespace()
+        robots = [
+            others.enter_context(Robot(namespace, camera=name)) for name in ("left", "right")
+        ]
+        for trial in trials("two cameras, VGA at 30 Hz, four targets each, for six seconds"):
+            with ExitStack() as cameras:
+                for robot in robots:
+                    cameras.enter_context(camera_process(rig, rate=30.0, name=robot.camera))
+                    follow_four(rig, robot)
+                ages = [age for robot in robots for age in ages_under_load(rig, robot)]
+                trial.counts = {"images": len(ages), "worst age ms": round(max(ages))}
+                trial.recovered(robots[0].recovery())
+                trial.kept = all(robot.follows(f"{robot.camera} 0") for robot in robots)
+                assert trial.kept, "a target was lost"
+                for robot in robots:
+                    check_counts(robot)
+        assert "Traceback" not in rig.tracker.output()
+
+
+def follow_four(rig: Rig, robot: Robot) -> None:
+    """Follow the target of one camera, and three parts of it."""
+    x, y, w, h = START
+    for number, box in enumerate([START, *((x, y + i * h / 3, w, h / 3) for i in range(3))]):
+        started = partial(robot.start, box, f"{robot.camera} {number}")
+        rig.wait(lambda started=started: started().success, "a target to be started")
+
+
+def ages_under_load(rig: Rig, robot: Robot, seconds: float = 3.0) -> list[float]:
     """Milliseconds from an image's stamp to its detections, over a while; they must not grow."""
-    since = rig.robot.now()
+    since = robot.now()
 
     def ages_since() -> list[float]:
-        return [h.message.latency_ms for h in tuple(rig.robot.statuses) if h.stamp > since]
+        return [h.message.latency_ms for h in tuple(robot.statuses) if h.stamp > since]
 
-    rig.wait(
-        lambda: rig.robot.now() - since > seconds * 1e9 and len(ages_since()) >= 4, "its images"
-    )
+    rig.wait(lambda: robot.now() - since > seconds * 1e9 and len(ages_since()) >= 4, "its images")
     ages = ages_since()
     early, late = np.median(ages[: len(ages) // 2]), np.median(ages[len(ages) // 2 :])
     assert late < 2 * early + 500, f"the age of what is processed grows: {ages}"
