@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 MODULE = "siamdw_ros.node.tracker_node"
@@ -72,12 +71,7 @@ class TrackerProcess:
     def __enter__(self) -> "TrackerProcess":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self.alive:
             self.process.send_signal(signal.SIGCONT)  # it may have been stopped
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -20,6 +20,7 @@ BACKENDS = ("auto", "torch", "openvino")
 
 Windows = NDArray[np.uint8]  # B x H x W x 3, BGR
 Search = Callable[[Windows], tuple[Tensor, ...]]
+Branch = Callable[[Tensor], tuple[Tensor, ...]]
 
 # Networks as OpenVINO has them, by what they contain and the side of their windows. For as long as
 # the process lives: what torch takes to trace a network it never gives back, some 5 MB a time.
@@ -66,14 +67,12 @@ class SearchBranch(nn.Module):
         return tuple(part.float() for part in self.network.search(crops))
 
 
-def torch_search(network: SiameseNetwork[Any], device: torch.device) -> Search:
-    """Compute with torch, where the network is."""
-    branch = SearchBranch(network)
+def torch_search(branch: Branch, device: torch.device) -> Search:
+    """Compute with torch: a search branch on its device, or what torch has compiled of one."""
 
     @torch.inference_mode()
     def search(windows: Windows) -> tuple[Tensor, ...]:
-        outputs: tuple[Tensor, ...] = branch(torch.from_numpy(windows).to(device))
-        return outputs
+        return branch(torch.from_numpy(windows).to(device))
 
     return search
 
@@ -89,6 +88,7 @@ class OpenVinoSearch:
 
     def __init__(self, network: SiameseNetwork[Any], *, half: bool, threads: int) -> None:
         self.branch = SearchBranch(network)
+        self._fingerprint = _fingerprint(self.branch)
         self.options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
@@ -109,7 +109,7 @@ class OpenVinoSearch:
 
     def _compile(self, side: int) -> Any:
         openvino, _ = _import_openvino()
-        key = _fingerprint(self.branch), side
+        key = self._fingerprint, side
         if key not in _converted:
             _converted[key] = _convert(self.branch, side)
         compiled = openvino.Core().compile_model(_converted[key], "CPU", self.options)
@@ -135,7 +135,8 @@ def _fingerprint(branch: SearchBranch) -> bytes:
     """What tells networks apart: their layers and their weights."""
     digest = hashlib.blake2b(f"{branch.network.name} {branch}".encode())
     for name, tensor in branch.state_dict().items():
-        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().ravel())
     return digest.digest()
 
 

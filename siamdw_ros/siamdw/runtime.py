@@ -114,7 +114,7 @@ class Runtime(Generic[NetworkT]):
             # As large numbers as in float32 fit in: these two cost as much as half the backbone.
             self.network.head.search_cls.to(self.dtype)
             self.network.head.search_reg.to(self.dtype)
-        return torch_search(self.network, self.device)
+        return torch_search(SearchBranch(self.network), self.device)
 
     def look(
         self,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from siamdw_ros.siamdw.backends import SearchBranch, choose_backend
+from siamdw_ros.siamdw.backends import SearchBranch, choose_backend, torch_search
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.heads import Kernels
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
@@ -120,14 +120,8 @@ def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[s
 
 def _compiled(runtime: Runtime[Network]) -> Runtime[Network]:
     """Let torch.compile translate the search of windows, for each number of them anew."""
-    branch = torch.compile(SearchBranch(runtime.network), dynamic=False)
-
-    @torch.inference_mode()
-    def compiled(windows: Image) -> tuple[Tensor, ...]:
-        outputs: tuple[Tensor, ...] = branch(torch.from_numpy(windows).to(runtime.device))
-        return outputs
-
-    runtime.search = compiled
+    compiled = torch.compile(SearchBranch(runtime.network), dynamic=False)
+    runtime.search = torch_search(compiled, runtime.device)
     return runtime
 
 
