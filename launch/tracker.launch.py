@@ -36,7 +36,7 @@ ARGUMENTS = [
         "respawn",
         default_value="false",
         choices=["true", "false"],
-        description="start the node again when it dies",
+        description="start the node again at once when it dies",
     ),
     DeclareLaunchArgument("use_sim_time", default_value="", description="time from /clock"),
     DeclareLaunchArgument(
@@ -69,17 +69,18 @@ def tracker_node(context: LaunchContext) -> list[Action]:
         for name, value in given.items()
         if value
     }
+    respawn = LaunchConfiguration("respawn").perform(context) == "true"
     return [
         Node(
             package="siamdw_ros",
-            executable="tracker_node",
+            executable="respawning_tracker_node" if respawn else "tracker_node",
             name=LaunchConfiguration("name"),
             namespace=LaunchConfiguration("namespace"),
             parameters=[LaunchConfiguration("params_file"), overrides],
             remappings=[("image", LaunchConfiguration("image_topic"))],
             arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
             output="screen",
-            respawn=LaunchConfiguration("respawn").perform(context) == "true",
+            respawn=respawn,
         )
     ]
 

@@ -20,6 +20,7 @@ from siamdw_ros.node.engine import Engine, Loader, free_memory
 from siamdw_ros.node.frames import Inbox
 from siamdw_ros.node.lifecycle import ManagedNode
 from siamdw_ros.node.parameters import Parameter, Read
+from siamdw_ros.node.ports import ports_of_its_own
 from siamdw_ros.node.receiver import Receiver
 from siamdw_ros.node.requests import RefusedError, Request
 from siamdw_ros.node.services import RequestServices
@@ -230,8 +231,9 @@ def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
     ended = True
     try:
-        rclpy.init(args=args)
-        node = TrackerNode()
+        with ports_of_its_own():
+            rclpy.init(args=args)
+            node = TrackerNode()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         try:

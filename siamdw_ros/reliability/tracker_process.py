@@ -1,13 +1,14 @@
 """The tracker node as a process that may be ended in every way a process can end."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-MODULE = "siamdw_ros.node.tracker_node"
+NODE, RESPAWNING_NODE = "siamdw_ros.node.tracker_node", "siamdw_ros.node.respawning"
 END_SECONDS = 30.0  # a busy machine needs that long to end a node in good order
 
 
@@ -19,6 +20,7 @@ class TrackerProcess:
         namespace: of the node.
         parameters: of the node.
         remappings: of the node's names, as {"image": "/camera/image_raw"}.
+        respawn: the node comes back by itself, see :mod:`siamdw_ros.node.respawning`.
     """
 
     def __init__(
@@ -27,8 +29,11 @@ class TrackerProcess:
         namespace: str = "/",
         parameters: dict[str, Any] | None = None,
         remappings: dict[str, str] | None = None,
+        *,
+        respawn: bool = False,
     ) -> None:
         self.log = log
+        self.respawn = respawn
         rules = {"__ns": namespace, **(remappings or {})}
         self._arguments = ["--ros-args", "--disable-external-lib-logs"]
         for name, value in rules.items():
@@ -40,7 +45,12 @@ class TrackerProcess:
     def _start(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", MODULE, *self._arguments],
+                [
+                    sys.executable,
+                    "-m",
+                    RESPAWNING_NODE if self.respawn else NODE,
+                    *self._arguments,
+                ],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -53,6 +63,18 @@ class TrackerProcess:
     def output(self) -> str:
         """What the node has printed since the first start."""
         return self.log.read_text(errors="replace")
+
+    @property
+    def node_id(self) -> int:
+        """The id of the process that is the node; 0 while there is none."""
+        if not self.respawn:
+            return self.process.pid
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return int(children or 0)
+
+    def kill_node(self) -> None:
+        """Kill the node of a process that respawns it."""
+        os.kill(self.node_id, signal.SIGKILL)
 
     def kill(self) -> None:
         """End the process as a power cut would: SIGKILL, no goodbye."""

@@ -136,13 +136,13 @@ def launch_rig(tmp_path_factory: pytest.TempPathFactory, picture: np.ndarray) ->
     """Start a node with parameters of the test's own, in a namespace of its own."""
 
     @contextlib.contextmanager
-    def launch(reliable: bool = False, **parameters: Any) -> Iterator[Rig]:
+    def launch(reliable: bool = False, respawn: bool = False, **parameters: Any) -> Iterator[Rig]:
         namespace = f"/faults_{time.monotonic_ns()}"
         if reliable:
             prefix = f"qos_overrides.{namespace}/image.subscription"
             parameters |= {f"{prefix}.reliability": "reliable", f"{prefix}.depth": 1000}
         log = tmp_path_factory.mktemp("node") / "node.log"
-        tracker = TrackerProcess(log, namespace, {**PARAMETERS, **parameters})
+        tracker = TrackerProcess(log, namespace, {**PARAMETERS, **parameters}, respawn=respawn)
         with tracker, Robot(namespace) as robot:
             rig = Rig(tracker, robot, picture)
             rig.wait(robot.lifecycle_state, "the node")

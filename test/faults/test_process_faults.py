@@ -63,6 +63,15 @@ def test_a_node_that_is_killed_and_started_again(launch_rig: LaunchRig, trials: 
             rig.follow()
 
 
+def test_a_node_that_is_killed_and_respawns(launch_rig: LaunchRig, trials: Trials) -> None:
+    with launch_rig(respawn=True) as rig, rig.camera():
+        for trial in trials("node killed (SIGKILL) that respawns, from its death"):
+            rig.follow()
+            rig.tracker.kill_node()
+            trial.recovered(rig.robot.recovery())
+            rig.follow()
+
+
 def test_a_node_that_is_frozen_and_thawed(rig: Rig, trials: Trials) -> None:
     for trial in trials("node's process frozen for two seconds (SIGSTOP, SIGCONT)"):
         with rig.camera():

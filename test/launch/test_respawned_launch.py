@@ -1,8 +1,9 @@
-"""A node that was launched with respawn comes back by itself when it is killed."""
+"""A node that was launched with respawn comes back by itself, whichever process is killed."""
 
 import os
 import signal
 import unittest
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ import launch_testing.markers
 from launch import LaunchDescription
 from launched import RobotTest, launch_tracker
 
-NODE, TOPIC = "/siamdw_tracker", "/image"
+NODE, TOPIC, FEW = "/siamdw_tracker", "/image", 20
 
 
 @pytest.mark.launch_test
@@ -27,13 +28,22 @@ class TestRespawnedNode(RobotTest):
     """While it runs, dies and runs again."""
 
     def test_it_publishes_again_after_it_was_killed(self, proc_info) -> None:
-        self.show_until_status(NODE, TOPIC)
+        self.wait_for_count(lambda processed: processed >= FEW)
         name = next(name for name in proc_info.process_names() if "tracker_node" in name)
-        first = proc_info[name].pid
-        os.kill(first, signal.SIGKILL)
-        # It counts from the beginning.
-        self.assertLess(self.show_until_status(NODE, TOPIC).processed, 10)
-        self.assertNotEqual(proc_info[name].pid, first)
+        keeper = proc_info[name].pid
+        node = int(Path(f"/proc/{keeper}/task/{keeper}/children").read_text())
+        os.kill(node, signal.SIGKILL)
+        self.wait_for_count(lambda processed: processed < FEW)  # a new node counts from 1
+        self.wait_for_count(lambda processed: processed >= FEW)
+        self.assertEqual(proc_info[name].pid, keeper)
+
+        os.kill(keeper, signal.SIGKILL)
+        self.wait_for_count(lambda processed: processed < FEW)
+        self.assertNotEqual(proc_info[name].pid, keeper)
+
+    def wait_for_count(self, holds) -> None:
+        """Show images until a status counts them so."""
+        self.wait(lambda: holds(self.show_until_status(NODE, TOPIC).processed), "such a count")
 
 
 @launch_testing.post_shutdown_test()

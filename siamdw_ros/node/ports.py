@@ -1,0 +1,63 @@
+"""Ports of the node's own: those that a killed node has left behind are taken up too slowly."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+OUR_PROFILE = '<participant profile_name="siamdw_ros"'
+# Participants whose numbers are below 32 find each other without multicast, too. Fast DDS counts
+# from 0: what else runs on the machine is in the first half.
+NUMBERS = range(16, 100)
+
+
+@contextlib.contextmanager
+def ports_of_its_own() -> Iterator[None]:
+    """Give the DDS participant that is made within it ports that no other has had.
+
+    By itself Fast DDS takes the lowest ports: after a process was killed, its successor's are the
+    same. Its shared memory, the dead one's, has to be found dead first, and the other processes
+    still hold connections there: they hear of the new one up to 3 s later (docs/reliability.md).
+
+    Works with the package's Fast DDS profile, config/fastdds.xml, and does nothing without it.
+    """
+    given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    number = unused_number(os.environ.get("ROS_DOMAIN_ID", ""))
+    with tempfile.TemporaryDirectory(prefix="siamdw_ros_") as folder:
+        for name, path in given.items():
+            profile = Path(folder, f"{name}.xml")
+            with contextlib.suppress(OSError, UnicodeDecodeError):  # Fast DDS says what is wrong
+                profile.write_text(with_number(Path(path).read_text(encoding="utf-8"), number))
+                os.environ[name] = str(profile)
+        try:
+            yield
+        finally:
+            os.environ.update(given)
+
+
+def unused_number(domain: str, shared_memory: Path = Path("/dev/shm")) -> int | None:
+    """The first of our numbers whose ports are in nobody's shared memory, dead or alive.
+
+    Args:
+        domain: ROS_DOMAIN_ID; empty means 0.
+        shared_memory: folder in which Fast DDS keeps a file for each port.
+    """
+    ports = {
+        int(n)
+        for file in shared_memory.glob("fast*_port*")
+        for n in re.findall(r"_port(\d+)", file.name)
+    }
+    first = 7400 + 250 * int(domain if domain.isdecimal() else 0) + 10  # RTPS 2.5, section 9.6.2.3
+    return next((n for n in NUMBERS if not {first + 2 * n, first + 2 * n + 1} & ports), None)
+
+
+def with_number(profiles: str, number: int | None) -> str:
+    """Add a participant's number to the package's Fast DDS profile; leave any other as it is."""
+    before, ours, after = profiles.partition(OUR_PROFILE)
+    if not ours or number is None or "<participantID>" in after:
+        return profiles
+    given = f"<rtps><participantID>{number}</participantID>"
+    return before + ours + after.replace("<rtps>", given, 1)

@@ -1,0 +1,83 @@
+"""A node takes ports that no other has had, where the package's Fast DDS profile is used."""
+
+import os
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from siamdw_ros.node.ports import NUMBERS, VARIABLES, ports_of_its_own, unused_number, with_number
+
+PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
+DDS = "{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}"
+
+
+def leave_behind(folder: Path, port: int) -> None:
+    """What a process that listened on a port leaves when it is killed."""
+    for suffix in ("", "_el"):
+        (folder / f"fastrtps_port{port}{suffix}").touch()
+    (folder / f"sem.fastrtps_port{port}_mutex").touch()
+
+
+def number_in(profiles: str) -> str | None:
+    """The number of the default participant of a profile."""
+    root = ElementTree.fromstring(profiles)
+    return root.findtext(f".//{DDS}participant[@is_default_profile='true']//{DDS}participantID")
+
+
+def test_ports_that_somebody_has_had_are_left_alone(tmp_path: Path) -> None:
+    assert unused_number("", tmp_path) == 16
+    leave_behind(tmp_path, 7400 + 10 + 2 * 16)  # for discovery
+    leave_behind(tmp_path, 7400 + 11 + 2 * 17)  # for data
+    assert unused_number("", tmp_path) == 18
+    assert unused_number("0", tmp_path) == 18
+    assert unused_number("1", tmp_path) == 16  # another domain, other ports
+
+
+def test_when_all_are_had_fast_dds_chooses(tmp_path: Path) -> None:
+    for number in NUMBERS:
+        leave_behind(tmp_path, 7400 + 250 * 5 + 11 + 2 * number)
+    assert unused_number("5", tmp_path) is None
+    profiles = PROFILE.read_text()
+    assert with_number(profiles, None) == profiles
+
+
+@pytest.mark.parametrize("domain", ["many", "", "-1"])
+def test_a_domain_that_is_none_is_left_to_ros(domain: str, tmp_path: Path) -> None:
+    assert unused_number(domain, tmp_path) == 16
+
+
+def test_the_packages_profile_gets_the_number() -> None:
+    assert number_in(PROFILE.read_text()) is None
+    assert number_in(with_number(PROFILE.read_text(), 21)) == "21"
+
+
+@pytest.mark.parametrize(
+    "profiles",
+    [
+        PROFILE.read_text().replace('"siamdw_ros"', '"a_robots_own"'),
+        with_number(PROFILE.read_text(), 3),
+        "no XML at all",
+    ],
+)
+def test_any_other_profile_is_left_as_it_is(profiles: str) -> None:
+    assert with_number(profiles, 21) == profiles
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_the_profile_is_replaced_for_a_while(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with ports_of_its_own():
+        assert not set(VARIABLES) & set(os.environ)
+    monkeypatch.setenv(variable, str(PROFILE))
+    with ports_of_its_own():
+        used = Path(os.environ[variable])
+        assert int(number_in(used.read_text()) or 0) in NUMBERS
+    assert os.environ[variable] == str(PROFILE)
+    assert not used.exists()
+    monkeypatch.setenv(variable, str(tmp_path / "absent.xml"))
+    with ports_of_its_own():
+        assert os.environ[variable] == str(tmp_path / "absent.xml")

@@ -1,0 +1,89 @@
+"""A node that respawns: it comes back, it ends when it is told to, and nothing outlives it."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from siamdw_ros.reliability.client import Client
+from siamdw_ros.reliability.tracker_process import TrackerProcess
+
+pytestmark = pytest.mark.ros
+
+NAMESPACE = f"/respawning_{os.getpid()}"
+
+Respawning = Callable[..., TrackerProcess]
+
+
+@pytest.fixture
+def respawning(tmp_path: Path) -> Iterator[Respawning]:
+    """Start a node that respawns."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**parameters: Any) -> TrackerProcess:
+            given = {"device": "cpu", "threads": 1, **parameters}
+            return stack.enter_context(
+                TrackerProcess(tmp_path / "log", NAMESPACE, given, respawn=True)
+            )
+
+        yield start
+
+
+@pytest.fixture
+def client(ros_domain: None) -> Iterator[Client]:
+    """One that asks the node."""
+    with Client(NAMESPACE) as client:
+        yield client
+
+
+def runs(process: int) -> bool:
+    """Whether there is such a process."""
+    return process > 0 and Path(f"/proc/{process}").exists()
+
+
+def test_a_node_that_dies_comes_back_and_none_outlives_its_keeper(
+    respawning: Respawning, client: Client
+) -> None:
+    tracker = respawning()
+    client.wait(lambda: tracker.node_id, "a node")
+    first = tracker.node_id
+    # A fork copies one thread only, and whatever the others hold stays held.
+    assert len(list(Path(f"/proc/{tracker.process.pid}/task").iterdir())) == 1
+    client.wait(lambda: client.lifecycle_state() == "active", "the node to be active")
+
+    tracker.kill_node()
+    client.wait(lambda: tracker.node_id not in (0, first), "another node")
+    client.wait(lambda: client.lifecycle_state() == "active", "the other node to be active")
+    second = tracker.node_id
+    assert "ended by signal 9 and is started again" in tracker.output()
+
+    tracker.kill()
+    client.wait(lambda: not runs(second), "the node's end after its keeper's")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_when_it_is_told_to(
+    number: signal.Signals, respawning: Respawning, client: Client
+) -> None:
+    tracker = respawning()
+    client.wait(client.lifecycle_state, "the node")
+    node = tracker.node_id
+    tracker.process.send_signal(number)
+    assert tracker.process.wait(30.0) == 0, tracker.output()
+    assert not runs(node)
+    assert "Traceback" not in tracker.output()
+    assert "started again" not in tracker.output()
+
+
+def test_a_node_that_cannot_start_is_tried_again_with_patience(
+    respawning: Respawning, client: Client
+) -> None:
+    tracker = respawning(threads=-5)
+    again = "ended with exit code 1 and is started again"
+    client.wait(lambda: tracker.output().count(again) == 3, "three attempts")
+    assert tracker.alive
+    assert tracker.interrupt() != 0
