@@ -15,10 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import CLIP, START, LaunchRig, Rig, Trials
 from ledger import check_counts
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
+from rig import CLIP, START, LaunchRig, Rig, Trials
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 

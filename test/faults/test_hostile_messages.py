@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 import rclpy
-from conftest import LaunchRig, Rig, Trials
 from hypothesis import HealthCheck, given, settings
 from message_strategies import START_REQUESTS, STOP_REQUESTS, images
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
+from rig import LaunchRig, Rig, Trials
 from sensor_msgs.msg import Image
 from siamdw_msgs.srv import StartTracking, StopTracking
 from std_msgs.msg import String

@@ -10,9 +10,9 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from conftest import START, LaunchRig, Rig, Trials
 from lifecycle_msgs.msg import Transition
 from rclpy.node import Node
+from rig import START, LaunchRig, Rig, Trials
 from vision_msgs.msg import Detection2DArray
 
 pytestmark = pytest.mark.ros

@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 import pytest
-from conftest import START, LaunchRig, Rig, Trials
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from rig import START, LaunchRig, Rig, Trials
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.messages import box_to_message
