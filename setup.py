@@ -29,6 +29,7 @@ LEFT_OUT = ("__pycache__", "environment", "local_setup.*", "package.dsv", "paren
 
 TOOLS = [
     "annotate",
+    "average_checkpoints",
     "benchmark",
     "demo",
     "draw_method",

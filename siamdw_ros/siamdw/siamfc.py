@@ -177,7 +177,7 @@ class SiamFC:
         centers = {
             i: self._second_center(images[i], views[id(images[i])], target)
             for i, target in enumerate(targets)
-            if i not in found or found[i].score < self.thresholds.lost
+            if i not in found or found[i].score < self.thresholds.tracked
         }
         size = self.hyper.wide_instance_size
         wide = self._look(images, targets, centers, size, self._compare_wide)
