@@ -125,8 +125,8 @@ Hyper = SiamFCHyper | SiamRPNHyper
 PUBLISHED: dict[str, Hyper] = {"siamfc": SiamFCHyper(), "siamrpn": SiamRPNHyper()}
 # For the bundled weights: some twenty settings were tried by hand on box.mp4, cup.mp4, eight drone
 # sequences of UAV123 and DTB70 and two more films, started anew every 45 images. The curve of the
-# presence score is from `tools/measure_presence.py` on those films and juice.mp4, with the weights'
-# first stage (their model card).
+# presence score is from `tools/measure_presence.py` on those films and juice.mp4, for the first
+# stage of the weights (their model card).
 OURS: dict[str, Hyper] = {
     "siamfc": SiamFCHyper(
         scale_step=1.06,
