@@ -11,8 +11,7 @@ def test_every_tool_can_be_run_by_its_name():
     with_main = {path.stem for path in tools.glob("*.py") if "\ndef main(" in path.read_text()}
     scripts = distribution("siamdw_ros").entry_points.select(group="console_scripts")
     assert with_main <= {script.name for script in scripts}
-    assert all(
-        script.value == f"siamdw_ros.tools.{script.name}:main"
-        for script in scripts
-        if script.name != "tracker_node"
-    )
+    nodes = {"tracker_node": "node.tracker_node", "respawning_tracker_node": "node.respawning"}
+    for script in scripts:
+        module = nodes.get(script.name, f"tools.{script.name}")
+        assert script.value == f"siamdw_ros.{module}:main"
