@@ -26,10 +26,13 @@ def ports_of_its_own() -> Iterator[None]:
     """
     given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     number = unused_number(os.environ.get("ROS_DOMAIN_ID", ""))
-    with tempfile.TemporaryDirectory(prefix="siamdw_ros_") as folder:
-        for name, path in given.items():
-            profile = Path(folder, f"{name}.xml")
-            with contextlib.suppress(OSError, UnicodeDecodeError):  # Fast DDS says what is wrong
+    with contextlib.ExitStack() as stack:
+        # Of a profile that cannot be read Fast DDS says what is wrong; without a place for another
+        # one, the node has the ports that it would have had.
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="siamdw_ros_"))
+            for name, path in given.items():
+                profile = Path(folder, f"{name}.xml")
                 profile.write_text(with_number(Path(path).read_text(encoding="utf-8"), number))
                 os.environ[name] = str(profile)
         try:

@@ -1,6 +1,7 @@
 """A node takes ports that no other has had, where the package's Fast DDS profile is used."""
 
 import os
+import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -81,3 +82,12 @@ def test_the_profile_is_replaced_for_a_while(
     monkeypatch.setenv(variable, str(tmp_path / "absent.xml"))
     with ports_of_its_own():
         assert os.environ[variable] == str(tmp_path / "absent.xml")
+
+
+def test_without_a_place_for_a_profile_the_given_one_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLES[0], str(PROFILE))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    with ports_of_its_own():
+        assert os.environ[VARIABLES[0]] == str(PROFILE)
