@@ -5,6 +5,7 @@ first node answers later by as much, every other one is back in half the time, a
 memory. `ros2 launch siamdw_ros tracker.launch.py respawn:=true` starts it.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -41,7 +42,8 @@ def become_a_node() -> None:
         nonlocal told_to_end
         told_to_end = True
         if node:
-            os.kill(node, number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(node, number)
 
     before = {number: signal.signal(number, pass_on) for number in SIGNALS}
     _import_what_takes_long()
