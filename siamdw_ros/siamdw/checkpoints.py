@@ -1,8 +1,7 @@
 """Checkpoint files, the authors' and our own: what is in one, and which network it fits.
 
-Every layout that is known is brought to this project's names, `backbone.*` and `head.*`; which
-network it is is read off the shapes. How a file is opened is told in
-:mod:`siamdw_ros.siamdw.checkpoint_files`.
+Every known layout is converted to this project's names, `backbone.*` and `head.*`; the network is
+identified by the shapes. :mod:`siamdw_ros.siamdw.checkpoint_files` opens the file.
 """
 
 from collections.abc import Mapping
@@ -20,7 +19,11 @@ from siamdw_ros.siamdw.networks import Network, create_network
 FORMAT = "siamdw_ros/1"
 MAX_NUMBERS = 200_000_000  # the largest network has 77 million
 
-WRAPPERS = ("state_dict", "model", "net")
+WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
+MOST_WRAPPERS = 3  # around each other
+# What DataParallel, torch.compile and training modules put into the names, at any place.
+ADDED_PARTS = {"module", "_orig_mod"}
+ADDED_IN_FRONT = ("model.", "network.", "net.")
 PREFIXES = {  # of the layouts known, longest first -> ours
     "feature_extractor.features.": "backbone.",
     "features.features.": "backbone.",
@@ -147,15 +150,18 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
 
 
 def _unwrap(path: Path, content: Any) -> tuple[str, dict[str, Any]]:
-    """Look into the wrapper, if there is one; leave out what only training needs.
+    """Look into the wrappers, if there are any; leave out what only training needs.
 
     Returns:
-        The wrapper as it is shown to people, and the table of weights in it.
+        The wrappers as they are shown to users, and the table of weights in them.
     """
     shown = ""
-    if isinstance(content, dict):
-        wrapper = next((key for key in WRAPPERS if isinstance(content.get(key), dict)), None)
-        content, shown = (content[wrapper], f"{wrapper}: ") if wrapper else (content, "")
+    for _ in range(MOST_WRAPPERS):  # a hostile dict may hold itself
+        if isinstance(content, dict):
+            for wrapper in (key for key in WRAPPERS if isinstance(content.get(key), dict)):
+                content = content[wrapper]
+                shown += f"{wrapper}: "
+                break
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not a table of weights")
     table = {str(key): value for key, value in content.items()}
@@ -187,13 +193,21 @@ def _rename(path: Path, table: Mapping[str, Tensor]) -> tuple[set[str], dict[str
     """
     met, renamed = set(), {}
     for key, value in table.items():
-        bare = key.removeprefix("module.")
+        bare = _without_additions(key)
         prefix = next((prefix for prefix in PREFIXES if bare.startswith(prefix)), "")
         met.add(prefix)
         renamed[PREFIXES.get(prefix, "backbone.") + bare.removeprefix(prefix)] = value
     if len(renamed) < len(table):
         raise CheckpointError(f"{path} holds several networks: some keys mean the same weight")
     return met, renamed
+
+
+def _without_additions(key: str) -> str:
+    """Remove what wrappers of a network have added to a weight's name."""
+    bare = ".".join(part for part in key.split(".") if part not in ADDED_PARTS)
+    while front := next((f for f in ADDED_IN_FRONT if bare.startswith(f)), None):
+        bare = bare.removeprefix(front)
+    return bare
 
 
 def _dtype_name(value: Tensor) -> str:
