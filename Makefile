@@ -20,14 +20,14 @@ demo: build ## Follow a target through a short film, results in demo_out/
 	$(RUN) python -m siamdw_ros.tools.demo $(ARGS)
 
 bench: build ## Measure speed and latency on this machine, results in bench_out/ (ARGS=--quick)
-	$(RUN) python -m siamdw_ros.tools.benchmark $(ARGS)
+	$(RUN) python -m siamdw_ros.measurement.benchmark $(ARGS)
 
 gpu: build ## Run the tests that need a GPU, then measure on it
 	$(RUN) python -c "import sys, torch; sys.exit(None if torch.cuda.is_available() else 'no CUDA device here')"
 	$(RUN) python -m pytest test/siamdw -k "cuda or gpu" $(ARGS)
-	$(RUN) python -m siamdw_ros.tools.measure_networks --device cuda --table targets
-	$(RUN) python -m siamdw_ros.tools.measure_networks --device cuda --table backends
-	$(RUN) python -m siamdw_ros.tools.benchmark --device cuda --only core peers targets sizes
+	$(RUN) python -m siamdw_ros.measurement.networks --device cuda --table targets
+	$(RUN) python -m siamdw_ros.measurement.networks --device cuda --table backends
+	$(RUN) python -m siamdw_ros.measurement.benchmark --device cuda --only core peers targets sizes
 
 test: build lint ## Check the code and run the tests, less the slow ones
 	$(RUN) python -m pytest -m "not slow" $(ARGS)

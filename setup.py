@@ -29,19 +29,11 @@ LEFT_OUT = ("__pycache__", "environment", "local_setup.*", "package.dsv", "paren
 
 TOOLS = [
     "annotate",
-    "average_checkpoints",
-    "benchmark",
     "demo",
-    "draw_method",
     "evaluate",
     "export_onnx",
     "inspect_checkpoint",
-    "measure_images",
-    "measure_networks",
-    "measure_presence",
-    "parameter_table",
     "play_clip",
-    "soak",
     "train",
     "tune",
     "vot_trax",
@@ -259,7 +251,8 @@ setup(
     maintainer_email="siamdw-ros@example.org",
     license="MIT",
     python_requires=">=3.10",
-    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    # measurement is for developers, with a clone: robots need none of it.
+    packages=find_packages(include=[NAME, f"{NAME}.*"], exclude=[f"{NAME}.measurement*"]),
     package_data={NAME: ["py.typed", "tools/*.html", "weights/*.pt", "weights/*.md"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

@@ -22,7 +22,7 @@ def ros_domain() -> Iterator[None]:
     """Give this run a ROS domain of its own, which the processes it starts inherit."""
     import rclpy
 
-    from siamdw_ros.tools.played import isolate
+    from siamdw_ros.evaluation.playback import isolate
 
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     isolate()

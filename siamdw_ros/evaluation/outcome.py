@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from siamdw_ros.evaluation.pictures import run_sheet
+from siamdw_ros.evaluation.drawing import run_sheet
 from siamdw_ros.evaluation.plots import plot_all
 from siamdw_ros.evaluation.report import Table
 from siamdw_ros.evaluation.runner import Job, bound_threads

@@ -187,7 +187,7 @@ def run(jobs: Sequence[Job], options: argparse.Namespace) -> list[str]:
     if len(waiting) < len(jobs):
         print(f"{len(jobs) - len(waiting)} of {len(jobs)} are finished already", file=sys.stderr)
     if options.through_node:
-        from siamdw_ros.tools.through_node import run_through_node  # needs ROS
+        from siamdw_ros.evaluation.streaming import run_through_node  # needs ROS
 
         results = run_through_node(waiting, options.rate)
     else:
@@ -216,7 +216,7 @@ def evaluate(options: argparse.Namespace, out: Path) -> int:
     summaries = summaries_of(jobs)
     found = tables(summaries, options.eao)
     if options.through_node:
-        from siamdw_ros.tools.through_node import latencies
+        from siamdw_ros.evaluation.streaming import latencies
 
         found.append(latencies(jobs))
     if options.speed:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from siamdw_ros.reliability.robot import Recovery, Robot
+from siamdw_ros.evaluation.robot import Recovery, Robot
 
 IN_HAND = 2  # images that are neither waiting nor done when a status is written
 

@@ -10,10 +10,10 @@ import numpy as np
 from ledger import Trial, check_counts
 from sensor_msgs.msg import Image
 
+from siamdw_ros.evaluation.node_process import TrackerProcess
+from siamdw_ros.evaluation.robot import Robot
+from siamdw_ros.measurement.camera_thread import Camera
 from siamdw_ros.node.images import image_message
-from siamdw_ros.reliability.camera import Camera
-from siamdw_ros.reliability.robot import Robot
-from siamdw_ros.reliability.tracker_process import TrackerProcess
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in it, on its first frame

@@ -22,8 +22,8 @@ from rig import CLIP, START, LaunchRig, Rig, Trials
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
+from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.images import image_message
-from siamdw_ros.reliability.robot import Robot
 
 pytestmark = pytest.mark.ros
 

@@ -11,8 +11,8 @@ from rclpy.parameter import Parameter
 from rig import START, LaunchRig, Rig, Trials
 from siamdw_msgs.srv import StartTracking, StopTracking
 
+from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.reliability.robot import Robot
 
 pytestmark = pytest.mark.ros
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from siamdw_ros.reliability.client import Client
-from siamdw_ros.reliability.tracker_process import TrackerProcess
+from siamdw_ros.evaluation.node_client import Client
+from siamdw_ros.evaluation.node_process import TrackerProcess
 
 pytestmark = pytest.mark.ros
 

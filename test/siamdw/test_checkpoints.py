@@ -309,7 +309,7 @@ def test_truncated_file_is_refused(kept, zipped, weights, save):
         (b"<!DOCTYPE html><html>", "is a web page, .* fetch the file in a browser"),
         (b"version https://git-lfs.github.com/spec/v1\n", "run `git lfs pull`"),
         (b"\x89HDF\r\n\x1a\n", r"HDF5 file: .*torch\.save"),
-        (b"\x08\x08\x12\x07pytorch", r"ONNX model .*torch\.save"),
+        (b"\x08\x08\x12\x07pytorch", r"ONNX model: .*torch\.save"),
         (bytes(range(256)) * 4, "damaged or no checkpoint"),
     ],
     ids=["empty", "web page", "git lfs", "hdf5", "onnx", "bytes"],

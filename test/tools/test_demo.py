@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from siamdw_msgs.msg import TrackerStatus
 
+from siamdw_ros.evaluation.playback import Heard, PlayError
 from siamdw_ros.tools.demo import compare, main, summarise, table
-from siamdw_ros.tools.played import Heard, PlayError
 
 TRUTH = [(0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 10.0, 10.0), (10.0, 0.0, 10.0, 10.0)]
 SENT = [(-1, 1_000_000), (0, 2_000_000), (1, 3_000_000), (2, 4_000_000)]

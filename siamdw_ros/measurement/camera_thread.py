@@ -1,0 +1,45 @@
+"""A camera as a thread: images at a steady rate."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from siamdw_ros.evaluation.robot import Robot
+
+
+class Camera(threading.Thread):
+    """Sends images through a robot at a steady rate, until its `with` block ends.
+
+    Args:
+        robot: whose image topic is used.
+        image: called for each image that is sent, raw or compressed.
+        rate: images a second.
+    """
+
+    def __init__(self, robot: Robot, image: Callable[[], Any], rate: float) -> None:
+        super().__init__(name="camera")
+        self.robot, self.image, self.rate = robot, image, rate
+        self.sent = 0
+        self.stamp: Callable[[], int] = robot.now
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Send until told to end; a late image does not delay the ones behind it."""
+        begin = time.monotonic()
+        while not self._ended.wait(self._until_next(begin)):
+            self.robot.send(self.image(), self.stamp())
+            self.sent += 1
+
+    def _until_next(self, begin: float) -> float:
+        passed = time.monotonic() - begin
+        return math.ceil(passed * self.rate + 1e-6) / self.rate - passed
+
+    def __enter__(self) -> "Camera":
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+        self.join()

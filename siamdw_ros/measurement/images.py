@@ -1,0 +1,124 @@
+"""Measure what it costs to read image messages, and to make debug images. Prints tables."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage, Image
+
+from siamdw_ros.node.debug_image import draw
+from siamdw_ros.node.debug_publisher import jpeg_message
+from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.images import ENCODINGS, image_message
+from siamdw_ros.node.smoothing import BoxFilter
+from siamdw_ros.node.targets import FollowedTarget
+from siamdw_ros.node.transports import TRANSPORTS, ImageMessage, Transport
+from siamdw_ros.siamdw import State, TrackResult
+
+SIZES = ((640, 480), (1280, 720), (1920, 1080))
+
+
+def scene(width: int, height: int) -> NDArray[np.uint8]:
+    """Blurred noise, with a little of the noise left, as a camera has: H x W x 3, uint8."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 9) + noise // 32, np.uint8)
+
+
+def raw_message(encoding: str, width: int, height: int) -> Image:
+    """A message in some encoding; its pixels mean nothing."""
+    layout = ENCODINGS[encoding]
+    step = width * layout.channels * np.dtype(layout.dtype).itemsize
+    data = np.resize(scene(width, height).reshape(-1), int(step * height * layout.rows))
+    return Image(encoding=encoding, width=width, height=height, step=step, data=data.tobytes())
+
+
+def compressed_message(extension: str, width: int, height: int) -> CompressedImage:
+    """A message with a JPEG or a PNG."""
+    return CompressedImage(data=cv2.imencode(extension, scene(width, height))[1].tobytes())
+
+
+def messages(width: int, height: int) -> Iterator[tuple[str, Transport, ImageMessage]]:
+    """One message of each kind, with its name and its transport."""
+    for encoding in ENCODINGS:
+        yield encoding, TRANSPORTS["raw"], raw_message(encoding, width, height)
+    for name, extension in (("JPEG", ".jpg"), ("PNG", ".png")):
+        yield name, TRANSPORTS["compressed"], compressed_message(extension, width, height)
+
+
+def milliseconds(action: Callable[[], object], repeats: int) -> float:
+    """The least time of all repeats."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return 1e3 * min(times)
+
+
+def reading(width: int, height: int, repeats: int) -> dict[str, float]:
+    """Milliseconds to check a message of each kind and to turn it into BGR."""
+
+    def read(transport: Transport, message: ImageMessage) -> None:
+        assert transport.check(message) is None
+        transport.to_bgr(message)
+
+    return {
+        name: milliseconds(partial(read, transport, message), repeats)
+        for name, transport, message in messages(width, height)
+    }
+
+
+def showing(width: int, height: int, repeats: int) -> dict[str, float]:
+    """Milliseconds to make a debug image of one target with its response."""
+    image, box = scene(width, height), (width / 3, height / 3, width / 4, height / 3)
+    response = np.random.default_rng(0).normal(0, 3, (17, 17)).astype(np.float32)
+    target = FollowedTarget(
+        "cup",
+        SimpleNamespace(response=response),
+        Frame("camera", image_message(image), 0.0),
+        TrackResult(box, 0.9, State.TRACKED),
+        Time(),
+        BoxFilter(0.0),
+    )
+    picture = draw(image, [target], "caption")
+    steps = {
+        "drawing": lambda: draw(image, [target], "caption"),
+        "message, raw": lambda: image_message(picture),
+        "message, JPEG": lambda: jpeg_message(picture),
+    }
+    return {name: milliseconds(step, repeats) for name, step in steps.items()}
+
+
+def table(measure: Callable[[int, int, int], dict[str, float]], repeats: int) -> str:
+    """Milliseconds by what is measured and by size, in Markdown."""
+    columns = [measure(*size, repeats) for size in SIZES]
+    heads = [f"{width} x {height}" for width, height in SIZES]
+    lines = [f"| ms an image | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(SIZES)]
+    for name in columns[0]:
+        lines.append(f"| {name} | {' | '.join(f'{column[name]:.3f}' for column in columns)} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m siamdw_ros.measurement.images",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--repeats", type=int, default=50, help="the least time of these counts")
+    parser.add_argument("--threads", type=int, default=cv2.getNumThreads(), help="of OpenCV")
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(options.threads)
+    print("Reading\n\n" + table(reading, options.repeats), flush=True)
+    print("\nDebug images\n\n" + table(showing, options.repeats))
+
+
+if __name__ == "__main__":
+    main()

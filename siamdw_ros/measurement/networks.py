@@ -1,0 +1,202 @@
+"""Measure what networks cost: multiplications, time, backends, many targets. Prints a table."""
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from siamdw_ros.siamdw.backends import SearchBranch, choose_backend, torch_search
+from siamdw_ros.siamdw.crops import Image
+from siamdw_ros.siamdw.heads import Kernels
+from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
+from siamdw_ros.siamdw.method import Method
+from siamdw_ros.siamdw.networks import NETWORKS, Network, SiamRPNNetwork, create_network
+from siamdw_ros.siamdw.runtime import Runtime, choose_device
+from siamdw_ros.siamdw.siamfc import SiamFC
+from siamdw_ros.siamdw.siamrpn import SiamRPN
+
+COSTS = "| network | parameters | GMAC a template | GMAC an image | ms an image |"
+BACKENDS = "| network | backend | precision | threads | windows | ms | ms a window |"
+TARGETS = "| network | targets | ms an image | ms a further target |"
+MANY = (1, 2, 4, 8, 16, 32)
+IMAGE = (480, 640, 3)
+
+Clock = Callable[[], float]
+
+
+def parameters(network: Network) -> int:
+    """How many numbers are learned."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def windows_per_image(name: str) -> int:
+    """How many search windows a target takes: one, or of the published SiamFC+ one a scale."""
+    hyper = hyperparameters(name)
+    return hyper.scales if isinstance(hyper, SiamFCHyper) and not hyper.scale_templates else 1
+
+
+def templates_per_target(name: str) -> int:
+    """How many templates a target has: one, or one a scale."""
+    hyper = hyperparameters(name)
+    return hyper.scales if isinstance(hyper, SiamFCHyper) and hyper.scale_templates else 1
+
+
+def noise(count: int, side: int) -> Image:
+    """Windows of noise: count x side x side x 3, uint8."""
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+@torch.inference_mode()
+def learn(runtime: Runtime[Network], windows: Image) -> Tensor | Kernels:
+    """What is done once a target: what the head needs to know about the template."""
+    features = runtime.features(windows)
+    if isinstance(runtime.network, SiamRPNNetwork):
+        return runtime.network.head.kernels(features)
+    return features.unsqueeze(0)
+
+
+@torch.inference_mode()
+def search(runtime: Runtime[Network], learned: Tensor | Kernels, windows: Image) -> None:
+    """What is done once an image, up to the head's outputs in the memory of the CPU."""
+    outputs = runtime.network.head.compare(learned, *runtime.search(windows))  # type: ignore[arg-type]
+    for output in outputs if isinstance(outputs, tuple) else (outputs,):
+        output.cpu()
+
+
+def least(works: Sequence[Callable[[], object]], repeats: int, clock: Clock) -> list[float]:
+    """The least time of each work in ms. They take turns: what disturbs one disturbs all."""
+    times = np.empty((repeats, len(works)))
+    for work in works:
+        work()
+    for row in times:
+        for column, work in enumerate(works):
+            start = clock()
+            work()
+            row[column] = 1e3 * (clock() - start)
+    return [float(value) for value in times.min(axis=0)]
+
+
+def costs(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]:
+    """What one network costs, as it is used: a row."""
+    network, device = create_network(name), choose_device(options.device)
+    template, windows = noise(templates_per_target(name), 127), noise(windows_per_image(name), 255)
+    counted = Runtime(network, device)
+    with FlopCounterMode(display=False) as once:
+        learned = learn(counted, template)
+    with FlopCounterMode(display=False) as each:
+        search(counted, learned, windows)
+    runtime = Runtime(network, device, half=options.half, backend=options.backend)
+    (least_ms,) = least([lambda: search(runtime, learned, windows)], options.repeats, clock)
+    gmac = [counter.get_total_flops() / 2e9 for counter in (once, each)]
+    yield f"| {name} | {parameters(network):,} | {gmac[0]:.2f} | {gmac[1]:.2f} | {least_ms:.0f} |"
+
+
+def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]:
+    """Every backend in both precisions, from windows to search features: a row each."""
+    network, device = create_network(name), choose_device(options.device)
+    names = dict.fromkeys(["torch", choose_backend("auto", device)])
+    kinds = [(backend, half) for backend in names for half in (False, True)]
+    runtimes = [Runtime(network, device, half=half, backend=backend) for backend, half in kinds]
+    if options.compile:
+        kinds += [("torch.compile", half) for half in (False, True)]
+        runtimes += [_compiled(Runtime(network, device, half=half)) for half in (False, True)]
+    for count in options.windows:
+        windows = noise(count, 255)
+        works = [partial(_finish, runtime, windows) for runtime in runtimes]
+        for (backend, half), ms in zip(kinds, least(works, options.repeats, clock), strict=True):
+            yield (
+                f"| {name} | {backend} | {'half' if half else 'full'} | {options.threads} "
+                f"| {count} | {ms:.1f} | {ms / count:.1f} |"
+            )
+
+
+def _compiled(runtime: Runtime[Network]) -> Runtime[Network]:
+    """Let torch.compile translate the search of windows, for each number of them anew."""
+    compiled = torch.compile(SearchBranch(runtime.network), dynamic=False)
+    runtime.search = torch_search(compiled, runtime.device)
+    return runtime
+
+
+def _finish(runtime: Runtime[Network], windows: Image) -> None:
+    runtime.search(windows)[0].sum().item()  # waits for a GPU
+
+
+def targets(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]:
+    """From an image to boxes, for many targets, none of them lost: a row each."""
+    method = untrained_method(name, options)
+    image = np.full(IMAGE, 128, np.uint8)
+    groups = [[method.start(image, (40.0 * i % 600, 90, 40, 40)) for i in range(n)] for n in MANY]
+    works = [partial(method.update, image, group) for group in groups]
+    times = least(works, options.repeats, clock)
+    for count, ms in zip(MANY, times, strict=True):
+        more = f"{(ms - times[0]) / (count - 1):.1f}" if count > 1 else ""
+        yield f"| {name} | {count} | {ms:.1f} | {more} |"
+
+
+def untrained_method(name: str, options: argparse.Namespace) -> Method[Any]:
+    """A method with a network of random weights, which does not look twice: none is trained."""
+    network, device = create_network(name), choose_device(options.device)
+    runtime: Runtime[Any] = Runtime(network, device, half=options.half, backend=options.backend)
+    hyper = hyperparameters(name)
+    if isinstance(hyper, SiamFCHyper):
+        return SiamFC(runtime, dataclasses.replace(hyper, wide_instance_size=0))
+    return SiamRPN(runtime, hyper)
+
+
+TABLES = {"costs": (COSTS, costs), "backends": (BACKENDS, backends), "targets": (TARGETS, targets)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m siamdw_ros.measurement.networks",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--table",
+        choices=TABLES,
+        default="costs",
+        help="costs: of each network; backends: what computes, how precisely and how many windows "
+        "at a time; targets: from image to boxes for 1 to 32 targets",
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--backend", default="auto", help="auto, torch or openvino")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="torch.compile among the backends; it needs a C++ compiler and a minute",
+    )
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--half", action="store_true", help="half precision")
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--windows", type=int, nargs="+", default=(1, 2, 4, 8))
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="count only the time that a processor spent on it: for a busy machine, with 1 thread",
+    )
+    parser.add_argument("--models", nargs="+", default=NETWORKS, choices=NETWORKS, metavar="NAME")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    clock = time.process_time if options.processor_time else time.perf_counter
+    header, measure = TABLES[options.table]
+    _, *others = header.strip("| ").split(" | ")
+    print(header)
+    print("|".join(["", " --- ", *(" ---: " for _ in others), ""]))
+    for name in options.models:
+        for row in measure(name, options, clock):
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What a run of the benchmark measures: how much, on what, with which weights."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from siamdw_ros.evaluation.annotations import read_annotation
+from siamdw_ros.siamdw.checkpoints import save_network
+from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.siamdw.method import Method
+from siamdw_ros.siamdw.networks import Network, SiamRPNNetwork, create_network
+from siamdw_ros.siamdw.tracker import BUNDLED, bundled_checkpoint, create_method
+from siamdw_ros.tools.play_clip import read_clip
+
+T = TypeVar("T")
+RANDOM_HEAD = 3e-4
+
+
+@dataclass(frozen=True)
+class Film:
+    """Pictures and the target's box in each."""
+
+    name: str
+    images: list[Image]
+    boxes: list[Box]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    clips: videos with a CSV of boxes beside each. work: folder for what is thrown away
+    afterwards. checkpoints: files of weights by network; where there is none, the bundled ones
+    are used, or random ones. nanotrack: its ONNX files, backbone and head, if there.
+    """
+
+    clips: list[Path]
+    work: Path
+    quick: bool = False
+    devices: tuple[str, ...] = ("cpu",)
+    models: tuple[str, ...] = ()
+    checkpoints: dict[str, str] = field(default_factory=dict)
+    nanotrack: tuple[str, ...] = ()
+
+    @property
+    def device(self) -> str:
+        """Where sections that measure one device run: on the GPU, if there is one."""
+        return self.devices[-1]
+
+    def choose(self, full: T, quick: T) -> T:
+        """One of two amounts."""
+        return quick if self.quick else full
+
+    def films(self, frames: int) -> Iterator[Film]:
+        """Every film's first frames; only one film is in memory at a time."""
+        for clip in self.clips[: self.choose(len(self.clips), 1)]:
+            yield self.film(clip, frames)
+
+    def film(self, clip: Path, frames: int) -> Film:
+        """The first frames of one film."""
+        boxes = read_annotation(clip.with_suffix(".csv"))[:frames]
+        images = [image for image, _ in zip(read_clip(clip), boxes, strict=False)]
+        return Film(clip.stem, images, boxes)
+
+    def checkpoint(self, model: str) -> str:
+        """A file with weights for a network: given, bundled, or random."""
+        if model in self.checkpoints:
+            return self.checkpoints[model]
+        if model in BUNDLED:
+            return bundled_checkpoint(model)
+        path = self.work / f"{model}.pt"
+        if not path.exists():
+            save_network(random_network(model), path)
+        return str(path)
+
+    def trained(self, model: str) -> bool:
+        """Whether a network's weights mean anything, and so its boxes."""
+        return model in self.checkpoints or model in BUNDLED
+
+    def method(self, model: str, device: str | None = None, **options: Any) -> Method[Any]:
+        """A tracking method with these weights; see :func:`create_method` for the options."""
+        return create_method(model, self.checkpoint(model), device or self.device, **options)
+
+
+def random_network(model: str) -> Network:
+    """Build a network with random weights, the same each time.
+
+    SiamRPN+'s heads get small ones: others would correct a box to a point, or to all the image.
+    """
+    torch.manual_seed(0)
+    network = create_network(model)
+    if isinstance(network, SiamRPNNetwork):
+        with torch.no_grad():
+            for parameter in network.head.parameters():
+                parameter.mul_(RANDOM_HEAD)
+    return network

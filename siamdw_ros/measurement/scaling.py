@@ -1,0 +1,57 @@
+"""Sections `targets` and `sizes`: how an update's time grows with targets and with the image."""
+
+from siamdw_ros.measurement.plan import Plan
+from siamdw_ros.measurement.report import Table
+from siamdw_ros.measurement.updates import resized, scattered, time_interleaved, update_of
+
+COUNTS = (1, 2, 4, 8, 16, 32)
+SIZES = {"VGA": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
+MODELS = ("siamfc_res22", "siamrpn_res22")
+TARGET = (0.1, 0.15)  # of the image's sides, for many targets
+
+
+def targets(plan: Plan) -> list[Table]:
+    """Time an update with more and more targets in one VGA image."""
+    counts = plan.choose(COUNTS, COUNTS[:3])
+    image = plan.film(plan.clips[0], 2).images[1]
+    height, width = image.shape[:2]
+    box = (width / 2, height / 2, TARGET[0] * width, TARGET[1] * height)
+    table = Table("targets", f"An update by the number of targets, VGA, on {plan.device}")
+    for model in plan.choose(MODELS, MODELS[:1]):
+        method = plan.method(model)
+        updates = [update_of(method, image, scattered(box, n, image)) for n in counts]
+        time_interleaved(updates, plan.choose(5, 2), f"targets, {model}")
+        for count, update in zip(counts, updates, strict=True):
+            table.rows.append(
+                {
+                    "network": model,
+                    "targets": count,
+                    "ms": update.milliseconds,
+                    "ms a target": update.milliseconds / count,
+                    "times one target": update.milliseconds / updates[0].milliseconds,
+                }
+            )
+    return [table]
+
+
+def sizes(plan: Plan) -> list[Table]:
+    """Time an update in images of several sizes, the target of the same share of the image."""
+    film = plan.film(plan.clips[0], 2)
+    table = Table("sizes", f"An update of one target by the image's size, on {plan.device}")
+    for model in plan.choose(MODELS, MODELS[:1]):
+        method = plan.method(model)
+        updates = {}
+        for name, size in SIZES.items():
+            image, box = resized(film.images[1], film.boxes[0], size)
+            updates[name] = update_of(method, image, [box])
+        time_interleaved(list(updates.values()), plan.choose(11, 3), f"sizes, {model}")
+        for name, update in updates.items():
+            table.rows.append(
+                {
+                    "network": model,
+                    "image": name,
+                    "ms": update.milliseconds,
+                    "ms more than VGA": update.milliseconds - updates["VGA"].milliseconds,
+                }
+            )
+    return [table]
