@@ -23,7 +23,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import Trigger
 
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import image_message
 from siamdw_ros.siamdw import crops
 from siamdw_ros.tools.play_clip import read_clip
 

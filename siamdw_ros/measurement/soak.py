@@ -37,7 +37,7 @@ from siamdw_ros.measurement.growth import (
     take_sample,
     write_csv,
 )
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import image_message
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.tools.play_clip import read_clip
 

@@ -12,12 +12,12 @@ from siamdw_msgs.msg import TargetState
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.debug_publisher import DebugPublisher
+from siamdw_ros.node.decoding import ImageDecoder, ImageMessage, Transport
 from siamdw_ros.node.diagnostics import Intake, Progress
 from siamdw_ros.node.frames import Frame, Inbox, check_stamp, nanoseconds
 from siamdw_ros.node.publishers import CameraPublishers, Report
 from siamdw_ros.node.receiver import NotForTheExecutor
 from siamdw_ros.node.settings import Settings
-from siamdw_ros.node.transports import ImageMessage, Transport
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -48,6 +48,7 @@ class Camera:
         self.topic = node.resolve_topic_name(topic) + transport.suffix
         self.node, self.name, self.transport = node, name, transport
         self.intake, self.progress = Intake(), Progress()
+        self.decoder = ImageDecoder(transport)
         self.qos = image_qos()
         self._publishers = CameraPublishers(node, prefix)
         self._debug = DebugPublisher(node, prefix)
@@ -98,6 +99,7 @@ class Camera:
             if subscription is not None:
                 self.node.destroy_subscription(subscription)
         self.subscription = self._detector = self._inbox = self._publishers.last = None
+        self.decoder.reset()
 
     @property
     def targets(self) -> Sequence[TargetState]:
@@ -122,7 +124,7 @@ class Camera:
             self.intake.problem = problem
             self._warn(f"image rejected, {self.intake.rejected} so far: {problem}")
         elif self._inbox is not None:
-            frame = Frame(self.name, message, now, self.transport)
+            frame = Frame(self.name, message, now, self.decoder)
             self._watch_time(frame)
             self.intake.dropped += self._inbox.put_frame(frame)
 

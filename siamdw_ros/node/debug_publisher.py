@@ -10,8 +10,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from siamdw_ros.node import debug_image
-from siamdw_ros.node.compressed import UndecodableError
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import UndecodableError, image_message
 from siamdw_ros.siamdw.crops import Image as Picture
 
 if TYPE_CHECKING:

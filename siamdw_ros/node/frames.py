@@ -13,8 +13,8 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from vision_msgs.msg import Detection2DArray
 
+from siamdw_ros.node.decoding import ImageDecoder, ImageMessage
 from siamdw_ros.node.requests import Request
-from siamdw_ros.node.transports import RAW, ImageMessage, Transport
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,21 @@ class Frame:
     """An image message that was checked.
 
     camera: name of the camera that it came from. arrived: when, by the steady clock in seconds.
-    transport: how to read the message.
+    decoder: of the camera.
     """
 
     camera: str
     message: ImageMessage
     arrived: float
-    transport: Transport = RAW
+    decoder: ImageDecoder = field(default_factory=ImageDecoder)
 
     def image(self) -> NDArray[np.uint8]:
-        """H x W x 3, uint8, BGR; converted anew at each call.
+        """H x W x 3, uint8, BGR; for the inference thread only. Do not write to it.
 
         Raises:
             UndecodableError: a compressed image is damaged inside.
         """
-        return self.transport.to_bgr(self.message)
+        return self.decoder.image(self.message, self.arrived)
 
     @property
     def stamp(self) -> Time:

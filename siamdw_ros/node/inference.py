@@ -11,7 +11,7 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
-from siamdw_ros.node.compressed import UndecodableError
+from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.detections_in import places
 from siamdw_ros.node.diagnostics import Progress
 from siamdw_ros.node.engine import Engine

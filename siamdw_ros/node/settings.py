@@ -10,8 +10,8 @@ from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.validate_topic_name import validate_topic_name
 
+from siamdw_ros.node.decoding import TRANSPORTS
 from siamdw_ros.node.parameters import PARAMETERS, Parameter
-from siamdw_ros.node.transports import TRANSPORTS
 from siamdw_ros.siamdw.presence import PresenceThresholds
 
 MAX_CAMERAS = 16

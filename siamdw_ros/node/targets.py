@@ -10,7 +10,7 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from siamdw_msgs.srv import StartTracking, StopTracking
 
-from siamdw_ros.node.compressed import UndecodableError
+from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.frames import Frame, nanoseconds
 from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.requests import RefusedError

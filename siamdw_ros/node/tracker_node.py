@@ -15,6 +15,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from siamdw_ros.node.cameras import Camera, make_cameras
+from siamdw_ros.node.decoding import TRANSPORTS
 from siamdw_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from siamdw_ros.node.engine import Engine, Loader, free_memory
 from siamdw_ros.node.frames import Inbox
@@ -25,7 +26,6 @@ from siamdw_ros.node.receiver import Receiver
 from siamdw_ros.node.requests import RefusedError, Request
 from siamdw_ros.node.services import RequestServices
 from siamdw_ros.node.settings import NodeParameters, Settings
-from siamdw_ros.node.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from siamdw_ros.node.inference import InferenceThread, Processed

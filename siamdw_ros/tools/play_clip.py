@@ -16,7 +16,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import image_message
 
 Picture = NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from std_msgs.msg import Header
 from vision_msgs.msg import BoundingBox2D
 
-from siamdw_ros.node.images import ENCODINGS
+from siamdw_ros.node.decoding.raw import ENCODINGS
 
 UINT32 = st.integers(0, 2**32 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)  # what UTF-8 can hold

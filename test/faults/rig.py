@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.measurement.camera_thread import Camera
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import image_message
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in it, on its first frame

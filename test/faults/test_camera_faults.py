@@ -23,7 +23,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
 from siamdw_ros.evaluation.robot import Robot
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import image_message
 
 pytestmark = pytest.mark.ros
 

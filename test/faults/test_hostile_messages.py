@@ -16,8 +16,8 @@ from sensor_msgs.msg import Image
 from siamdw_msgs.srv import StartTracking, StopTracking
 from std_msgs.msg import String
 
+from siamdw_ros.node.decoding.raw import check, image_message
 from siamdw_ros.node.frames import check_stamp
-from siamdw_ros.node.images import check, image_message
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
 

@@ -14,8 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from siamdw_msgs.srv import StartTracking, StopTracking
 
-from siamdw_ros.node import compressed
-from siamdw_ros.node import images as raw
+from siamdw_ros.node.decoding import compressed, raw
 from siamdw_ros.node.tracker_node import TrackerNode
 
 # A long run asks for tens of thousands of messages.

@@ -1,7 +1,7 @@
 """The command that measures what image messages cost."""
 
 from siamdw_ros.measurement import images
-from siamdw_ros.node.images import ENCODINGS
+from siamdw_ros.node.decoding.raw import ENCODINGS
 
 
 def test_every_encoding_has_a_row_with_times(capsys, monkeypatch):

@@ -8,7 +8,7 @@ from std_msgs.msg import Header
 from tracker_process import START, TrackerProcess
 
 from siamdw_ros.node.cameras import camera_names
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import image_message
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage
 
-from siamdw_ros.node.compressed import MAX_BYTES, MAX_SCANS, UndecodableError, check, to_bgr
-from siamdw_ros.node.images import MAX_SIDE
+from siamdw_ros.node.decoding.compressed import (
+    MAX_BYTES,
+    MAX_SCANS,
+    UndecodableError,
+    check,
+    to_bgr,
+)
+from siamdw_ros.node.decoding.raw import MAX_SIDE
 
 SCENE = cv2.GaussianBlur(
     np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8), (0, 0), 4

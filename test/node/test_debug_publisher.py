@@ -11,16 +11,15 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from siamdw_ros.node import compressed, debug_image, images
+from siamdw_ros.node import debug_image
 from siamdw_ros.node.debug_publisher import DebugPublisher
+from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image_message, raw
 from siamdw_ros.node.diagnostics import Intake, Progress
 from siamdw_ros.node.frames import Frame
-from siamdw_ros.node.images import image_message
 from siamdw_ros.node.inference import Processed
 from siamdw_ros.node.parameters import PARAMETERS
 from siamdw_ros.node.publishers import Report
 from siamdw_ros.node.settings import Settings
-from siamdw_ros.node.transports import TRANSPORTS
 
 SETTINGS = Settings(**{p.field: p.default for p in PARAMETERS})
 REPORT = Report(SETTINGS, "cpu", Intake(), Progress())
@@ -51,7 +50,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def processed(message: Image | CompressedImage, transport: str = "raw") -> Processed:
     message.header = Header(frame_id="camera_optical")
     message.header.stamp.sec = 7
-    return Processed(Frame("camera", message, 0.0, TRANSPORTS[transport]), [], 0.01)
+    return Processed(Frame("camera", message, 0.0, ImageDecoder(TRANSPORTS[transport])), [], 0.01)
 
 
 def spin_until(node: Node, condition: Callable[[], object]) -> None:
@@ -68,7 +67,7 @@ def test_nothing_is_drawn_while_nobody_looks(node: Node, drawn: list[str]) -> No
 
 @pytest.mark.parametrize(
     ("kind", "suffix", "to_bgr"),
-    [(Image, "", images.to_bgr), (CompressedImage, "/compressed", compressed.to_bgr)],
+    [(Image, "", raw.to_bgr), (CompressedImage, "/compressed", compressed.to_bgr)],
 )
 def test_who_looks_gets_a_picture_with_the_header_of_the_image(
     node: Node, drawn: list[str], kind: type, suffix: str, to_bgr: Callable[..., np.ndarray]

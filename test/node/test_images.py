@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sensor_msgs.msg import Image
 
-from siamdw_ros.node.images import ENCODINGS, MAX_PIXELS, MAX_SIDE, check, to_bgr
+from siamdw_ros.node.decoding.raw import ENCODINGS, MAX_PIXELS, MAX_SIDE, check, to_bgr
 
 SCENE = cv2.GaussianBlur(
     np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8), (0, 0), 4

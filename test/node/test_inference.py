@@ -14,17 +14,15 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from tracker_process import START
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
-from siamdw_ros.node import compressed
+from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image_message
 from siamdw_ros.node.diagnostics import Progress
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frames import Frame, Inbox
-from siamdw_ros.node.images import image_message
 from siamdw_ros.node.inference import InferenceThread, Processed
 from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.parameters import PARAMETERS
 from siamdw_ros.node.requests import Request
 from siamdw_ros.node.settings import Settings
-from siamdw_ros.node.transports import TRANSPORTS
 from siamdw_ros.siamdw.presence import State
 from siamdw_ros.siamdw.siamfc import SiamFC
 
@@ -126,8 +124,8 @@ def test_an_image_that_cannot_be_decoded_is_counted_and_left_out(
     told = len(harness.told)
     damaged = CompressedImage(data=cv2.imencode(".png", frames[1])[1].tobytes()[:5000])
     assert compressed.check(damaged) is None
-    transport = TRANSPORTS["compressed"]
-    harness.inbox.put_frame(Frame("front", damaged, time.monotonic(), transport))
+    decoder = ImageDecoder(TRANSPORTS["compressed"])
+    harness.inbox.put_frame(Frame("front", damaged, time.monotonic(), decoder))
     answer = harness.ask(start_request())
     assert not answer.success
     assert "cannot be decoded" in answer.message

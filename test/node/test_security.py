@@ -8,7 +8,7 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from tracker_process import TrackerProcess
 
-from siamdw_ros.node.transports import TRANSPORTS
+from siamdw_ros.node.decoding import TRANSPORTS
 
 POLICY = Path(__file__).parents[2] / "config" / "security" / "policy.xml"
 NODE = "siamdw_tracker"

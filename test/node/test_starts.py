@@ -7,8 +7,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from tracker_process import START, TrackerProcess
 
+from siamdw_ros.node.decoding import image_message
 from siamdw_ros.node.frames import Frame
-from siamdw_ros.node.images import image_message
 from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.requests import RefusedError
 from siamdw_ros.node.starts import catch_up, frames_from

@@ -12,7 +12,7 @@ from siamdw_msgs.msg import TargetState
 from std_msgs.msg import Header
 from tracker_process import START, TrackerProcess
 
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import image_message
 from siamdw_ros.node.messages import box_from_message
 
 Frames = list[np.ndarray]

@@ -20,9 +20,8 @@ from siamdw_msgs.msg import TrackerStatus
 from siamdw_msgs.srv import StartTracking, StopTracking
 from vision_msgs.msg import Detection2D, Detection2DArray
 
-from siamdw_ros.node.images import image_message
+from siamdw_ros.node.decoding import TRANSPORTS, ImageMessage, Transport, image_message
 from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.node.transports import TRANSPORTS, ImageMessage, Transport
 
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in cup.mp4, on its first frame
 PATIENCE = 60.0  # seconds; a slow machine loads torch and the network in that time

@@ -14,7 +14,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from siamdw_ros.node.images import check, to_bgr
+from siamdw_ros.node.decoding.raw import check, to_bgr
 from siamdw_ros.tools.play_clip import frame_count, frame_rate, read_clip
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"

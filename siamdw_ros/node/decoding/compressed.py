@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
-from siamdw_ros.node.images import check_size
+from siamdw_ros.node.decoding.raw import UndecodableError, check_size
 
 MAX_BYTES = 2**26  # of a message
 MAX_SCANS = 64  # of a progressive JPEG; some ten are usual, and each is a pass over the image
@@ -20,10 +20,6 @@ JPEG = b"\xff\xd8"
 # Markers of JPEG, ITU-T T.81 table B.1.
 FRAME_HEADERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SCAN, END = b"\xff\xda", b"\xff\xd9"
-
-
-class UndecodableError(ValueError):
-    """The picture looked sound from outside, but its inside is damaged."""
 
 
 def check(message: CompressedImage) -> str | None:

@@ -19,6 +19,10 @@ MAX_SIDE = 16384  # pixels; a larger side is a corrupt message
 MAX_PIXELS = 2**26  # 67 million: 200 MB as BGR
 
 
+class UndecodableError(ValueError):
+    """The message passed the check, but its data is damaged inside."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """How pixels lie in memory.
