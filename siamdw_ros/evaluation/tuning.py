@@ -68,7 +68,7 @@ def starting_point(spec: SiamDW) -> Hyper:
 
 
 def _hyper_only(spec: SiamDW) -> dict[str, Any]:
-    """Overrides that are hyper-parameters, without create_method's other options."""
+    """Overrides that are hyper-parameters, without create_multi_tracker's other options."""
     known = {field.name for field in dataclasses.fields(hyperparameters(spec.model, spec.preset))}
     return {name: value for name, value in spec.overrides.items() if name in known}
 

@@ -17,7 +17,7 @@ from siamdw_ros.siamdw.backends import SearchBranch, choose_backend, torch_searc
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.heads import Kernels
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
-from siamdw_ros.siamdw.method import Method
+from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.networks import NETWORKS, Network, SiamRPNNetwork, create_network
 from siamdw_ros.siamdw.runtime import Runtime, choose_device
 from siamdw_ros.siamdw.siamfc import SiamFC
@@ -141,7 +141,7 @@ def targets(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[st
         yield f"| {name} | {count} | {ms:.1f} | {more} |"
 
 
-def untrained_method(name: str, options: argparse.Namespace) -> Method[Any]:
+def untrained_method(name: str, options: argparse.Namespace) -> MultiTracker[Any]:
     """A method with a network of random weights, which does not look twice: none is trained."""
     network, device = create_network(name), choose_device(options.device)
     runtime: Runtime[Any] = Runtime(network, device, half=options.half, backend=options.backend)

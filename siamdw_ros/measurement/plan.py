@@ -10,9 +10,9 @@ import torch
 from siamdw_ros.evaluation.annotations import read_annotation
 from siamdw_ros.siamdw.checkpoints import save_network
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.siamdw.method import Method
+from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.networks import Network, SiamRPNNetwork, create_network
-from siamdw_ros.siamdw.tracker import BUNDLED, bundled_checkpoint, create_method
+from siamdw_ros.siamdw.tracker import BUNDLED, bundled_checkpoint, create_multi_tracker
 from siamdw_ros.tools.play_clip import read_clip
 
 T = TypeVar("T")
@@ -80,9 +80,11 @@ class Plan:
         """Whether a network's weights mean anything, and so its boxes."""
         return model in self.checkpoints or model in BUNDLED
 
-    def method(self, model: str, device: str | None = None, **options: Any) -> Method[Any]:
-        """A tracking method with these weights; see :func:`create_method` for the options."""
-        return create_method(model, self.checkpoint(model), device or self.device, **options)
+    def method(self, model: str, device: str | None = None, **options: Any) -> MultiTracker[Any]:
+        """A tracker with these weights; see :func:`create_multi_tracker` for the options."""
+        return create_multi_tracker(
+            model, self.checkpoint(model), device or self.device, **options
+        )
 
 
 def random_network(model: str) -> Network:

@@ -31,7 +31,7 @@ from siamdw_ros.measurement.presence_curve import (
     look_at_all,
     points,
 )
-from siamdw_ros.siamdw import CheckpointError, create_method
+from siamdw_ros.siamdw import CheckpointError, create_multi_tracker
 from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.siamdw.siamfc import SiamFC
 from siamdw_ros.siamdw.tracker import Tracker
@@ -145,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
-        method = create_method(options.model, options.checkpoint, options.device)
+        method = create_multi_tracker(options.model, options.checkpoint, options.device)
         assert isinstance(method, SiamFC)
         if options.absences:
             figures, text = measure_absences(method, options.films)

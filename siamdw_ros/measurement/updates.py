@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from siamdw_ros.measurement.machine import synchronise
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.siamdw.method import Method
+from siamdw_ros.siamdw.multi_tracker import MultiTracker
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Update:
     targets: as `start` made them; each round works on a copy, for an update moves them.
     """
 
-    method: Method[Any]
+    method: MultiTracker[Any]
     image: Image
     targets: list[Any]
     seconds: list[float] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Update:
         return time.perf_counter() - start
 
 
-def update_of(method: Method[Any], image: Image, boxes: Sequence[Box]) -> Update:
+def update_of(method: MultiTracker[Any], image: Image, boxes: Sequence[Box]) -> Update:
     """Start targets on an image and be ready to search them in it."""
     return Update(method, image, [method.start(image, box) for box in boxes])
 

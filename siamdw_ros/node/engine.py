@@ -13,7 +13,7 @@ from siamdw_ros.node.requests import Outcome
 from siamdw_ros.node.settings import Settings
 
 if TYPE_CHECKING:
-    from siamdw_ros.siamdw.method import Method
+    from siamdw_ros.siamdw.multi_tracker import MultiTracker
 
 WARM_UP_SIZE = 480, 640, 3
 
@@ -31,11 +31,11 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         import torch
 
-        from siamdw_ros.siamdw import create_method
+        from siamdw_ros.siamdw import create_multi_tracker
         from siamdw_ros.siamdw.runtime import choose_threads
 
         torch.set_num_threads(choose_threads(settings.threads))
-        self.method: Method[Any] = create_method(
+        self.method: MultiTracker[Any] = create_multi_tracker(
             settings.model,
             settings.checkpoint or None,
             settings.device,

@@ -18,9 +18,9 @@ from siamdw_ros.node.settings import MAX_NAME_LENGTH, Settings
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.starts import catch_up
 from siamdw_ros.siamdw.crops import Box
-from siamdw_ros.siamdw.method import Method
+from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.presence import State, TrackResult
-from siamdw_ros.siamdw.proposals import look_at
+from siamdw_ros.siamdw.redetection import redetect
 from siamdw_ros.siamdw.tracker import checked_box
 
 MAX_LOOKS = 8  # at places that a detector proposes, for all lost targets together
@@ -58,7 +58,7 @@ class FollowedTarget:
 
 
 def _catch_up(
-    target: FollowedTarget, frames: Sequence[Frame], method: Method[Any], settings: Settings
+    target: FollowedTarget, frames: Sequence[Frame], method: MultiTracker[Any], settings: Settings
 ) -> int:
     """Search a target in newer frames, as many as there is time for; say how many."""
 
@@ -78,7 +78,7 @@ class Search:
     image: NDArray[np.uint8] | None
 
 
-def carry_out(searches: Sequence[Search], method: Method[Any]) -> None:
+def carry_out(searches: Sequence[Search], method: MultiTracker[Any]) -> None:
     """Find all targets in all frames, in one batch."""
     worth = [(search, search.image) for search in searches if search.image is not None]
     if not worth:
@@ -113,7 +113,7 @@ class Targets:
         self,
         asked: StartTracking.Request,
         frames: Sequence[Frame],
-        method: Method[Any],
+        method: MultiTracker[Any],
         settings: Settings,
     ) -> tuple[FollowedTarget, int]:
         """Start what a request asks for on the first of some frames, and catch up to the last.
@@ -149,7 +149,7 @@ class Targets:
         self,
         boxes: Sequence[Box],
         frames: Sequence[Frame],
-        method: Method[Any],
+        method: MultiTracker[Any],
         settings: Settings,
     ) -> list[FollowedTarget]:
         """Look for a camera's lost targets in some boxes of the first frame, and catch up.
@@ -161,7 +161,7 @@ class Targets:
         lost = [t for t in self if t.frame.camera == first.camera and t.result.state is State.LOST]
         found = []
         for target in lost:
-            looked = look_at(
+            looked = redetect(
                 method, first.image(), target.state, boxes[: max(MAX_LOOKS // len(lost), 1)]
             )
             if looked is not None:

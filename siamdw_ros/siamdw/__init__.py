@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from siamdw_ros.siamdw.checkpoint_files import CheckpointError
     from siamdw_ros.siamdw.presence import PresenceThresholds, State, TrackResult
-    from siamdw_ros.siamdw.tracker import Tracker, create_method, create_tracker
+    from siamdw_ros.siamdw.tracker import Tracker, create_multi_tracker, create_tracker
 
 __all__ = [
     "CheckpointError",
@@ -19,7 +19,7 @@ __all__ = [
     "State",
     "TrackResult",
     "Tracker",
-    "create_method",
+    "create_multi_tracker",
     "create_tracker",
 ]
 

@@ -31,7 +31,8 @@ from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.gpu import Compare
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
-from siamdw_ros.siamdw.method import Target, box_to_center_size, in_one_batch
+from siamdw_ros.siamdw.motion import View, camera_shift, small_view, tile_centers
+from siamdw_ros.siamdw.multi_tracker import Target, box_to_center_size, in_one_batch
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.siamdw.presence import (
     DEFAULT_THRESHOLDS,
@@ -41,7 +42,6 @@ from siamdw_ros.siamdw.presence import (
 )
 from siamdw_ros.siamdw.response import Peak, PeakFinder, Response
 from siamdw_ros.siamdw.runtime import Runtime
-from siamdw_ros.siamdw.search import View, camera_shift, small_view, tile_centers
 
 SIDE_LIMITS = (0.2, 5.0)  # of the search side, in units of the first one
 WIDE_INFLUENCE = 0.05  # of the cosine window in a second look: the target may be anywhere

@@ -18,7 +18,7 @@ from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.heads import Kernels, anchor_grid
 from siamdw_ros.siamdw.hyperparameters import SiamRPNHyper
-from siamdw_ros.siamdw.method import Target, box_to_center_size, in_one_batch
+from siamdw_ros.siamdw.multi_tracker import Target, box_to_center_size, in_one_batch
 from siamdw_ros.siamdw.networks import SiamRPNNetwork
 from siamdw_ros.siamdw.presence import (
     DEFAULT_THRESHOLDS,

@@ -10,7 +10,7 @@ import numpy as np
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, SiamRPNHyper, hyperparameters
-from siamdw_ros.siamdw.method import Method, Target
+from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.networks import SiamRPNNetwork
 from siamdw_ros.siamdw.presence import DEFAULT_THRESHOLDS, PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
@@ -22,10 +22,10 @@ MIN_BOX = 2.0  # pixels
 
 
 class Tracker:
-    """Follows one target. For many, share a :class:`Method` and keep its targets yourself."""
+    """Tracks one target. For many, use a :class:`MultiTracker` and keep its targets yourself."""
 
-    def __init__(self, method: Method[Any]) -> None:
-        self.method = method
+    def __init__(self, multi_tracker: MultiTracker[Any]) -> None:
+        self.multi_tracker = multi_tracker
         self._target: Target | None = None
 
     def init(self, image: Image, box: Box) -> None:
@@ -41,7 +41,9 @@ class Tracker:
         """
         inside = checked_box(box, checked_image(image))
         x, y, w, h = map(float, box)
-        self._target = self.method.start(image, (x, y, w, h) if self.method.parity else inside)
+        self._target = self.multi_tracker.start(
+            image, (x, y, w, h) if self.multi_tracker.parity else inside
+        )
 
     def track(self, image: Image) -> TrackResult:
         """Find the target in the next image.
@@ -55,7 +57,7 @@ class Tracker:
         """
         if self._target is None:
             raise RuntimeError("call init(image, box) before track(image)")
-        return self.method.update(checked_image(image), [self._target])[0]
+        return self.multi_tracker.update(checked_image(image), [self._target])[0]
 
 
 def create_tracker(
@@ -67,11 +69,13 @@ def create_tracker(
     thresholds: PresenceThresholds = DEFAULT_THRESHOLDS,
     **options: Any,
 ) -> Tracker:
-    """Make a tracker; see :func:`create_method` for the arguments, also those in `options`."""
-    return Tracker(create_method(name, checkpoint, device, preset, parity, thresholds, **options))
+    """Make a tracker; see :func:`create_multi_tracker` for the arguments and options."""
+    return Tracker(
+        create_multi_tracker(name, checkpoint, device, preset, parity, thresholds, **options)
+    )
 
 
-def create_method(
+def create_multi_tracker(
     name: str = "siamfc_res22",
     checkpoint: str | PathLike[str] | None = None,
     device: str = "cpu",
@@ -84,7 +88,7 @@ def create_method(
     half: bool | None = None,
     backend: str = "auto",
     **overrides: Any,
-) -> Method[Any]:
+) -> MultiTracker[Any]:
     """Load a network and make the tracking method that belongs to it.
 
     Args:

@@ -91,8 +91,10 @@ def test_networks_of_other_weights_are_told_apart():
 def test_openvino_is_chosen_on_a_cpu_but_not_with_parity(official_file):
     path = official_file("siamfc_res22")
     assert choose_backend("auto", GPU) == "torch"
-    assert create_tracker("siamfc_res22", path).method.runtime.backend == "openvino"
-    assert create_tracker("siamfc_res22", path, parity=True).method.runtime.backend == "torch"
+    assert create_tracker("siamfc_res22", path).multi_tracker.runtime.backend == "openvino"
+    assert (
+        create_tracker("siamfc_res22", path, parity=True).multi_tracker.runtime.backend == "torch"
+    )
 
 
 @pytest.mark.usefixtures("_openvino")

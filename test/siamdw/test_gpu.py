@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import tiny_method
 
-from siamdw_ros.siamdw import create_method
+from siamdw_ros.siamdw import create_multi_tracker
 from siamdw_ros.siamdw.backends import SearchBranch
 from siamdw_ros.siamdw.crops import Windows
 from siamdw_ros.siamdw.gpu import GpuSearch, bucket, cut_windows
@@ -141,7 +141,7 @@ def test_graph_that_cannot_be_captured_is_told_and_done_without(monkeypatch, cap
 def test_gpu_follows_as_the_cpu_does(film):
     frames, boxes = film
     cpu, gpu, half = (
-        create_method(device=device, half=half)
+        create_multi_tracker(device=device, half=half)
         for device, half in (("cpu", False), ("cuda", False), ("cuda", True))
     )
     targets = [method.start(frames[0], tuple(boxes[0])) for method in (cpu, gpu, half)]

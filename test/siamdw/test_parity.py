@@ -54,7 +54,7 @@ def assert_close(actual, expected, half):
 @pytest.mark.parametrize("name", golden.MODELS)
 def test_features_are_those_of_the_release(name, device, half, tracker):
     expected = golden.NUMBERS[golden.MODELS[name]]
-    runtime = tracker(name, device, half).method.runtime
+    runtime = tracker(name, device, half).multi_tracker.runtime
     template = runtime.features(golden.TEMPLATE).cpu().double()
     search = runtime.features(golden.SEARCH).cpu().double()
     assert list(template.shape) == expected["zf_shape"]
@@ -72,7 +72,7 @@ def test_features_are_those_of_the_release(name, device, half, tracker):
 @pytest.mark.parametrize("name", golden.SIAMFC)
 def test_siamfc_responses_are_those_of_the_release(name, device, half, tracker):
     expected = golden.NUMBERS[golden.MODELS[name]]
-    runtime = tracker(name, device, half).method.runtime
+    runtime = tracker(name, device, half).multi_tracker.runtime
     template, search = runtime.features(golden.TEMPLATE), runtime.features(golden.SEARCH)
     response = runtime.network.head(template, search).cpu()
     assert list(response.shape) == expected["score_shape"]
@@ -83,7 +83,7 @@ def test_siamfc_responses_are_those_of_the_release(name, device, half, tracker):
 @pytest.mark.parametrize(("device", "half"), [CPU, GPU, GPU_HALF])
 def test_siamrpn_outputs_are_those_of_the_release(device, half, tracker):
     expected = golden.NUMBERS["SiamRPNRes22"]
-    runtime = tracker("siamrpn_res22", device, half).method.runtime
+    runtime = tracker("siamrpn_res22", device, half).multi_tracker.runtime
     kernels = runtime.network.head.kernels(runtime.features(golden.TEMPLATE))
     logits, offsets = runtime.network.head(kernels, runtime.features(golden.SEARCH))
     assert logits.shape == (1, 5, 17, 17)

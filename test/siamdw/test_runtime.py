@@ -69,9 +69,12 @@ def test_half_precision_is_chosen_where_the_cpu_has_it_but_not_with_parity(
     capabilities = {"avx512_bf16": native}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     path = official_file("siamfc_res22")
-    chosen = create_tracker("siamfc_res22", path).method.runtime.dtype
+    chosen = create_tracker("siamfc_res22", path).multi_tracker.runtime.dtype
     assert chosen == (torch.bfloat16 if native else torch.float32)
-    assert create_tracker("siamfc_res22", path, parity=True).method.runtime.dtype == torch.float32
+    assert (
+        create_tracker("siamfc_res22", path, parity=True).multi_tracker.runtime.dtype
+        == torch.float32
+    )
 
 
 @pytest.mark.parametrize(("capability", "faster"), [((6, 1), False), ((7, 0), True)])

@@ -12,7 +12,7 @@ import torch
 
 from siamdw_ros.evaluation.annotations import read_annotation
 from siamdw_ros.evaluation.metrics import overlap
-from siamdw_ros.siamdw import create_method
+from siamdw_ros.siamdw import create_multi_tracker
 from siamdw_ros.siamdw.backends import SearchBranch
 from siamdw_ros.siamdw.gpu import GpuSearch
 from siamdw_ros.tools.play_clip import read_clip
@@ -30,8 +30,8 @@ def make(way, half=False):
     if way == "openvino":
         pytest.importorskip("openvino", reason="OpenVINO is not installed")
     if way == "cuda":
-        return create_method(device="cuda", half=half)
-    method = create_method(half=half, backend="openvino" if way == "openvino" else "torch")
+        return create_multi_tracker(device="cuda", half=half)
+    method = create_multi_tracker(half=half, backend="openvino" if way == "openvino" else "torch")
     if way == "as on a GPU":
         runtime = method.runtime
         runtime._gpu = GpuSearch(SearchBranch(runtime.network), runtime.device)
@@ -66,8 +66,8 @@ def test_boxes_of_openvino_are_those_of_plain_torch():
 )
 def test_parity_holds_with_openvino(frames):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
-    expected, _ = follow(create_method(parity=True), "cup", frames)
-    found, _ = follow(create_method(parity=True, backend="openvino"), "cup", frames)
+    expected, _ = follow(create_multi_tracker(parity=True), "cup", frames)
+    found, _ = follow(create_multi_tracker(parity=True, backend="openvino"), "cup", frames)
     np.testing.assert_allclose(found, expected, atol=PIXELS)
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from siamdw_ros.siamdw import State, create_method
+from siamdw_ros.siamdw import State, create_multi_tracker
 from siamdw_ros.siamdw.crops import crop_window
 from siamdw_ros.siamdw.hyperparameters import hyperparameters
+from siamdw_ros.siamdw.motion import camera_shift, small_view, tile_centers
 from siamdw_ros.siamdw.networks import create_network
 from siamdw_ros.siamdw.runtime import Runtime
-from siamdw_ros.siamdw.search import camera_shift, small_view, tile_centers
 from siamdw_ros.siamdw.siamfc import SiamFC, exemplar_features
 
 FILL = np.full(3, 90.0)
@@ -19,7 +19,7 @@ FILL = np.full(3, 90.0)
 @pytest.fixture(scope="module")
 def method():
     """Make a method with the bundled network, in float32; networks are shared."""
-    runtime = create_method(half=False, backend="torch").runtime
+    runtime = create_multi_tracker(half=False, backend="torch").runtime
 
     def make(**options):
         options = {"memory": 0.0, "scales": 1, **options}

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tiny import tiny_method
 
-from siamdw_ros.siamdw import CheckpointError, State, Tracker, create_method, create_tracker
+from siamdw_ros.siamdw import CheckpointError, State, Tracker, create_multi_tracker, create_tracker
 from siamdw_ros.siamdw.checkpoints import save_network
 from siamdw_ros.siamdw.networks import create_network
 from siamdw_ros.siamdw.response import Peak
@@ -295,10 +295,12 @@ def test_box_over_the_border_is_cut_except_with_parity():
 
 def test_options_reach_the_method(official_file):
     options = {"preset": "res22_otb2013", "scale_rate": 0.1}
-    method = create_method("siamfc_res22", official_file("siamfc_res22"), **options)
+    method = create_multi_tracker("siamfc_res22", official_file("siamfc_res22"), **options)
     assert (method.hyper.scale_rate, method.hyper.scale_step) == (0.1, 1.0482)
     path = official_file("siamfc_incep22")
-    assert create_method("siamfc_incep22", path, old_stem=True).runtime.network.backbone.old_stem
+    assert create_multi_tracker(
+        "siamfc_incep22", path, old_stem=True
+    ).runtime.network.backbone.old_stem
 
 
 @pytest.mark.parametrize(

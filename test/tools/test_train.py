@@ -49,7 +49,7 @@ def test_it_writes_weights_that_a_tracker_takes(
     assert main([str(config)]) == 0
     weights = config.parent / "run" / "network.pt"
     assert str(weights) in capsys.readouterr().out
-    assert create_tracker("siamfc_res16", weights).method is not None
+    assert create_tracker("siamfc_res16", weights).multi_tracker is not None
 
 
 def test_training_can_begin_with_weights_of_a_file(

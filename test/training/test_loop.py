@@ -33,7 +33,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_leaves_weights_that_a_tracker_takes(whole: Path) -> None:
     for name in ("network.pt", "weights/epoch_001.pt", "weights/epoch_002.pt"):
-        assert create_tracker("siamfc_res16", whole / name).method is not None
+        assert create_tracker("siamfc_res16", whole / name).multi_tracker is not None
 
 
 def test_a_run_leaves_a_table_of_losses_and_its_picture(whole: Path) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.siamdw.method import Method, Target, box_to_center_size
+from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target, box_to_center_size
 from siamdw_ros.siamdw.presence import Presence
 from siamdw_ros.siamdw.siamfc import SiamFCTarget
 
 
-def look_at(
-    method: Method[Any], image: Image, target: Target, boxes: Sequence[Box]
+def redetect(
+    method: MultiTracker[Any], image: Image, target: Target, boxes: Sequence[Box]
 ) -> tuple[Target, float] | None:
     """See whether a lost target is at one of several places.
 

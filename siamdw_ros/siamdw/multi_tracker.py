@@ -53,7 +53,7 @@ class Target:
 TargetT = TypeVar("TargetT")
 
 
-class Method(Protocol[TargetT]):
+class MultiTracker(Protocol[TargetT]):
     """A way of tracking: it holds the network and no target, so that many targets share it."""
 
     parity: bool

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from siamdw_ros.siamdw import State, create_method
-from siamdw_ros.siamdw.method import Method, box_to_center_size
-from siamdw_ros.siamdw.proposals import look_at
+from siamdw_ros.siamdw import State, create_multi_tracker
+from siamdw_ros.siamdw.multi_tracker import MultiTracker, box_to_center_size
+from siamdw_ros.siamdw.redetection import redetect
 from siamdw_ros.tools.play_clip import read_clip
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
@@ -18,9 +18,9 @@ WALL = (20.0, 60.0, 110.0, 240.0)
 
 
 @pytest.fixture(scope="module")
-def method() -> Method[Any]:
+def method() -> MultiTracker[Any]:
     torch.set_num_threads(1)
-    return create_method("siamfc_res22", device="cpu")
+    return create_multi_tracker("siamfc_res22", device="cpu")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def image() -> np.ndarray:
 
 
 @pytest.fixture
-def lost(method: Method[Any], image: np.ndarray) -> Any:
+def lost(method: MultiTracker[Any], image: np.ndarray) -> Any:
     """The cup, lost in a corner."""
     target = method.start(image, CUP)
     target.presence.state = State.LOST
@@ -38,10 +38,10 @@ def lost(method: Method[Any], image: np.ndarray) -> Any:
 
 
 def test_the_place_that_shows_the_target_takes_it_back_once_confirmed(
-    method: Method[Any], image: np.ndarray, lost: Any
+    method: MultiTracker[Any], image: np.ndarray, lost: Any
 ) -> None:
     x, y, w, h = CUP
-    found = look_at(method, image, lost, [WALL, (x + 20, y - 15, w * 1.2, h * 1.1)])
+    found = redetect(method, image, lost, [WALL, (x + 20, y - 15, w * 1.2, h * 1.1)])
     assert found is not None
     target, score = found
     assert score >= target.presence.thresholds.evidence
@@ -52,11 +52,11 @@ def test_the_place_that_shows_the_target_takes_it_back_once_confirmed(
 
 
 def test_places_that_do_not_show_it_change_nothing(
-    method: Method[Any], image: np.ndarray, lost: Any
+    method: MultiTracker[Any], image: np.ndarray, lost: Any
 ) -> None:
     plain = np.full_like(image, 127)
-    assert look_at(method, plain, lost, [WALL, CUP]) is None
-    assert look_at(method, image, lost, []) is None
+    assert redetect(method, plain, lost, [WALL, CUP]) is None
+    assert redetect(method, image, lost, []) is None
     assert lost.center.tolist() == [5.0, 5.0]
     assert lost.presence.searching
 
@@ -65,7 +65,7 @@ def test_places_that_do_not_show_it_change_nothing(
     "box", [(-1e6, -1e6, 5.0, 5.0), (0.0, 0.0, 1e7, 1e7), (600.0, 470.0, 2.0, 2.0)]
 )
 def test_a_place_beyond_the_image_does_no_harm(
-    method: Method[Any], image: np.ndarray, lost: Any, box: tuple[float, ...]
+    method: MultiTracker[Any], image: np.ndarray, lost: Any, box: tuple[float, ...]
 ) -> None:
     x, y, w, h = box
-    look_at(method, image, lost, [(x, y, w, h)])
+    redetect(method, image, lost, [(x, y, w, h)])
