@@ -266,7 +266,7 @@ setup(
     entry_points={
         "console_scripts": [
             f"tracker_node = {NAME}.node.tracker_node:main",
-            f"respawning_tracker_node = {NAME}.node.respawning:main",
+            f"respawning_tracker_node = {NAME}.node.process.respawning:main",
             *(f"{tool} = {NAME}.tools.{tool}:main" for tool in TOOLS),
         ],
     },

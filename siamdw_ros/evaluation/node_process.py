@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NODE, RESPAWNING_NODE = "siamdw_ros.node.tracker_node", "siamdw_ros.node.respawning"
+NODE, RESPAWNING_NODE = "siamdw_ros.node.tracker_node", "siamdw_ros.node.process.respawning"
 END_SECONDS = 30.0  # a busy machine needs that long to end a node in good order
 
 
@@ -20,7 +20,7 @@ class TrackerProcess:
         namespace: of the node.
         parameters: of the node.
         remappings: of the node's names, as {"image": "/camera/image_raw"}.
-        respawn: the node comes back by itself, see :mod:`siamdw_ros.node.respawning`.
+        respawn: the node comes back by itself, see :mod:`siamdw_ros.node.process.respawning`.
     """
 
     def __init__(

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from siamdw_ros.node.debug_image import draw
-from siamdw_ros.node.debug_publisher import jpeg_message
 from siamdw_ros.node.decoding import TRANSPORTS, ImageMessage, Transport
 from siamdw_ros.node.decoding.raw import ENCODINGS, image_message
-from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.frame_buffer import Frame
+from siamdw_ros.node.publishers import jpeg_message
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.targets import FollowedTarget
 from siamdw_ros.siamdw import State, TrackResult

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siamdw_ros.node.requests import Outcome
-from siamdw_ros.node.settings import Settings
+from siamdw_ros.node.managed_node import Outcome
+from siamdw_ros.node.parameters import Settings
 
 if TYPE_CHECKING:
     from siamdw_ros.siamdw.multi_tracker import MultiTracker

@@ -12,13 +12,12 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.decoding import UndecodableError
-from siamdw_ros.node.detections_in import places
-from siamdw_ros.node.diagnostics import Progress
 from siamdw_ros.node.engine import Engine
-from siamdw_ros.node.frames import Frame, Inbox, Work
-from siamdw_ros.node.requests import Answer, Asked, RefusedError, Request, refusal
-from siamdw_ros.node.settings import Settings
-from siamdw_ros.node.starts import frames_from
+from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, Work, frames_from
+from siamdw_ros.node.metrics import ProcessStats
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.redetection import places
+from siamdw_ros.node.services import Answer, Asked, RefusedError, Request, refusal
 from siamdw_ros.node.targets import FollowedTarget, Search, Targets, carry_out
 from siamdw_ros.siamdw.presence import State
 
@@ -51,9 +50,9 @@ class InferenceThread(threading.Thread):
     def __init__(
         self,
         engine: Engine,
-        inbox: Inbox,
+        inbox: FrameBuffer,
         settings: Callable[[], Settings],
-        progress: Mapping[str, Progress],
+        progress: Mapping[str, ProcessStats],
         publish: Callable[[Processed], None],
         show: Callable[[Processed], None],
         logger: RcutilsLogger,

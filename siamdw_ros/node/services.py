@@ -3,21 +3,54 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile
 from siamdw_msgs.srv import StartTracking, StopTracking
 
-from siamdw_ros.node.lifecycle import ManagedNode
-from siamdw_ros.node.requests import Answer, Asked, RefusedError, Request, refusal
-from siamdw_ros.node.settings import Settings
+from siamdw_ros.node.managed_node import ManagedNode, Outcome
+from siamdw_ros.node.parameters import Settings
 
 MAX_REQUESTS = 32  # that wait at a time; more are refused
 # Deep: of requests that come all at once, each shall be answered, if only by a refusal. By default
 # the eleventh that waits for the executor overwrites the first.
 QOS = QoSProfile(depth=1000)
 CHECK_PERIOD = 0.25  # seconds between looks for requests that have waited for too long
+
+
+Asked: TypeAlias = StartTracking.Request | StopTracking.Request
+Answer: TypeAlias = StartTracking.Response | StopTracking.Response
+
+
+class RefusedError(ValueError):
+    """A request cannot be carried out; the message tells the operator why."""
+
+
+class Request(Outcome):
+    """One service call: what was asked, and the answer to be."""
+
+    def __init__(self, asked: Asked, wake: Callable[..., None], deadline: float) -> None:
+        super().__init__(wake, deadline)
+        self.asked = asked
+        self.begun = False
+
+    def begin(self) -> bool:
+        """Take it in hand; False when it was refused already."""
+        with self._lock:
+            self.begun = not self.future.done()
+            return self.begun
+
+    def refuse(self, reason: str) -> bool:
+        """Answer no, and why."""
+        return self.settle(refusal(self.asked, reason))
+
+
+def refusal(asked: Asked, reason: str) -> Answer:
+    """The response that says no, and why."""
+    if isinstance(asked, StartTracking.Request):
+        return StartTracking.Response(success=False, message=reason, target_id=asked.target_id)
+    return StopTracking.Response(success=False, message=reason)
 
 
 @dataclass

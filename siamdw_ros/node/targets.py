@@ -1,7 +1,9 @@
 """The targets a node follows, and what it answers when asked to start or stop."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,12 +13,11 @@ from numpy.typing import NDArray
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.decoding import UndecodableError
-from siamdw_ros.node.frames import Frame, nanoseconds
+from siamdw_ros.node.frame_buffer import Frame, nanoseconds
 from siamdw_ros.node.messages import box_from_message
-from siamdw_ros.node.requests import RefusedError
-from siamdw_ros.node.settings import MAX_NAME_LENGTH, Settings
+from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
+from siamdw_ros.node.services import RefusedError
 from siamdw_ros.node.smoothing import BoxFilter
-from siamdw_ros.node.starts import catch_up
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.presence import State, TrackResult
@@ -240,3 +241,35 @@ class Targets:
         for target in self:
             target.state.presence.thresholds = settings.thresholds()
             target.motion.time_constant = settings.smoothing
+
+
+def catch_up(
+    frames: Sequence[Frame],
+    search: Callable[[Frame], None],
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """Search frames until the last; leave some out, evenly, where there is no time for all.
+
+    The first is always searched, and shows how many more there is time for; so is the last.
+
+    Args:
+        frames: oldest first.
+        search: called with each of them that is searched.
+        seconds: that it may take, about.
+        clock: in seconds.
+
+    Returns:
+        How many were searched.
+    """
+    begin, done, index = clock(), 0, -1
+    while index < len(frames) - 1:
+        left, used = len(frames) - 1 - index, clock() - begin
+        if done == 0:
+            affordable = left
+        else:
+            affordable = int((seconds - used) * done / used) if used > 0 else left
+        index += math.ceil(left / max(affordable, 1))
+        search(frames[index])
+        done += 1
+    return done

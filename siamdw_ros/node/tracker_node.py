@@ -14,18 +14,16 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from siamdw_ros.node.cameras import Camera, make_cameras
+from siamdw_ros.node.camera_input import Camera, make_cameras
 from siamdw_ros.node.decoding import TRANSPORTS
-from siamdw_ros.node.diagnostics_publisher import DiagnosticsPublisher
+from siamdw_ros.node.diagnostics import DiagnosticsPublisher
 from siamdw_ros.node.engine import Engine, Loader, free_memory
-from siamdw_ros.node.frames import Inbox
-from siamdw_ros.node.lifecycle import ManagedNode
-from siamdw_ros.node.parameters import Parameter, Read
-from siamdw_ros.node.ports import ports_of_its_own
+from siamdw_ros.node.frame_buffer import FrameBuffer
+from siamdw_ros.node.managed_node import ManagedNode
+from siamdw_ros.node.parameters import NodeParameters, Parameter, Read, Settings
+from siamdw_ros.node.process.dds_ports import ports_of_its_own
 from siamdw_ros.node.receiver import Receiver
-from siamdw_ros.node.requests import RefusedError, Request
-from siamdw_ros.node.services import RequestServices
-from siamdw_ros.node.settings import NodeParameters, Settings
+from siamdw_ros.node.services import RefusedError, Request, RequestServices
 
 if TYPE_CHECKING:
     from siamdw_ros.node.inference import InferenceThread, Processed
@@ -56,7 +54,7 @@ class TrackerNode(ManagedNode):
         self.cameras: dict[str, Camera] = {}
         self.engine: Engine | None = None
         self._loader: Loader | None = None
-        self._inbox: Inbox | None = None
+        self._inbox: FrameBuffer | None = None
         self._receiver: Receiver | None = None
         self._inference: InferenceThread | None = None
         self.failure = ""
@@ -107,7 +105,7 @@ class TrackerNode(ManagedNode):
 
         settings = self.parameters.settings
         assert self.engine is not None
-        self._inbox = Inbox(self.cameras, *_history(settings))
+        self._inbox = FrameBuffer(self.cameras, *_history(settings))
         self._inference = InferenceThread(
             self.engine,
             self._inbox,

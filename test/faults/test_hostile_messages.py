@@ -17,7 +17,7 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from std_msgs.msg import String
 
 from siamdw_ros.node.decoding.raw import check, image_message
-from siamdw_ros.node.frames import check_stamp
+from siamdw_ros.node.frame_buffer import check_stamp
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from siamdw_ros.node.debug_image import COLORS, INSET, draw
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.targets import FollowedTarget
 from siamdw_ros.siamdw import State, TrackResult

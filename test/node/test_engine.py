@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from siamdw_ros.node.engine import Engine, Loader
-from siamdw_ros.node.parameters import PARAMETERS
-from siamdw_ros.node.settings import Settings
+from siamdw_ros.node.parameters import PARAMETERS, Settings
 
 SETTINGS = dataclasses.replace(Settings(**{p.field: p.default for p in PARAMETERS}), device="cpu")
 

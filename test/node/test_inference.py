@@ -15,14 +15,13 @@ from tracker_process import START
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image_message
-from siamdw_ros.node.diagnostics import Progress
 from siamdw_ros.node.engine import Engine
-from siamdw_ros.node.frames import Frame, Inbox
+from siamdw_ros.node.frame_buffer import Frame, FrameBuffer
 from siamdw_ros.node.inference import InferenceThread, Processed
 from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.node.parameters import PARAMETERS
-from siamdw_ros.node.requests import Request
-from siamdw_ros.node.settings import Settings
+from siamdw_ros.node.metrics import ProcessStats
+from siamdw_ros.node.parameters import PARAMETERS, Settings
+from siamdw_ros.node.services import Request
 from siamdw_ros.siamdw.presence import State
 from siamdw_ros.siamdw.siamfc import SiamFC
 
@@ -39,12 +38,12 @@ class Harness:
     """A running thread, and what it has told; some frames may wait for it already."""
 
     def __init__(self, engine: Engine, *waiting: Frame) -> None:
-        self.inbox = Inbox(["front", "rear"], seconds=2.0, size=1e9)
+        self.inbox = FrameBuffer(["front", "rear"], seconds=2.0, size=1e9)
         for frame in waiting:
             self.inbox.put_frame(frame)
         self.told: list[Processed] = []
         self.shown: list[int] = []  # for each, how many were told before
-        self.progress = {"front": Progress(), "rear": Progress()}
+        self.progress = {"front": ProcessStats(), "rear": ProcessStats()}
         self.settings = SETTINGS
         self.thread = InferenceThread(
             engine,

@@ -6,7 +6,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
-from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.messages import box_from_message, detections, predictions
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.targets import FollowedTarget

@@ -8,10 +8,10 @@ from std_msgs.msg import Header
 from tracker_process import START, TrackerProcess
 
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.frame_buffer import Frame, frames_from
 from siamdw_ros.node.messages import box_from_message
-from siamdw_ros.node.requests import RefusedError
-from siamdw_ros.node.starts import catch_up, frames_from
+from siamdw_ros.node.services import RefusedError
+from siamdw_ros.node.targets import catch_up
 
 
 def held(*stamps: int, camera: str = "front", frame_id: str = "front_optical") -> list[Frame]:

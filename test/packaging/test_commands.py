@@ -14,7 +14,10 @@ def test_every_tool_can_be_run_by_its_name():
     }
     scripts = distribution("siamdw_ros").entry_points.select(group="console_scripts")
     assert with_main <= {script.name for script in scripts}
-    nodes = {"tracker_node": "node.tracker_node", "respawning_tracker_node": "node.respawning"}
+    nodes = {
+        "tracker_node": "node.tracker_node",
+        "respawning_tracker_node": "node.process.respawning",
+    }
     for script in scripts:
         module = nodes.get(script.name, f"tools.{script.name}")
         assert script.value == f"siamdw_ros.{module}:main"

@@ -7,7 +7,7 @@ import pytest
 from std_msgs.msg import Header
 from tracker_process import START, TrackerProcess
 
-from siamdw_ros.node.cameras import camera_names
+from siamdw_ros.node.camera_input import camera_names
 from siamdw_ros.node.decoding import image_message
 
 

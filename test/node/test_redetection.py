@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
-from siamdw_ros.node.detections_in import MAX_DETECTIONS, MAX_PLACES, places
 from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.node.redetection import MAX_DETECTIONS, MAX_PLACES, places
 
 
 def detection(

@@ -8,8 +8,8 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 from siamdw_msgs.srv import StopTracking
 
-from siamdw_ros.node.frames import Frame, History, Inbox
-from siamdw_ros.node.requests import Request
+from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, History
+from siamdw_ros.node.services import Request
 
 
 def frame(
@@ -29,7 +29,7 @@ def request() -> Request:
 
 
 def test_a_newer_frame_replaces_the_waiting_one_of_its_camera() -> None:
-    inbox = Inbox(["front", "rear"], 10, 1e6)
+    inbox = FrameBuffer(["front", "rear"], 10, 1e6)
     assert not inbox.put_frame(frame(1))
     assert not inbox.put_frame(frame(1, "rear"))
     newest = frame(2)
@@ -41,7 +41,7 @@ def test_a_newer_frame_replaces_the_waiting_one_of_its_camera() -> None:
 
 
 def test_requests_are_taken_in_their_order() -> None:
-    inbox, requests = Inbox(["front"], 10, 1e6), [request(), request()]
+    inbox, requests = FrameBuffer(["front"], 10, 1e6), [request(), request()]
     for waiting in requests:
         inbox.put_request(waiting)
     work = inbox.take()
@@ -51,7 +51,7 @@ def test_requests_are_taken_in_their_order() -> None:
 
 
 def test_closing_ends_the_wait() -> None:
-    inbox, taken = Inbox(["front"], 10, 1e6), []
+    inbox, taken = FrameBuffer(["front"], 10, 1e6), []
     thread = threading.Thread(target=lambda: taken.append(inbox.take()))
     thread.start()
     inbox.close()
@@ -101,7 +101,7 @@ def test_a_repeated_stamp_replaces_the_frame_that_had_it() -> None:
 
 def test_no_pixel_is_copied() -> None:
     held = frame(1)
-    inbox = Inbox(["front"], 10, 1e6)
+    inbox = FrameBuffer(["front"], 10, 1e6)
     inbox.put_frame(held)
     ours = np.frombuffer(inbox.histories()["front"][0].message.data, np.uint8)
     assert np.shares_memory(ours, np.frombuffer(held.message.data, np.uint8))

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from siamdw_ros.node.ports import NUMBERS, VARIABLES, ports_of_its_own, unused_number, with_number
+from siamdw_ros.node.process.dds_ports import (
+    NUMBERS,
+    VARIABLES,
+    ports_of_its_own,
+    unused_number,
+    with_number,
+)
 
 PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 DDS = "{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}"

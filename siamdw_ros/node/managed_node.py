@@ -1,6 +1,7 @@
 """A lifecycle node whose transitions may wait, and that no request can bring down."""
 
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.task import Future
 from rclpy.timer import Timer
 
 HOOKS = {
@@ -91,3 +93,25 @@ class ManagedNode(LifecycleNodeMixin, Node):
         """Let the executor look for what can go on; callable from any thread."""
         if self.executor is not None and self.context.ok():
             self.executor.wake()
+
+
+class Outcome:
+    """A value that one thread waits for and others may set: the first of them counts.
+
+    Args:
+        wake: called when it is set, from the thread that sets it.
+        deadline: of the steady clock, in seconds.
+    """
+
+    def __init__(self, wake: Callable[..., None], deadline: float) -> None:
+        self.future, self.deadline = Future(), deadline
+        self.future.add_done_callback(wake)
+        self._lock = threading.Lock()
+
+    def settle(self, value: Any) -> bool:
+        """Set the value; False if there is one already."""
+        with self._lock:
+            if self.future.done():
+                return False
+            self.future.set_result(value)
+            return True

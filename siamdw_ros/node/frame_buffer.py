@@ -5,16 +5,17 @@ Messages are held by reference; no pixel is copied.
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
+from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.decoding import ImageDecoder, ImageMessage
-from siamdw_ros.node.requests import Request
+from siamdw_ros.node.services import RefusedError, Request
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Work:
     detections: dict[str, Detection2DArray]
 
 
-class Inbox:
+class FrameBuffer:
     """One slot a camera for its newest frame, its history, and a queue of requests.
 
     A newer frame replaces one that nobody has taken: latency stays one inference, never a queue.
@@ -189,3 +190,68 @@ class Inbox:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+Histories = Mapping[str, Sequence[Frame]]
+
+
+def frames_from(header: Header, histories: Histories) -> list[Frame]:
+    """The frame that a request names, and the newer ones of its camera.
+
+    Args:
+        header: stamp of the image, zero for the newest; frame_id of its camera (or the camera's
+            name), empty for the only one.
+        histories: the frames held of each camera, oldest first.
+
+    Raises:
+        RefusedError: there is no such camera, or no such frame any more.
+    """
+    held = histories[_camera(header.frame_id, histories)]
+    if not held:
+        raise RefusedError("no image has arrived yet: check the image topic and its QoS")
+    if not (header.stamp.sec or header.stamp.nanosec):
+        return [held[-1]]
+    for index, frame in enumerate(held):
+        if frame.stamp == header.stamp:
+            return list(held[index:])
+    raise RefusedError(
+        f"no image with stamp {_readable(header.stamp)} is held, only {_span(held)}: "
+        "leave it zero to start on the newest"
+    )
+
+
+def _camera(frame_id: str, histories: Histories) -> str:
+    if not frame_id:
+        if len(histories) == 1:
+            return next(iter(histories))
+        raise RefusedError(f"there are several cameras: give the frame_id of {_known(histories)}")
+    fitting = [
+        camera
+        for camera, held in histories.items()
+        if frame_id == camera or (held and held[-1].frame_id == frame_id)
+    ]
+    if len(fitting) > 1:
+        raise RefusedError(
+            f"frame_id '{frame_id}' is that of several cameras: give a name, {', '.join(fitting)}"
+        )
+    if not fitting:
+        held_any = any(histories.values())
+        reason = f"the cameras are {_known(histories)}" if held_any else "no image has arrived yet"
+        raise RefusedError(f"frame_id '{frame_id[:64]}' is of no camera: {reason}")
+    return fitting[0]
+
+
+def _known(histories: Histories) -> str:
+    return " or ".join(
+        f"'{held[-1].frame_id}' ({camera})" if held else f"{camera} (no image yet)"
+        for camera, held in histories.items()
+    )
+
+
+def _span(held: Sequence[Frame]) -> str:
+    oldest, newest = _readable(held[0].stamp), _readable(held[-1].stamp)
+    return f"{len(held)} from {oldest} to {newest}" if len(held) > 1 else newest
+
+
+def _readable(stamp: Time) -> str:
+    return f"{stamp.sec}.{stamp.nanosec:09d}"

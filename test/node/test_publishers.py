@@ -12,17 +12,15 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from siamdw_ros.node import debug_image
-from siamdw_ros.node.debug_publisher import DebugPublisher
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image_message, raw
-from siamdw_ros.node.diagnostics import Intake, Progress
-from siamdw_ros.node.frames import Frame
+from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.inference import Processed
-from siamdw_ros.node.parameters import PARAMETERS
-from siamdw_ros.node.publishers import Report
-from siamdw_ros.node.settings import Settings
+from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
+from siamdw_ros.node.parameters import PARAMETERS, Settings
+from siamdw_ros.node.publishers import DebugPublisher, Report
 
 SETTINGS = Settings(**{p.field: p.default for p in PARAMETERS})
-REPORT = Report(SETTINGS, "cpu", Intake(), Progress())
+REPORT = Report(SETTINGS, "cpu", ReceiveStats(), ProcessStats())
 PICTURE = np.full((48, 64, 3), 100, np.uint8)
 
 

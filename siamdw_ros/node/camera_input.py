@@ -11,13 +11,12 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from siamdw_msgs.msg import TargetState
 from vision_msgs.msg import Detection2DArray
 
-from siamdw_ros.node.debug_publisher import DebugPublisher
 from siamdw_ros.node.decoding import ImageDecoder, ImageMessage, Transport
-from siamdw_ros.node.diagnostics import Intake, Progress
-from siamdw_ros.node.frames import Frame, Inbox, check_stamp, nanoseconds
-from siamdw_ros.node.publishers import CameraPublishers, Report
+from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, check_stamp, nanoseconds
+from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.publishers import CameraPublishers, DebugPublisher, Report
 from siamdw_ros.node.receiver import NotForTheExecutor
-from siamdw_ros.node.settings import Settings
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -47,19 +46,19 @@ class Camera:
         # As image_transport does: a remapping of the raw topic holds for the others, too.
         self.topic = node.resolve_topic_name(topic) + transport.suffix
         self.node, self.name, self.transport = node, name, transport
-        self.intake, self.progress = Intake(), Progress()
+        self.intake, self.progress = ReceiveStats(), ProcessStats()
         self.decoder = ImageDecoder(transport)
         self.qos = image_qos()
         self._publishers = CameraPublishers(node, prefix)
         self._debug = DebugPublisher(node, prefix)
         self.subscription = self._detector = None
         self._prefix = prefix
-        self._inbox: Inbox | None = None
+        self._inbox: FrameBuffer | None = None
         self._last_stamp = 0
         self.since = 0.0  # subscribed, by the steady clock
         self.frame_id = ""  # of the last image
 
-    def subscribe(self, inbox: Inbox, *, with_detector: bool = False) -> None:
+    def subscribe(self, inbox: FrameBuffer, *, with_detector: bool = False) -> None:
         """Put images, and what a detector says of them, into an inbox from now on.
 
         The images wait in `subscription` for a receiver.

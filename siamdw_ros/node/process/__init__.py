@@ -1,0 +1,1 @@
+"""Processes around the node: restarting it, and the DDS ports that it takes."""
