@@ -148,6 +148,8 @@ class Camera:
     def publish(self, processed: "Processed", settings: Settings, device: str) -> None:
         """Tell what one image showed. In the inference thread."""
         self._publishers.publish(processed, self._report(settings, device))
+        if warning := self.decoder.warning:
+            self._warn(warning)
 
     def show(self, processed: "Processed", settings: Settings, device: str) -> None:
         """Draw it, if somebody looks. In the inference thread."""

@@ -14,7 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from siamdw_msgs.srv import StartTracking, StopTracking
 
-from siamdw_ros.node.decoding import compressed, raw
+from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, UndecodableError, compressed, raw
 from siamdw_ros.node.tracker_node import TrackerNode
 
 # A long run asks for tens of thousands of messages.
@@ -53,7 +53,7 @@ def test_every_image_is_refused_or_can_be_converted(generate: Callable[..., Any]
     def convert(message: Any) -> str:
         if raw.check(message):
             return "rejected"
-        image = raw.to_bgr(message)
+        image = ImageDecoder().image(message, 0.0)
         assert image.shape == (message.height, message.width, 3)
         assert image.dtype == np.uint8
         return "accepted"
@@ -67,8 +67,8 @@ def test_every_compressed_image_is_refused_or_decoded(generate: Callable[..., An
         if compressed.check(message):
             return "rejected"
         try:
-            image = compressed.to_bgr(message)
-        except compressed.UndecodableError:
+            image = ImageDecoder(TRANSPORTS["compressed"]).image(message, 0.0)
+        except UndecodableError:
             return "undecodable"
         assert image.ndim == 3
         assert image.dtype == np.uint8

@@ -3,11 +3,18 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sensor_msgs.msg import Image
 
-from siamdw_ros.node.decoding.raw import ENCODINGS, MAX_PIXELS, MAX_SIDE, check, to_bgr
+from siamdw_ros.node.decoding import ImageDecoder
+from siamdw_ros.node.decoding.raw import ENCODINGS, MAX_PIXELS, MAX_SIDE, check, image_message
+
+
+def to_bgr(sent: Image) -> np.ndarray:
+    """Decode the first image of a camera."""
+    return ImageDecoder().image(sent, 0.0)
+
 
 SCENE = cv2.GaussianBlur(
     np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8), (0, 0), 4
@@ -78,26 +85,74 @@ def test_grey_is_the_same_in_all_channels(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("bigendian", [0, 1])
-def test_mono16_keeps_its_high_byte_in_either_byte_order(bigendian: int) -> None:
-    wide = (GREY.astype(np.uint16) << 8 | 0x5A).astype(">u2" if bigendian else "<u2")
-    result = to_bgr(message(wide, "mono16", padding=4, is_bigendian=bigendian))
-    np.testing.assert_array_equal(result, np.dstack([GREY] * 3))
+@pytest.mark.parametrize("encoding", ["mono16", "16UC1"])
+def test_grey_that_fills_16_bits_keeps_its_high_byte(encoding: str, bigendian: int) -> None:
+    grey = cv2.normalize(GREY, None, 0, 255, cv2.NORM_MINMAX)
+    wide = (grey.astype(np.uint16) << 8 | 0x5A).astype(">u2" if bigendian else "<u2")
+    result = to_bgr(message(wide, encoding, padding=4, is_bigendian=bigendian))
+    np.testing.assert_array_equal(result, np.dstack([grey] * 3))
 
 
 @pytest.mark.parametrize("bigendian", [0, 1])
-@pytest.mark.parametrize(("darkest", "brightest"), [(0, 65535), (7000, 9000), (500, 516)])
-def test_16uc1_is_spread_over_what_the_image_holds(
-    darkest: int, brightest: int, bigendian: int
+@pytest.mark.parametrize(("darkest", "brightest"), [(0, 1023), (7000, 9000), (500, 516)])
+@pytest.mark.parametrize("encoding", ["mono16", "16UC1"])
+def test_narrow_16_bit_grey_is_spread_over_what_the_image_holds(
+    encoding: str, darkest: int, brightest: int, bigendian: int
 ) -> None:
     ramp = np.linspace(darkest, brightest, 64 * 64).reshape(64, 64)
     wide = ramp.astype(">u2" if bigendian else "<u2")
-    sent = message(wide, "16UC1", padding=2, is_bigendian=bigendian)
+    sent = message(wide, encoding, padding=2, is_bigendian=bigendian)
     assert check(sent) is None
     result = to_bgr(sent)[..., 0]
     assert result[0, 0] == 0
     assert result[-1, -1] == 255
     assert (np.diff(result.ravel().astype(int)) >= 0).all()
     assert len(np.unique(result)) >= min(brightest - darkest, 250) * 0.9
+
+
+@pytest.mark.parametrize(
+    ("encoding", "order", "alpha"),
+    [
+        ("bgr16", (0, 1, 2), None),
+        ("rgb16", (2, 1, 0), None),
+        ("bgra16", (0, 1, 2), 65535),
+        ("rgba16", (2, 1, 0), 65535),
+    ],
+)
+@pytest.mark.parametrize("bigendian", [0, 1])
+def test_16_bit_colours_of_a_narrow_range_are_spread(
+    encoding: str, order: tuple[int, ...], alpha: int | None, bigendian: int
+) -> None:
+    scene = cv2.normalize(SCENE, None, 0, 255, cv2.NORM_MINMAX)
+    narrow = 7700 + scene[..., order].astype(np.uint16)
+    if alpha is not None:
+        narrow = np.dstack([narrow, np.full(scene.shape[:2], alpha, np.uint16)])
+    wide = narrow.astype(">u2" if bigendian else "<u2")
+    sent = message(wide, encoding, padding=4, is_bigendian=bigendian)
+    assert check(sent) is None
+    result = to_bgr(sent).astype(int)
+    low, high = np.percentile(scene, (1, 99))
+    expected = np.clip((scene - low) * 255 / (high - low), 0, 255)
+    assert np.abs(result - expected).max() <= 2
+
+
+def test_yuv422_takes_an_odd_height() -> None:
+    odd = packed(SCENE[:23], luma_first=False)
+    sent = message(odd, "yuv422")
+    assert check(sent) is None
+    assert np.abs(to_bgr(sent).astype(int) - SCENE[:23]).mean() < 6
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(24, 32, 3), (24, 32)])
+def test_an_image_survives_being_a_message(shape: tuple[int, ...], dtype: type) -> None:
+    image = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
+    sent = image_message(image)
+    assert check(sent) is None
+    np.testing.assert_array_equal(np.frombuffer(sent.data, dtype).reshape(shape), image)
+    high = (image // 256 if dtype is np.uint16 else image).astype(np.uint8)
+    expected = high if len(shape) == 3 else np.dstack([high] * 3)
+    np.testing.assert_array_equal(to_bgr(sent), expected)
 
 
 def test_16uc1_of_one_value_has_no_contrast() -> None:
@@ -152,7 +207,9 @@ def test_bgr8_is_a_view_of_the_message() -> None:
         ({"width": MAX_SIDE, "height": MAX_SIDE}, f"more than {MAX_PIXELS} px"),
         ({"step": 32 * 3 - 1}, "shorter than a row"),
         ({"height": 25}, "data has 2304 bytes"),
-        ({"encoding": "nv12", "height": 23}, "needs even sides"),
+        ({"encoding": "nv12", "height": 23}, "needs an even height"),
+        ({"encoding": "nv12", "width": 31}, "needs an even width"),
+        ({"encoding": "yuv422", "width": 31}, "needs an even width"),
     ],
 )
 def test_a_malformed_message_is_told_apart(fields: dict[str, object], reason: str) -> None:
@@ -164,9 +221,19 @@ def test_a_malformed_message_is_told_apart(fields: dict[str, object], reason: st
     assert reason in problem
 
 
+def test_text_of_a_message_is_abridged_and_printable() -> None:
+    sent = message(SCENE, "bgr8")
+    sent.encoding = "line\n" + 10**6 * "x"
+    problem = check(sent)
+    assert problem is not None
+    assert len(problem) < 300
+    assert problem.isprintable()
+
+
 SIDES = st.one_of(st.integers(0, 40), st.sampled_from([MAX_SIDE, MAX_SIDE + 1, 2**32 - 1]))
 
 
+@settings(deadline=None)  # a shared machine may stop for longer than any deadline
 @given(
     encoding=st.one_of(st.sampled_from(sorted(ENCODINGS)), st.text(max_size=12)),
     width=SIDES,

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from siamdw_ros.node import debug_image
-from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image_message, raw
+from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, Transport, image_message
 from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.inference import Processed
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
@@ -63,16 +63,13 @@ def test_nothing_is_drawn_while_nobody_looks(node: Node, drawn: list[str]) -> No
     assert drawn == []
 
 
-@pytest.mark.parametrize(
-    ("kind", "suffix", "to_bgr"),
-    [(Image, "", raw.to_bgr), (CompressedImage, "/compressed", compressed.to_bgr)],
-)
+@pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
 def test_who_looks_gets_a_picture_with_the_header_of_the_image(
-    node: Node, drawn: list[str], kind: type, suffix: str, to_bgr: Callable[..., np.ndarray]
+    node: Node, drawn: list[str], transport: Transport
 ) -> None:
     publisher, got = DebugPublisher(node, "~"), []
-    node.create_subscription(kind, f"~/debug_image{suffix}", got.append, 1)
-    spin_until(node, lambda: node.count_subscribers(f"~/debug_image{suffix}"))
+    node.create_subscription(transport.message, f"~/debug_image{transport.suffix}", got.append, 1)
+    spin_until(node, lambda: node.count_subscribers(f"~/debug_image{transport.suffix}"))
 
     def publish() -> list[object]:
         publisher.publish(processed(image_message(PICTURE)), REPORT)
@@ -80,7 +77,7 @@ def test_who_looks_gets_a_picture_with_the_header_of_the_image(
 
     spin_until(node, publish)
     assert (got[0].header.stamp.sec, got[0].header.frame_id) == (7, "camera_optical")
-    assert to_bgr(got[0]).shape == PICTURE.shape
+    assert ImageDecoder(transport).image(got[0], 0.0).shape == PICTURE.shape
     assert "siamfc_res22 on cpu" in drawn[0]
 
 

@@ -1,7 +1,7 @@
-"""From sensor_msgs/CompressedImage, JPEG or PNG, to the BGR array a tracker takes.
+"""Decoding of sensor_msgs/CompressedImage with JPEG or PNG data.
 
-:func:`check` reads the picture's header only, so that what is too large is refused before a byte
-of it is decoded; :func:`to_bgr` decodes.
+:func:`check` reads only the header and the end of the data, so that an image that is too large
+is rejected before it is decoded; :func:`to_bgr` decodes.
 """
 
 import struct
@@ -11,10 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
-from siamdw_ros.node.decoding.raw import UndecodableError, check_size
+from siamdw_ros.node.abridge import abridge
+from siamdw_ros.node.decoding.raw import ToBytes, UndecodableError, bgr_from_values, check_size
 
 MAX_BYTES = 2**26  # of a message
 MAX_SCANS = 64  # of a progressive JPEG; some ten are usual, and each is a pass over the image
+# Segments and filling bytes before the frame header of a JPEG; ten segments are usual. Each is a
+# step in Python, and without a limit a message of 64 MiB could hold the receiver up for 30 s.
+MAX_HEADER_STEPS = 256
+BLOCK = 2**16  # bytes
+MAX_PADDING = 2**22  # bytes after the end of a JPEG; some cameras fill up a fixed size
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 # Markers of JPEG, ITU-T T.81 table B.1.
@@ -23,43 +29,54 @@ SCAN, END = b"\xff\xda", b"\xff\xd9"
 
 
 def check(message: CompressedImage) -> str | None:
-    """Say what is wrong with a message, None if nothing is as far as can be told from outside."""
+    """Return what is wrong with a message, or None, as far as can be told without decoding."""
     if len(message.data) > MAX_BYTES:
         return f"data has {len(message.data)} bytes: at most {MAX_BYTES}"
-    data = bytes(message.data)
-    if data.startswith(PNG):
+    data = memoryview(message.data)
+    if data[: len(PNG)] == PNG:
         return _check_png(data)
-    if data.startswith(JPEG):
+    if data[: len(JPEG)] == JPEG:
         return _check_jpeg(data)
-    return f"data is neither JPEG nor PNG, format '{message.format[:64]}'"
+    return f"data is neither JPEG nor PNG, format '{abridge(message.format)}'"
 
 
-def to_bgr(message: CompressedImage) -> NDArray[np.uint8]:
-    """H x W x 3 uint8 BGR of a message that :func:`check` found nothing wrong with.
+def to_bgr(message: CompressedImage, to_bytes: ToBytes) -> NDArray[np.uint8]:
+    """Decode a message that passed :func:`check`.
 
-    Pixels stay where the camera stored them: the EXIF orientation is left alone.
+    Pixels stay where the camera stored them: the EXIF orientation is ignored.
+
+    Args:
+        message: The image message.
+        to_bytes: Converts the values of a 16-bit PNG.
+
+    Returns:
+        H x W x 3, uint8, BGR.
 
     Raises:
-        UndecodableError: the data is damaged inside.
+        UndecodableError: The data is damaged inside.
     """
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    data = np.frombuffer(message.data, np.uint8)
+    if (scans := _jpeg_scans(data)) > MAX_SCANS:
+        raise UndecodableError(f"JPEG has {scans} scans: at most {MAX_SCANS}")
+    # Without ANYDEPTH OpenCV would take the high byte of 16 bits.
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(message.data, np.uint8), flags)
+        image = cv2.imdecode(data, flags)
     except cv2.error as error:
         raise UndecodableError(f"data cannot be decoded: {error.err}") from error
     if image is None:
         raise UndecodableError("data cannot be decoded: it is damaged")
-    return np.asarray(image, np.uint8)
+    return bgr_from_values(image, to_bytes)
 
 
-def _check_png(data: bytes) -> str | None:
-    """Signature, then the chunk IHDR: length, name, width, height (PNG, sections 5.2, 11.2.1)."""
-    if len(data) < 24 or data[12:16] != b"IHDR":
+def _check_png(data: memoryview) -> str | None:
+    """Read the signature, then the chunk IHDR: length, name, width, height (PNG, 5.2, 11.2.1)."""
+    if len(data) < 24 or bytes(data[12:16]) != b"IHDR":
         return "PNG has no header"
     return check_size(*struct.unpack(">II", data[16:24]))
 
 
-def _check_jpeg(data: bytes) -> str | None:
+def _check_jpeg(data: memoryview) -> str | None:
     header = _frame_header(data)
     if header is None or len(data) < header + 9:
         return "JPEG has no header"
@@ -67,22 +84,37 @@ def _check_jpeg(data: bytes) -> str | None:
     if problem := check_size(width, height):
         return problem
     # OpenCV decodes a JPEG that was cut off, and fills it up with what lay in memory: rows of the
-    # picture before. A thumbnail has an end of its own, but before the frame's header.
-    if data.rfind(END, header) < 0:
-        return "JPEG was cut off: it has no end"
-    scans = data.count(SCAN, header)
-    return f"JPEG has {scans} scans: at most {MAX_SCANS}" if scans > MAX_SCANS else None
+    # image before. A thumbnail has an end of its own, but before the frame's header.
+    if not _has_end(data[header:]):
+        return f"JPEG was cut off: it has no end in its last {MAX_PADDING} bytes"
+    return None
 
 
-def _frame_header(data: bytes) -> int | None:
-    """Where the frame's header starts: from marker to marker, each with its length (T.81, B.1)."""
+def _frame_header(data: memoryview) -> int | None:
+    """Return where the frame's header starts: from marker to marker, by their lengths (B.1)."""
     place = len(JPEG)
-    while place + 4 <= len(data) and data[place] == 0xFF:
+    for _ in range(MAX_HEADER_STEPS):
+        if place + 4 > len(data) or data[place] != 0xFF:
+            return None
         marker = data[place + 1]
         if marker in FRAME_HEADERS:
             return place
         if marker == 0xFF:  # filling before a marker
             place += 1
         else:
-            place += 2 + struct.unpack(">H", data[place + 2 : place + 4])[0]
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return None
+
+
+def _has_end(data: memoryview) -> bool:
+    """Whether there is an end marker before the zeros that some cameras pad the data with."""
+    values = np.frombuffer(data, np.uint8)
+    end = len(data)
+    most = end - MAX_PADDING
+    while end > max(BLOCK, most) and not values[end - BLOCK : end].view(np.uint64).any():
+        end -= BLOCK
+    return bytes(data[max(end - 2 * BLOCK, 0) : end]).rfind(END) >= 0
+
+
+def _jpeg_scans(data: NDArray[np.uint8]) -> int:
+    return data.tobytes().count(SCAN) if data[: len(JPEG)].tobytes() == JPEG else 0

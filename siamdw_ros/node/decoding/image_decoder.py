@@ -1,7 +1,9 @@
 """Image transports by image_transport's names, and the decoder of one camera."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,8 +11,11 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from siamdw_ros.node.decoding import compressed, raw
+from siamdw_ros.node.decoding.value_range import ValueRange
 
 ImageMessage: TypeAlias = Image | CompressedImage
+
+CACHE_BYTES = 2**24  # decoded images of one camera: 16 MiB are 9 of raw VGA, 1 of raw 1080p
 
 
 @dataclass(frozen=True)
@@ -21,14 +26,14 @@ class Transport:
         message: Message type of the topic.
         suffix: Appended to the topic of the raw images.
         check: Returns what is wrong with a message, or None. Takes microseconds.
-        to_bgr: Converts a message that passed `check` to H x W x 3, uint8, BGR. Raises
-            UndecodableError if the data is damaged inside.
+        to_bgr: Converts a message that passed `check` to H x W x 3, uint8, BGR, given how to
+            convert values of more than 8 bits. Raises UndecodableError if the data is damaged.
     """
 
     message: type[Any]
     suffix: str
     check: Callable[[Any], str | None]
-    to_bgr: Callable[[Any], NDArray[np.uint8]]
+    to_bgr: Callable[[Any, raw.ToBytes], NDArray[np.uint8]]
 
 
 RAW = Transport(Image, "", raw.check, raw.to_bgr)
@@ -39,7 +44,12 @@ TRANSPORTS = {
 
 
 class ImageDecoder:
-    """Decodes the images of one camera.
+    """Decodes the images of one camera, each of them once.
+
+    An image is asked for several times: by the search, by targets that catch up from an older
+    frame, by the debug image. The images decoded last are stored, up to CACHE_BYTES.
+
+    Only for the inference thread, except for `transport`.
 
     Args:
         transport: How the images arrive.
@@ -47,21 +57,46 @@ class ImageDecoder:
 
     def __init__(self, transport: Transport = RAW) -> None:
         self.transport = transport
+        self.reset()
 
-    def image(self, message: ImageMessage, _arrived: float) -> NDArray[np.uint8]:
+    def reset(self) -> None:
+        """Release what is stored of earlier images. Call it while nobody decodes."""
+        self._range = ValueRange()
+        self._decoded: deque[tuple[ImageMessage, NDArray[np.uint8]]] = deque()
+
+    @property
+    def warning(self) -> str | None:
+        """Warning about the images that were decoded last, or None."""
+        return self._range.warning
+
+    def image(self, message: ImageMessage, arrived: float) -> NDArray[np.uint8]:
         """Return the image of a message that passed the transport's check.
 
         Args:
             message: The image message.
-            _arrived: Arrival time by the steady clock, in seconds.
+            arrived: Arrival time by the steady clock, in seconds.
 
         Returns:
-            H x W x 3, uint8, BGR. Do not write to it: it may share the message's memory.
+            H x W x 3, uint8, BGR. Do not write to it: it may share the message's memory, and
+            others get the same array.
 
         Raises:
             UndecodableError: The data is damaged inside.
         """
-        return self.transport.to_bgr(message)
+        for known, image in self._decoded:
+            if known is message:
+                return image
+        image = self.transport.to_bgr(message, partial(self._range.to_bytes, arrived=arrived))
+        # A view of the message costs nothing to make again.
+        if not np.may_share_memory(image, np.frombuffer(message.data, np.uint8)):
+            self._store(message, image)
+        return image
 
-    def reset(self) -> None:
-        """Release everything that is stored from earlier images."""
+    def _store(self, message: ImageMessage, image: NDArray[np.uint8]) -> None:
+        # With the message itself, because the id of a message that is gone would be used again.
+        self._decoded.append((message, image))
+        while len(self._decoded) > 1 and self._stored_bytes() > CACHE_BYTES:
+            self._decoded.popleft()
+
+    def _stored_bytes(self) -> int:
+        return sum(image.nbytes + len(message.data) for message, image in self._decoded)
