@@ -1,0 +1,202 @@
+"""Pixels and rays: a calibrated camera, and how it is mounted on the robot."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Box = tuple[float, float, float, float]  # x, y of the top-left corner, width, height; pixels
+
+# Columns: the optical axes x (right), y (down) and z (forward) in robot axes (REP 103).
+OPTICAL_IN_ROBOT: Matrix = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant", "")
+
+
+class CalibrationError(ValueError):
+    """A calibration that describes no camera; the message says why."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A calibrated camera, as sensor_msgs/CameraInfo describes it.
+
+    Attributes:
+        matrix: 3 x 3, pixels.
+        distortion: coefficients of the model, empty for a rectified image.
+        width: of the image, pixels.
+        height: of the image, pixels.
+        model: plumb_bob or rational_polynomial (OpenCV's), equidistant (fisheye).
+    """
+
+    matrix: Matrix
+    distortion: Vector
+    width: int
+    height: int
+    model: str = "plumb_bob"
+
+    @classmethod
+    def from_calibration(
+        cls, k: Vector, d: Vector, width: int, height: int, model: str = "plumb_bob"
+    ) -> "Camera":
+        """Build a camera from the fields of a CameraInfo.
+
+        Args:
+            k: 9 values, row by row.
+            d: distortion coefficients.
+            width: of the image, pixels.
+            height: of the image, pixels.
+            model: name of the distortion model.
+
+        Raises:
+            CalibrationError: the camera is not calibrated, or its model is not known.
+        """
+        matrix = np.asarray(k, np.float64).reshape(3, 3)
+        distortion = np.asarray(d, np.float64)
+        if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
+            raise CalibrationError(
+                f"CameraInfo.k has focal lengths {matrix[0, 0]:g} and {matrix[1, 1]:g} px: "
+                "calibrate the camera"
+            )
+        if width <= 0 or height <= 0:
+            raise CalibrationError(f"CameraInfo has size {width}x{height}: set width and height")
+        if model not in DISTORTION_MODELS:
+            raise CalibrationError(
+                f"distortion model '{model}' is none of {', '.join(DISTORTION_MODELS[:-1])}"
+            )
+        if not np.isfinite(distortion).all():
+            raise CalibrationError("CameraInfo.d has values that are not finite")
+        return cls(matrix, distortion, width, height, model)
+
+    @classmethod
+    def from_field_of_view(cls, width: int, height: int, horizontal: float) -> "Camera":
+        """Build an ideal camera with square pixels.
+
+        Args:
+            width: of the image, pixels.
+            height: of the image, pixels.
+            horizontal: field of view, radians.
+        """
+        focal = width / (2 * math.tan(horizontal / 2))
+        k = np.array([focal, 0, width / 2, 0, focal, height / 2, 0, 0, 1.0])
+        return cls.from_calibration(k, np.zeros(0), width, height)
+
+    @property
+    def focal(self) -> Vector:
+        """Focal lengths in x and y, pixels."""
+        return np.array([self.matrix[0, 0], self.matrix[1, 1]])
+
+    def normalized(self, pixels: Vector) -> Vector:
+        """Undistort pixels: n x 2 pixels to n x 2 coordinates on the plane z = 1."""
+        points = np.asarray(pixels, np.float64).reshape(-1, 1, 2)
+        if not self.distortion.any():
+            center = self.matrix[:2, 2]
+            return np.asarray((points[:, 0] - center) / self.focal)
+        if self.model == "equidistant":
+            undistorted = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion[:4])
+        else:
+            undistorted = cv2.undistortPoints(points, self.matrix, self.distortion)
+        return np.asarray(undistorted[:, 0], np.float64)
+
+    def rays(self, pixels: Vector) -> Matrix:
+        """Unit vectors in the optical frame towards pixels: n x 2 to n x 3."""
+        plane = self.normalized(pixels)
+        directions = np.column_stack([plane, np.ones(len(plane))])
+        return np.asarray(directions / np.linalg.norm(directions, axis=1, keepdims=True))
+
+    def project(self, points: Matrix) -> Vector:
+        """Pixels of points before an ideal camera: n x 3 in the optical frame to n x 2."""
+        plane = points[:, :2] / points[:, 2:]
+        return np.asarray(plane * self.focal + self.matrix[:2, 2])
+
+    def angles(self, pixel: tuple[float, float]) -> tuple[float, float]:
+        """Bearing (left positive) and elevation (up positive) of a pixel, radians."""
+        return bearing_and_elevation(OPTICAL_IN_ROBOT @ self.rays(np.array([pixel]))[0])
+
+    def horizontal_field_of_view(self) -> float:
+        """Angle between the left and the right edge of the image at its middle row, radians."""
+        middle = self.height / 2
+        left = self.angles((0.0, middle))[0]
+        return left - self.angles((float(self.width), middle))[0]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where the camera sits on the robot, and which way it looks.
+
+    Attributes:
+        x: forward of the robot's origin, metres.
+        y: left of it, metres.
+        z: above it, metres.
+        pitch: positive looks down (REP 103), radians.
+        yaw: positive looks left, radians.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
+    pitch: float = 0.0
+    yaw: float = 0.0
+
+    def rotation(self) -> Matrix:
+        """Optical frame to robot frame, 3 x 3."""
+        return rotation_from_euler(0.0, self.pitch, self.yaw) @ OPTICAL_IN_ROBOT
+
+    def origin(self) -> Vector:
+        """Of the camera in the robot frame, metres."""
+        return np.array([self.x, self.y, self.z])
+
+
+def box_center(box: Box) -> tuple[float, float]:
+    """Centre of a box, pixels."""
+    x, y, width, height = box
+    return x + width / 2, y + height / 2
+
+
+def bearing_and_elevation(direction: Vector) -> tuple[float, float]:
+    """Angles of a direction in robot axes: left positive and up positive, radians."""
+    x, y, z = (float(value) for value in direction)
+    return math.atan2(y, x), math.atan2(z, math.hypot(x, y))
+
+
+def direction_from(bearing: float, elevation: float) -> Vector:
+    """Unit vector in robot axes with this bearing and elevation, radians."""
+    flat = math.cos(elevation)
+    return np.array([flat * math.cos(bearing), flat * math.sin(bearing), math.sin(elevation)])
+
+
+def rotation_from_euler(roll: float, pitch: float, yaw: float) -> Matrix:
+    """Rotation about fixed axes x, then y, then z, 3 x 3; radians."""
+    cr, sr = math.cos(roll), math.sin(roll)
+    cp, sp = math.cos(pitch), math.sin(pitch)
+    cy, sy = math.cos(yaw), math.sin(yaw)
+    return np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+            [-sp, cp * sr, cp * cr],
+        ]
+    )
+
+
+def rotation_from_quaternion(x: float, y: float, z: float, w: float) -> Matrix:
+    """Rotation of a quaternion of any length but zero, 3 x 3."""
+    length = math.sqrt(x * x + y * y + z * z + w * w)
+    if not length > 0 or not math.isfinite(length):
+        raise ValueError(f"quaternion ({x:g}, {y:g}, {z:g}, {w:g}) is not a rotation")
+    x, y, z, w = x / length, y / length, z / length, w / length
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def wrap(angle: float) -> float:
+    """The same angle in [-pi, pi), radians."""
+    return (angle + math.pi) % (2 * math.pi) - math.pi

@@ -1,0 +1,281 @@
+"""The last stage before the motors: what of a plan goes out, by the clocks of this machine.
+
+Whatever the stages before it do, the command is within the envelope, decays with the image's age,
+and is zero when that age, the operator's enable message or a sensor is too old.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from siamdw_ros.following.camera import wrap
+from siamdw_ros.following.control import STOP, Motion, clamp
+from siamdw_ros.following.limiter import Limiter
+from siamdw_ros.following.obstacles import Obstacles, clearance, speed_for
+from siamdw_ros.following.pilot import Observation, Plan, State
+from siamdw_ros.following.settings import FollowSettings
+
+AHEAD = 0.1  # seconds that an image may be newer than this machine's clock
+SENSOR_SECONDS = 0.4  # age of a laser scan or odometry from which on it does not count
+FROZEN_SECONDS = 0.3  # of identical results while the robot moves
+HALTED = ("waiting", "stopped", "given up")  # modes in which the robot stands
+MAX_STEP = 0.1  # seconds; a longer pause does not make the command jump
+
+
+@dataclass(frozen=True)
+class Now:
+    """Both clocks, seconds.
+
+    Attributes:
+        ros: the clock that stamps images; may jump, may be simulated.
+        steady: never jumps.
+    """
+
+    ros: float
+    steady: float
+
+
+@dataclass(frozen=True)
+class Command:
+    """What goes out.
+
+    Attributes:
+        motion: velocities.
+        reasons: why the robot stands or is slowed down, in words; empty when it drives freely.
+        age: of the image, seconds; infinite before the first one.
+    """
+
+    motion: Motion
+    reasons: tuple[str, ...]
+    age: float
+
+
+@dataclass
+class Freshness:
+    """How old the newest image is, by both clocks."""
+
+    _stamp: float = -math.inf
+    _age_on_arrival: float = math.inf
+    _arrived: float = -math.inf
+
+    def arrive(self, stamp: float, now: Now) -> None:
+        """Note the result of an image; an older one than the last makes nothing fresher."""
+        if stamp <= self._stamp and self.age(now) < 1.0:
+            return
+        self._stamp = stamp
+        self._age_on_arrival = max(now.ros - stamp, 0.0)
+        self._arrived = now.steady
+
+    def age(self, now: Now) -> float:
+        """The larger age of the two clocks, seconds."""
+        return max(now.ros - self._stamp, now.steady - self._arrived + self._age_on_arrival)
+
+    def ahead(self, now: Now) -> float:
+        """How far the image's stamp lies in the future, seconds."""
+        return self._stamp - now.ros
+
+
+@dataclass
+class FrozenResults:
+    """Notices results that repeat the same box and score under new stamps while the robot moves.
+
+    A target that is really seen from a moving robot never gives the same numbers twice.
+    """
+
+    _last: tuple[object, ...] | None = None
+    _since: float = 0.0
+
+    def see(self, seen: Observation | None, steady: float) -> None:
+        """Compare a result with the last one."""
+        visible = seen is not None and seen.state in (State.TRACKED, State.UNCERTAIN)
+        key = (seen.box, seen.score) if seen is not None and visible else None
+        if key is None or key != self._last:
+            self._since = steady
+        self._last = key
+
+    def moved(self, motion: Motion, steady: float) -> None:
+        """Note the command: while the robot stands, identical results are right."""
+        if motion.stands() and not self.frozen(steady):
+            self._since = steady
+
+    def frozen(self, steady: float) -> bool:
+        """Whether the results have not changed for too long."""
+        return self._last is not None and steady - self._since > FROZEN_SECONDS
+
+
+@dataclass
+class Guard:
+    """Turns plans into commands.
+
+    Attributes:
+        settings: envelope and time limits.
+        started: the operator has called ~/start.
+        preview: nothing is to move.
+    """
+
+    settings: FollowSettings
+    started: bool = False
+    preview: bool = False
+    freshness: Freshness = field(default_factory=Freshness)
+    frozen: FrozenResults = field(default_factory=FrozenResults)
+    _limiter: Limiter = field(default_factory=Limiter)
+    _plan: Plan | None = None
+    _enabled: tuple[bool, float] = (False, -math.inf)
+    _odometry: tuple[float, float] = (-math.inf, math.nan)
+    _obstacles: tuple[float, Obstacles] | None = None
+    _stepped: float | None = None
+
+    def accept(self, plan: Plan, seen: Observation | None, now: Now) -> None:
+        """Take over a plan, made from the newest image."""
+        self.freshness.arrive(plan.stamp, now)
+        self.frozen.see(seen, now.steady)
+        self._plan = plan
+
+    def enable(self, pressed: bool, now: Now) -> None:
+        """Note a message on ~/enable."""
+        self._enabled = (pressed, now.steady)
+
+    def odometry(self, height: float, now: Now) -> None:
+        """Note that odometry arrived; height of the robot, metres."""
+        self._odometry = (now.steady, height)
+
+    def obstacles(self, obstacles: Obstacles, now: Now) -> None:
+        """Note what the obstacle sensor sees."""
+        self._obstacles = (now.steady, obstacles)
+
+    def stop(self) -> None:
+        """The operator has called ~/stop."""
+        self.started = False
+        self._plan = None
+
+    def command(self, now: Now) -> Command:
+        """Decide on the command that goes out now."""
+        seconds = 0.0 if self._stepped is None else now.steady - self._stepped
+        seconds = min(max(seconds, 0.0), MAX_STEP)
+        self._stepped = now.steady
+        age = self.freshness.age(now)
+        holds = self._holds(now)
+        if holds or self._plan is None:
+            motion = self._limiter.brake(seconds, self.settings)
+            if age >= self.settings.stale_at:
+                motion = STOP
+            reasons = holds
+        else:
+            motion, reasons = self._follow(self._plan, seconds, age, now)
+        motion = clamp(motion, self.settings)
+        self._limiter.hold_to(motion)
+        self.frozen.moved(motion, now.steady)
+        return Command(motion, tuple(reasons), age)
+
+    def _holds(self, now: Now) -> list[str]:
+        """Reasons for which nothing may move at all."""
+        settings = self.settings
+        holds = []
+        if not self.started:
+            holds.append("not started: call ~/start")
+        if self.preview:
+            holds.append("preview: commands are only shown on ~/command")
+        if settings.deadman:
+            holds += self._deadman(now)
+        if self._plan is None:
+            return [*holds, "the tracker has published no status since the start"]
+        age = self.freshness.age(now)
+        if age >= settings.stale_at:
+            holds.append(f"the newest result's image is {age:.2f} s old")
+        if self.freshness.ahead(now) > AHEAD:
+            holds.append(
+                f"images are stamped {self.freshness.ahead(now):.2f} s in the future: "
+                "synchronize the clocks"
+            )
+        if self.frozen.frozen(now.steady):
+            holds.append("the tracker repeats one result while the robot moves")
+        if settings.use_odometry and now.steady - self._odometry[0] > SENSOR_SECONDS:
+            holds.append("no odometry on odom: publish it, or set use_odometry to false")
+        return holds
+
+    def _deadman(self, now: Now) -> list[str]:
+        pressed, since = self._enabled
+        if not pressed:
+            return ["not enabled: publish true on ~/enable"]
+        if now.steady - since > self.settings.deadman_timeout:
+            return [f"the last message on ~/enable is {now.steady - since:.2f} s old"]
+        return []
+
+    def _follow(
+        self, plan: Plan, seconds: float, age: float, now: Now
+    ) -> tuple[Motion, list[str]]:
+        """Move as the plan wants, as far as the limits allow."""
+        reasons = [plan.reason] if plan.reason else []
+        motion = self._limiter.step(
+            plan.motion,
+            seconds,
+            self.settings,
+            halt=plan.mode in HALTED,
+            halt_linear=plan.mode != "driving",
+        )
+        factor = self._decay(age)
+        if factor < 1:
+            reasons.append(f"slowed down: the image is {age:.2f} s old")
+            motion = _bounded(motion, plan.motion, factor)
+        motion, slowed = self._clear_of_obstacles(motion, plan, now)
+        reasons += slowed
+        if self.settings.vehicle == "drone":
+            motion, slowed = self._within_altitude(motion)
+            reasons += slowed
+        return motion, reasons
+
+    def _decay(self, age: float) -> float:
+        """Share of the command that an image of this age is good for."""
+        settings = self.settings
+        share = (settings.stale_at - age) / (settings.stale_at - settings.stale_from)
+        return min(max(share, 0.0), 1.0)
+
+    def _clear_of_obstacles(
+        self, motion: Motion, plan: Plan, now: Now
+    ) -> tuple[Motion, list[str]]:
+        """Slow down before what stands in the way, stop where the sensor is silent."""
+        settings = self.settings
+        if settings.obstacle_source == "none" or not (motion.forward or motion.left):
+            return motion, []
+        if self._obstacles is None or now.steady - self._obstacles[0] > SENSOR_SECONDS:
+            stands = dataclasses.replace(motion, forward=0.0, left=0.0)
+            return stands, [f"the obstacle sensor ({settings.obstacle_source}) is silent"]
+        heading = math.atan2(motion.left, motion.forward)
+        c, s = math.cos(heading), math.sin(heading)
+        points = self._obstacles[1].points @ np.array([[c, -s], [s, c]])
+        target = None
+        if plan.bearing is not None and plan.distance is not None:
+            target = (wrap(plan.bearing - heading), plan.distance)
+        free = clearance(points, settings.robot_radius, target, settings.target_radius)
+        allowed = speed_for(free, settings.obstacle_margin, settings.max_acceleration)
+        speed = math.hypot(motion.forward, motion.left)
+        if speed <= allowed:
+            return motion, []
+        scale = allowed / speed
+        slowed = dataclasses.replace(
+            motion, forward=motion.forward * scale, left=motion.left * scale
+        )
+        return slowed, [f"an obstacle is {free:.2f} m ahead"]
+
+    def _within_altitude(self, motion: Motion) -> tuple[Motion, list[str]]:
+        """Keep a drone between its floor and its ceiling; without a height it does neither."""
+        height = self._odometry[1]
+        settings = self.settings
+        if motion.up < 0 and not height > settings.min_altitude:
+            why = "the drone is at min_altitude" if math.isfinite(height) else "no height known"
+            return dataclasses.replace(motion, up=0.0), [f"does not descend: {why}"]
+        if motion.up > 0 and not height < settings.max_altitude:
+            why = "the drone is at max_altitude" if math.isfinite(height) else "no height known"
+            return dataclasses.replace(motion, up=0.0), [f"does not climb: {why}"]
+        return motion, []
+
+
+def _bounded(motion: Motion, plan: Motion, factor: float) -> Motion:
+    """Cut a motion to a share of a plan, axis by axis."""
+    values = {}
+    for axis in dataclasses.fields(Motion):
+        most = abs(getattr(plan, axis.name)) * factor
+        values[axis.name] = min(max(getattr(motion, axis.name), -most), most)
+    return Motion(**values)

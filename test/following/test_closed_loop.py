@@ -1,0 +1,194 @@
+"""Pilot, guard and a kinematic robot together: convergence, loss, search, re-acquisition."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from kinematics import PERIOD, World
+
+from siamdw_ros.following.guard import Now
+from siamdw_ros.following.pilot import State
+from siamdw_ros.following.settings import FollowSettings
+
+SETTINGS = FollowSettings(camera_z=0.6, max_speed=1.0)
+
+
+@pytest.mark.parametrize("vehicle", ["differential", "omni", "ackermann", "drone"])
+@pytest.mark.parametrize(("bearing", "distance"), [(0.5, 3.0), (-0.4, 6.0)])
+def test_every_vehicle_converges_to_the_target(bearing, distance, vehicle) -> None:
+    chosen = replace(SETTINGS, vehicle=vehicle, min_altitude=-10.0)
+    where = distance * np.array([math.cos(bearing), math.sin(bearing), 0.0]) + [0, 0, 0.6]
+    world = World(chosen, target=where)
+    world.run(0.6)
+    assert world.bearing() * bearing >= 0, "it went past the target"
+    world.run(10.0)
+    # A car that stands at the right distance cannot turn on the spot.
+    assert abs(world.bearing()) < (0.3 if vehicle == "ackermann" else 0.08)
+    assert world.gap() == pytest.approx(1.0, abs=0.2)
+    assert all(motion.stands() for motion in world.run(0.5)), "it jitters at the goal"
+
+
+def test_a_walking_target_is_followed_at_its_distance() -> None:
+    world = World(SETTINGS, velocity=np.array([0.6, 0.2, 0.0]))
+    world.run(8.0)
+    errors = []
+    for _ in range(300):
+        world.step()
+        errors.append((world.bearing(), world.gap() - 1.0))
+    bearing, gap = np.sqrt(np.mean(np.square(errors), axis=0))
+    assert bearing < 0.08
+    assert gap < 0.25
+
+
+def test_a_turning_robot_sees_a_standing_target_stand() -> None:
+    world = World(replace(SETTINGS, gap=2.0), target=np.array([3.0, 1.2, 0.9]))
+    world.run(0.5)
+    sight = world.pilot._filter.at(world.time)
+    assert abs(world.motion.turn) > 0.3
+    assert sight is not None
+    assert abs(sight.azimuth_rate) < 0.15
+    assert sight.azimuth == pytest.approx(math.atan2(1.2, 3.0), abs=0.03)
+
+
+def test_without_odometry_the_commands_tell_the_own_motion() -> None:
+    world = World(replace(SETTINGS, use_odometry=False), target=np.array([4.0, 1.5, 0.9]))
+    world.pilot.own.add = lambda pose: None  # type: ignore[method-assign]
+    world.run(10.0)
+    assert abs(world.bearing()) < 0.1
+    assert world.gap() == pytest.approx(1.0, abs=0.3)
+
+
+def test_without_a_distance_the_robot_only_turns() -> None:
+    world = World(SETTINGS, target=np.array([4.0, 1.5, 0.9]), with_distance=False)
+    motions = world.run(4.0)
+    assert not any(motion.forward for motion in motions)
+    assert abs(world.bearing()) < 0.06
+    assert any("distance" in reason for reason in world.reasons)
+
+
+def test_an_uncertain_target_is_only_turned_to() -> None:
+    world = World(SETTINGS, velocity=np.array([0.5, 0.3, 0.0]))
+    world.run(4.0)
+    assert world.motion.forward > 0.2
+    world.state = State.UNCERTAIN
+    motions = world.run(2.0)
+    assert not any(motion.forward for motion in motions[10:])
+    assert abs(world.bearing()) < 0.2
+    assert any("uncertain" in reason for reason in world.reasons)
+
+
+def test_a_gap_of_zero_keeps_the_distance_of_the_start() -> None:
+    world = World(replace(SETTINGS, gap=0.0), velocity=np.array([0.4, 0.0, 0.0]))
+    begin = world.gap()
+    world.run(10.0)
+    assert world.gap() == pytest.approx(begin, abs=0.3)
+
+
+def lose(world: World, seconds: float) -> list:
+    world.state = State.LOST
+    return world.run(seconds)
+
+
+def test_a_lost_target_stops_the_robot_at_once_then_it_searches_where_it_left() -> None:
+    world = World(SETTINGS, velocity=np.array([0.3, 0.5, 0.0]))
+    world.run(5.0)
+    stopped = lose(world, 0.5)
+    assert stopped[-1].stands()
+    world.run(1.0)
+    begin = world.yaw
+    world.run(3.0)
+    assert world.plan is not None
+    assert world.plan.mode == "searching"
+    assert world.yaw > begin + 0.5, "it left to the left"
+
+
+def test_the_search_sweeps_both_sides_and_ends() -> None:
+    world = World(replace(SETTINGS, search_turn=1.0, search_seconds=12.0))
+    world.run(2.0)
+    begin = world.yaw
+    yaws = []
+    world.state = State.LOST
+    for _ in range(round(16 / PERIOD)):
+        world.step()
+        yaws.append(world.yaw - begin)
+    assert max(yaws) > 1.3
+    assert min(yaws) < -1.3
+    assert world.plan is not None
+    assert world.plan.mode == "given up"
+    assert world.motion.stands()
+
+
+def test_a_target_that_was_never_seen_is_not_searched() -> None:
+    world = World(SETTINGS)
+    motions = lose(world, 5.0)
+    assert all(motion.stands() for motion in motions)
+
+
+def test_each_search_has_its_own_start_time() -> None:
+    world = World(replace(SETTINGS, search_seconds=3.0, search_turn=0.1))
+    world.run(2.0)
+    for _ in range(2):
+        lose(world, 3.0)
+        assert world.plan is not None
+        assert world.plan.mode == "searching"
+        world.state = State.TRACKED
+        world.run(4.0)
+        assert world.plan.mode == "driving"
+
+
+def test_a_target_seen_again_is_confirmed_before_the_robot_drives() -> None:
+    world = World(replace(SETTINGS, confirmations=10), velocity=np.array([0.3, 0.0, 0.0]))
+    world.run(3.0)
+    lose(world, 0.5)
+    world.state = State.TRACKED
+    motions = world.run(0.3)
+    assert world.plan is not None
+    assert world.plan.mode == "confirming"
+    assert not any(motion.forward for motion in motions)
+    world.run(0.5)
+    assert world.plan.mode == "driving"
+
+
+def test_a_thing_of_another_size_is_not_followed() -> None:
+    world = World(SETTINGS, velocity=np.array([0.3, 0.0, 0.0]))
+    world.run(3.0)
+    lose(world, 0.5)
+    world.state = State.TRACKED
+    real = world.observe
+
+    def larger():
+        seen = real()
+        x, y, width, height = seen.box
+        return replace(seen, box=(x - width, y - height, 3 * width, 3 * height))
+
+    world.observe = larger  # type: ignore[method-assign]
+    motions = world.run(3.0)
+    assert not any(motion.forward for motion in motions[5:])
+    assert any("size" in reason for reason in world.reasons)
+
+
+def test_a_camera_that_stalls_stops_the_robot_in_half_a_second() -> None:
+    world = World(SETTINGS, velocity=np.array([0.5, 0.0, 0.0]))
+    world.run(4.0)
+    last = world.time
+    while not (command := world.guard.command(Now(last, last))).motion.stands():
+        last += 0.01
+        world.guard.enable(True, Now(last, last))
+        world.guard.odometry(0.0, Now(last, last))
+    stamp = world.plan.stamp if world.plan else 0.0
+    assert last - stamp <= 0.5 + 0.011
+    assert command.reasons
+
+
+def test_the_same_messages_give_the_same_commands() -> None:
+    plans = []
+    for _ in range(2):
+        world = World(SETTINGS, velocity=np.array([0.3, 0.4, 0.0]), seed=7)
+        made = []
+        for tick in range(300):
+            world.state = State.LOST if 120 < tick < 200 else State.TRACKED
+            world.step()
+            made.append(world.plan)
+        plans.append(made)
+    assert plans[0] == plans[1]
