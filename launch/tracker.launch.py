@@ -17,7 +17,9 @@ CONFIG = PathJoinSubstitution([FindPackageShare("siamdw_ros"), "config"])
 
 ARGUMENTS = [
     DeclareLaunchArgument(
-        "image_topic", default_value="image", description="sensor_msgs/Image topic to follow in"
+        "image_topic",
+        default_value="camera/image_raw",
+        description="sensor_msgs/Image topic to follow in",
     ),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
     DeclareLaunchArgument("name", default_value="siamdw_tracker", description="name of the node"),

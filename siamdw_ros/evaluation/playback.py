@@ -22,9 +22,9 @@ from std_srvs.srv import Trigger
 from tqdm import tqdm
 from vision_msgs.msg import Detection2DArray
 
+from siamdw_ros.evaluation.clip_reader import frame_count, frame_rate
 from siamdw_ros.node.messages import box_from_message, box_to_message
 from siamdw_ros.siamdw.crops import Box
-from siamdw_ros.tools.play_clip import frame_count, frame_rate
 
 STARTUP_SECONDS = 120.0  # importing torch on a slow disk takes its time
 QUIET_SECONDS = 10.0  # without news after the film's end: nothing more will come
@@ -153,7 +153,7 @@ def play_to_node(
         PlayError: a process does not start, answer or end as it should.
     """
     listener = Listener(Node("siamdw_listener"))
-    player_arguments = [str(clip), "--paused", "--log", str(log)]
+    player_arguments = [str(clip), "--topic", "image", "--paused", "--log", str(log)]
     if rate:
         player_arguments += ["--rate", str(rate)]
     with process("siamdw_ros.node.tracker_node", *node_arguments) as tracker:

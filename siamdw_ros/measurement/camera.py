@@ -23,9 +23,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import Trigger
 
+from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.node.decoding import image_message
 from siamdw_ros.siamdw import crops
-from siamdw_ros.tools.play_clip import read_clip
 
 PICTURES = 45  # of the clip; with more, 1080p would fill the memory of a small machine
 WARM_UP_RATE = 5.0  # frames a second before the film: slow enough for any tracker

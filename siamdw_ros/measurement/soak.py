@@ -22,6 +22,7 @@ from ament_index_python.packages import get_package_share_directory
 from sensor_msgs.msg import Image
 from tqdm import tqdm
 
+from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.evaluation.node_client import RobotError
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.evaluation.playback import isolate
@@ -39,7 +40,6 @@ from siamdw_ros.measurement.growth import (
 )
 from siamdw_ros.node.decoding import image_message
 from siamdw_ros.siamdw.crops import Box
-from siamdw_ros.tools.play_clip import read_clip
 
 BOX: Box = (306.0, 124.0, 108.0, 260.0)  # the cup, on the first frame of the clip that is shipped
 FRAMES = 60  # of the clip, there and back

@@ -26,9 +26,9 @@ from siamdw_ros.evaluation.annotations import (
     read_keyframes,
     write_annotation,
 )
+from siamdw_ros.evaluation.clip_reader import frame_rate, read_clip
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.tracker import checked_box
-from siamdw_ros.tools.play_clip import frame_rate, read_clip
 
 LOCALHOST = "127.0.0.1"
 MOST_BYTES = 10_000  # of a request; a keyframe takes a hundred

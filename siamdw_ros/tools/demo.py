@@ -22,11 +22,11 @@ from ament_index_python.packages import get_package_share_directory
 from siamdw_msgs.msg import TrackerStatus
 
 from siamdw_ros.evaluation.annotations import read_annotation
+from siamdw_ros.evaluation.clip_reader import frame_rate, read_clip
 from siamdw_ros.evaluation.drawing import Annotated, contact_sheet, write_film
 from siamdw_ros.evaluation.metrics import overlap, success_rate
 from siamdw_ros.evaluation.playback import Heard, PlayError, isolate, play_to_node, read_sent
 from siamdw_ros.siamdw.crops import Box
-from siamdw_ros.tools.play_clip import frame_rate, read_clip
 
 HELD_IOU = 0.6  # what the demo asks of itself
 

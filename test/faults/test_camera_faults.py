@@ -37,6 +37,7 @@ def camera_process(
     Its topic is `image`, or `NAME/image`.
     """
     command = [sys.executable, "-m", "siamdw_ros.tools.play_clip", str(clip), "--paused"]
+    command += ["--topic", "image"]
     names = ["--rate", str(rate), "--ros-args", "-r", f"__ns:={rig.robot.node.get_namespace()}"]
     remapping = ["-r", f"image:={name}/image", "-r", f"__node:={name}_camera"] if name else []
     camera = subprocess.Popen([*command, *names, *remapping])

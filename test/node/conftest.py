@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from siamdw_ros.tools.play_clip import read_clip
+from siamdw_ros.evaluation.clip_reader import read_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
 

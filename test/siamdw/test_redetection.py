@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.siamdw import State, create_multi_tracker
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, box_to_center_size
 from siamdw_ros.siamdw.redetection import redetect
-from siamdw_ros.tools.play_clip import read_clip
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 CUP = (306.0, 124.0, 108.0, 260.0)  # on the first frame

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from siamdw_ros.evaluation.annotations import read_annotation
+from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.siamdw import create_multi_tracker
 from siamdw_ros.siamdw.backends import SearchBranch
 from siamdw_ros.siamdw.gpu import GpuSearch
-from siamdw_ros.tools.play_clip import read_clip
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 PIXELS, OVERLAP = 0.5, 0.005
