@@ -13,15 +13,18 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from siamdw_ros.siamdw.backends import SearchBranch, choose_backend, torch_search
+from siamdw_ros.siamdw.backends import choose_backend, torch_features
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.heads import Kernels
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.networks import NETWORKS, Network, SiamRPNNetwork, create_network
 from siamdw_ros.siamdw.runtime import Runtime, choose_device
+from siamdw_ros.siamdw.search_step import SearchStep
 from siamdw_ros.siamdw.siamfc import SiamFC
+from siamdw_ros.siamdw.siamfc_step import SiamFCStep
 from siamdw_ros.siamdw.siamrpn import SiamRPN
+from siamdw_ros.siamdw.siamrpn_step import SiamRPNStep
 
 COSTS = "| network | parameters | GMAC a template | GMAC an image | ms an image |"
 BACKENDS = "| network | backend | precision | threads | windows | ms | ms a window |"
@@ -55,7 +58,7 @@ def noise(count: int, side: int) -> Image:
 
 
 @torch.inference_mode()
-def learn(runtime: Runtime[Network], windows: Image) -> Tensor | Kernels:
+def learn(runtime: Runtime[Network, Any], windows: Image) -> Tensor | Kernels:
     """What is done once a target: what the head needs to know about the template."""
     features = runtime.features(windows)
     if isinstance(runtime.network, SiamRPNNetwork):
@@ -64,9 +67,9 @@ def learn(runtime: Runtime[Network], windows: Image) -> Tensor | Kernels:
 
 
 @torch.inference_mode()
-def search(runtime: Runtime[Network], learned: Tensor | Kernels, windows: Image) -> None:
+def search(runtime: Runtime[Network, Any], learned: Tensor | Kernels, windows: Image) -> None:
     """What is done once an image, up to the head's outputs in the memory of the CPU."""
-    outputs = runtime.network.head.compare(learned, *runtime.search(windows))  # type: ignore[arg-type]
+    outputs = runtime.network.head.compare(learned, *runtime.search_features(windows))  # type: ignore[arg-type]
     for output in outputs if isinstance(outputs, tuple) else (outputs,):
         output.cpu()
 
@@ -88,12 +91,14 @@ def costs(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]
     """What one network costs, as it is used: a row."""
     network, device = create_network(name), choose_device(options.device)
     template, windows = noise(templates_per_target(name), 127), noise(windows_per_image(name), 255)
-    counted = Runtime(network, device)
+    counted: Runtime[Network, Any] = Runtime(SearchStep(network), device)
     with FlopCounterMode(display=False) as once:
         learned = learn(counted, template)
     with FlopCounterMode(display=False) as each:
         search(counted, learned, windows)
-    runtime = Runtime(network, device, half=options.half, backend=options.backend)
+    runtime: Runtime[Network, Any] = Runtime(
+        SearchStep(network), device, half=options.half, backend=options.backend
+    )
     (least_ms,) = least([lambda: search(runtime, learned, windows)], options.repeats, clock)
     gmac = [counter.get_total_flops() / 2e9 for counter in (once, each)]
     yield f"| {name} | {parameters(network):,} | {gmac[0]:.2f} | {gmac[1]:.2f} | {least_ms:.0f} |"
@@ -104,10 +109,14 @@ def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[s
     network, device = create_network(name), choose_device(options.device)
     names = dict.fromkeys(["torch", choose_backend("auto", device)])
     kinds = [(backend, half) for backend in names for half in (False, True)]
-    runtimes = [Runtime(network, device, half=half, backend=backend) for backend, half in kinds]
+    runtimes: list[Runtime[Network, Any]] = [
+        Runtime(SearchStep(network), device, half=half, backend=backend) for backend, half in kinds
+    ]
     if options.compile:
         kinds += [("torch.compile", half) for half in (False, True)]
-        runtimes += [_compiled(Runtime(network, device, half=half)) for half in (False, True)]
+        runtimes += [
+            _compiled(Runtime(SearchStep(network), device, half=half)) for half in (False, True)
+        ]
     for count in options.windows:
         windows = noise(count, 255)
         works = [partial(_finish, runtime, windows) for runtime in runtimes]
@@ -118,15 +127,15 @@ def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[s
             )
 
 
-def _compiled(runtime: Runtime[Network]) -> Runtime[Network]:
+def _compiled(runtime: Runtime[Network, Any]) -> Runtime[Network, Any]:
     """Let torch.compile translate the search of windows, for each number of them anew."""
-    compiled = torch.compile(SearchBranch(runtime.network), dynamic=False)
-    runtime.search = torch_search(compiled, runtime.device)
+    compiled = torch.compile(runtime.step.branch, dynamic=False)
+    runtime.search_features = torch_features(compiled, runtime.device)
     return runtime
 
 
-def _finish(runtime: Runtime[Network], windows: Image) -> None:
-    runtime.search(windows)[0].sum().item()  # waits for a GPU
+def _finish(runtime: Runtime[Network, Any], windows: Image) -> None:
+    runtime.search_features(windows)[0].sum().item()  # waits for a GPU
 
 
 def targets(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]:
@@ -144,11 +153,13 @@ def targets(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[st
 def untrained_method(name: str, options: argparse.Namespace) -> MultiTracker[Any]:
     """A method with a network of random weights, which does not look twice: none is trained."""
     network, device = create_network(name), choose_device(options.device)
-    runtime: Runtime[Any] = Runtime(network, device, half=options.half, backend=options.backend)
     hyper = hyperparameters(name)
-    if isinstance(hyper, SiamFCHyper):
-        return SiamFC(runtime, dataclasses.replace(hyper, wide_instance_size=0))
-    return SiamRPN(runtime, hyper)
+    kind = {"half": options.half, "backend": options.backend}
+    if isinstance(network, SiamRPNNetwork):
+        return SiamRPN(Runtime(SiamRPNStep(network), device, **kind), hyper)
+    assert isinstance(hyper, SiamFCHyper)
+    hyper = dataclasses.replace(hyper, wide_instance_size=0)
+    return SiamFC(Runtime(SiamFCStep(network), device, **kind), hyper)
 
 
 TABLES = {"costs": (COSTS, costs), "backends": (BACKENDS, backends), "targets": (TARGETS, targets)}

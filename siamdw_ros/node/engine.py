@@ -7,15 +7,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from siamdw_ros.node.managed_node import Outcome
 from siamdw_ros.node.parameters import Settings
 
 if TYPE_CHECKING:
     from siamdw_ros.siamdw.multi_tracker import MultiTracker
-
-WARM_UP_SIZE = 480, 640, 3
 
 
 class Engine:
@@ -32,7 +28,7 @@ class Engine:
         import torch
 
         from siamdw_ros.siamdw import create_multi_tracker
-        from siamdw_ros.siamdw.runtime import choose_threads
+        from siamdw_ros.siamdw.cpu_cores import choose_threads
 
         torch.set_num_threads(choose_threads(settings.threads))
         self.method: MultiTracker[Any] = create_multi_tracker(
@@ -46,13 +42,7 @@ class Engine:
             **settings.hyper(),
         )
         self.device = str(self.method.runtime.device)
-        self._warm_up()
-
-    def _warm_up(self) -> None:
-        """Follow something through a grey image: what is made at the first use is made now."""
-        image = np.full(WARM_UP_SIZE, 128, np.uint8)
-        target = self.method.start(image, (280.0, 200.0, 80.0, 80.0))
-        self.method.update(image, [target])
+        self.method.warm_up()  # so that no image of a camera waits for a compiler
 
     def check(self, settings: Settings) -> Any:
         """The hyper-parameters that settings lead to; callable from any thread.
@@ -70,9 +60,11 @@ class Engine:
         Raises:
             ValueError: the hyper-parameters do not fit the network.
         """
-        made: Any = type(self.method)
-        runtime = self.method.runtime
-        self.method = made(runtime, self.check(settings), settings.thresholds())
+        self.method.configure(self.check(settings), settings.thresholds())
+
+    def release(self) -> None:
+        """Free what the method made for the image sizes it has seen."""
+        self.method.release()
 
 
 def free_memory() -> None:

@@ -1,4 +1,4 @@
-"""What computes the search regions' features, image by image: torch, or OpenVINO on a CPU.
+"""What computes the search features: torch, or OpenVINO on a CPU.
 
 docs/runtime.md says what each costs, and what else was tried.
 """
@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from siamdw_ros.siamdw.networks import SiameseNetwork
+from siamdw_ros.siamdw.search_step import SearchBranch
 
-BACKENDS = ("auto", "torch", "openvino")
+BACKENDS = ("auto", "torch", "openvino", "cuda_graph")
 
-Windows = NDArray[np.uint8]  # B x H x W x 3, BGR
-Search = Callable[[Windows], tuple[Tensor, ...]]
+WindowImages = NDArray[np.uint8]  # N x H x W x 3, BGR
+SearchFeatures = Callable[[WindowImages], tuple[Tensor, ...]]
 Branch = Callable[[Tensor], tuple[Tensor, ...]]
 
-# Networks as OpenVINO has them, by what they contain and the side of their windows. For as long as
-# the process lives: what torch takes to trace a network it never gives back, some 5 MB a time.
+# Converted networks by (fingerprint, side of the windows), kept as long as the process lives:
+# torch never frees what it takes to trace a network, some 5 MB each time.
 _converted: dict[tuple[bytes, int], Any] = {}
 
 
 def choose_backend(name: str, device: torch.device) -> str:
-    """Turn `auto` into the fastest backend that works here: openvino on a CPU, else torch.
+    """Return the backend to use: `auto` is openvino on a CPU where it is installed, else torch.
 
     Raises:
         ValueError: there is no such backend, it is not installed, or not made for the device.
@@ -37,7 +37,12 @@ def choose_backend(name: str, device: torch.device) -> str:
         raise ValueError(f"backend '{name}' is not one of {', '.join(BACKENDS)}")
     if name == "openvino" and device.type != "cpu":
         raise ValueError(f"backend openvino computes on the CPU, not on {device}: use torch")
-    if name == "torch" or device.type != "cpu":
+    if name == "cuda_graph" and device.type != "cuda":
+        raise ValueError(f"backend cuda_graph needs a CUDA device, not {device}: use torch")
+    if name in ("torch", "cuda_graph"):
+        return name
+    # CUDA graphs stay a choice of the user until they have been run on a GPU: see docs/runtime.md.
+    if device.type != "cpu":
         return "torch"
     try:
         _import_openvino()
@@ -50,55 +55,51 @@ def choose_backend(name: str, device: torch.device) -> str:
     return "openvino"
 
 
-class SearchBranch(nn.Module):
-    """All that is computed of search regions before they are compared with templates.
-
-    B x H x W x 3 uint8 BGR windows -> what :meth:`SiameseNetwork.search` gives, in float32.
-    """
-
-    def __init__(self, network: SiameseNetwork[Any]) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, windows: Tensor) -> tuple[Tensor, ...]:
-        """Compute in the precision of the network's weights."""
-        dtype = next(self.network.backbone.parameters()).dtype
-        crops = windows.permute(0, 3, 1, 2).to(dtype)  # as bytes lie in an image: channels last
-        return tuple(part.float() for part in self.network.search(crops))
-
-
-def torch_search(branch: Branch, device: torch.device) -> Search:
-    """Compute with torch: a search branch on its device, or what torch has compiled of one."""
-
-    @torch.inference_mode()
-    def search(windows: Windows) -> tuple[Tensor, ...]:
-        return branch(torch.from_numpy(windows).to(device))
-
-    return search
-
-
-class OpenVinoSearch:
-    """Computes with OpenVINO on the CPU. Sizes of windows are compiled when they first come.
+def torch_features(branch: Branch, device: torch.device) -> SearchFeatures:
+    """Return a function that computes search features with torch.
 
     Args:
-        network: in evaluation, with float32 weights on the CPU; it may be shared.
-        half: compute in bfloat16.
-        threads: of the CPU to use at most.
+        branch: a :class:`SearchBranch` on `device`, or what torch.compile made of one.
+        device: where to compute.
     """
 
-    def __init__(self, network: SiameseNetwork[Any], *, half: bool, threads: int) -> None:
-        self.branch = SearchBranch(network)
-        self._fingerprint = _fingerprint(self.branch)
-        self.options = {
+    @torch.inference_mode()
+    def search_features(windows: WindowImages) -> tuple[Tensor, ...]:
+        return branch(torch.from_numpy(windows).to(device))
+
+    return search_features
+
+
+class OpenVinoFeatures:
+    """Computes search features with OpenVINO on the CPU.
+
+    Each window side is compiled when it first comes, which takes about a second;
+    :meth:`~siamdw_ros.siamdw.multi_tracker.MultiTracker.warm_up` does it in advance.
+
+    Args:
+        branch: in evaluation mode, with float32 weights on the CPU; it may be shared.
+        half: compute in bfloat16.
+        threads: number of CPU threads to use at most.
+    """
+
+    def __init__(self, branch: SearchBranch[Any], *, half: bool, threads: int) -> None:
+        self.branch = branch
+        self._fingerprint = _fingerprint(branch)
+        self._options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
             "INFERENCE_NUM_THREADS": threads,
-            "ENABLE_CPU_PINNING": False,  # other processes of the robot have their place, too
+            "ENABLE_CPU_PINNING": False,  # the cores are shared with other processes of the robot
         }
         self._requests: dict[int, Any] = {}
 
-    def __call__(self, windows: Windows) -> tuple[Tensor, ...]:
-        """Compute; the tensors given before are overwritten."""
+    @property
+    def compiled_sides(self) -> set[int]:
+        """Window sides that are compiled already, in network pixels."""
+        return set(self._requests)
+
+    def __call__(self, windows: WindowImages) -> tuple[Tensor, ...]:
+        """Compute; the tensors returned before for this window side are overwritten."""
         side = windows.shape[1]
         if side not in self._requests:
             self._requests[side] = self._compile(side)
@@ -112,27 +113,27 @@ class OpenVinoSearch:
         key = self._fingerprint, side
         if key not in _converted:
             _converted[key] = _convert(self.branch, side)
-        compiled = openvino.Core().compile_model(_converted[key], "CPU", self.options)
+        compiled = openvino.Core().compile_model(_converted[key], "CPU", self._options)
         return compiled.create_infer_request()
 
 
-def _convert(branch: SearchBranch, side: int) -> Any:
-    """A model of OpenVINO that does what a branch does to windows of one size, however many."""
+def _convert(branch: SearchBranch[Any], side: int) -> Any:
+    """Return an OpenVINO model that does what a branch does, for windows of one side."""
     openvino, decoder_class = _import_openvino()
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sizes become constants, which is what is wanted
+        warnings.simplefilter("ignore")  # tracing turns sizes into constants: that is wanted here
         trace: Any = torch.jit.trace  # has no types
         traced = trace(branch, example, check_trace=False)
     frontend = openvino.frontend.FrontEndManager().load_by_framework("pytorch")
-    decoder = decoder_class(traced)  # the frontend keeps no reference of its own
+    decoder = decoder_class(traced)  # a name of its own: the frontend keeps no reference
     model = frontend.convert(frontend.load(decoder))
     model.reshape(openvino.PartialShape([-1, side, side, 3]))
     return model
 
 
-def _fingerprint(branch: SearchBranch) -> bytes:
-    """What tells networks apart: their layers and their weights."""
+def _fingerprint(branch: SearchBranch[Any]) -> bytes:
+    """Return a hash of the layers and weights, to tell networks apart."""
     digest = hashlib.blake2b(f"{branch.network.name} {branch}".encode())
     for name, tensor in branch.state_dict().items():
         digest.update(name.encode())
@@ -141,7 +142,7 @@ def _fingerprint(branch: SearchBranch) -> bytes:
 
 
 def _import_openvino() -> tuple[Any, Any]:
-    """Import OpenVINO without the part that writes an identity and reports use to its vendor."""
+    """Import OpenVINO without the package that reports use to its vendor."""
     absent = "openvino_telemetry" not in sys.modules
     if absent:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

@@ -1,26 +1,37 @@
-"""What the trackers share: a target's place and size, and how a tracking method is spoken to."""
+"""What all trackers share: a target's position and size, and how a tracker is called."""
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from siamdw_ros.siamdw.crops import Box, Image, Vector
-from siamdw_ros.siamdw.presence import Presence, TrackResult
+from siamdw_ros.siamdw.presence import (
+    DEFAULT_THRESHOLDS,
+    Presence,
+    PresenceThresholds,
+    TrackResult,
+)
 from siamdw_ros.siamdw.runtime import Runtime
 
 MIN_SIZE = 3.0  # pixels; a target's sides never shrink below: drones see small targets
 PUBLISHED_MIN_SIZE = 10.0  # in the authors' release
+WARM_UP_TARGETS = 4  # batch sizes up to this one are run once while configuring
+WARM_UP_IMAGE = (480, 640, 3)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Target:
-    """Where a target is, how large, and what is known about it.
+    """Position, size and presence of one target.
 
-    center, size: (x, y) and (w, h) in image pixels. fill: colour (BGR) of what lies outside of
-    the image. presence: tracked, uncertain or lost.
+    Attributes:
+        center: (x, y) in image pixels.
+        size: (w, h) in image pixels.
+        fill: BGR colour of search windows outside of the image.
+        presence: tracked, uncertain or lost.
     """
 
     center: Vector
@@ -30,14 +41,18 @@ class Target:
 
     @property
     def box(self) -> Box:
-        """The box (x, y, w, h) in image pixels, its corner not left of or above the image."""
+        """The box (x, y, w, h) in image pixels; its corner is not left of or above the image."""
         x, y = np.maximum(self.center - self.size / 2, 0.0)
         return float(x), float(y), float(self.size[0]), float(self.size[1])
 
     def move(self, center: Vector, size: Vector, image: Image, *, parity: bool) -> None:
-        """Give the target a new place and size, as far as the image allows it.
+        """Set position and size, within what the image allows.
 
-        The centre stays inside the image; the sides stay between a minimum and the image's.
+        Args:
+            center: (x, y) in image pixels; clipped to the image.
+            size: (w, h) in image pixels; clipped to a minimum and to the size of the image.
+            image: H x W x 3.
+            parity: use the minimum size of the authors' release.
         """
         height, width = image.shape[:2]
         limits = np.array([width, height], float)
@@ -45,72 +60,126 @@ class Target:
         smallest = PUBLISHED_MIN_SIZE if parity else MIN_SIZE
         self.size = size.clip(smallest, np.maximum(limits, smallest))
 
+    def move_and_scale(self, center: Vector, growth: float, image: Image, *, parity: bool) -> None:
+        """Set the position and multiply the size by `growth`; see :meth:`move`."""
+        self.move(center, self.size * growth, image, parity=parity)
+
     def report(self, score: float) -> TrackResult:
-        """Say where the target is after an image in which it scored `score`, in [0, 1]."""
+        """Update the presence with the score of an image, in [0, 1], and return the result."""
         return TrackResult(self.box, score, self.presence.judge(score))
 
 
-TargetT = TypeVar("TargetT")
+TargetT = TypeVar("TargetT", bound=Target)
 
 
-class MultiTracker(Protocol[TargetT]):
-    """A way of tracking: it holds the network and no target, so that many targets share it."""
+class MultiTracker(ABC, Generic[TargetT]):
+    """A tracker for any number of targets. It holds the network; the caller holds the targets.
 
-    parity: bool
-    runtime: Runtime[Any]
+    It is not thread-safe, and images must not be changed until the next update: a tracker may
+    keep a reference to the last one.
 
+    Args:
+        runtime: what computes the search step. It belongs to this tracker alone.
+        hyper: hyper-parameters.
+        thresholds: of the presence score.
+
+    Attributes:
+        runtime, hyper, thresholds: as given; change the last two with :meth:`configure`.
+        parity: whether it computes what the authors' release computes.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime[Any, Any],
+        hyper: Any,
+        thresholds: PresenceThresholds = DEFAULT_THRESHOLDS,
+    ) -> None:
+        self.runtime: Runtime[Any, Any] = runtime
+        self.parity = runtime.step.parity
+        self.configure(hyper, thresholds)
+
+    def configure(self, hyper: Any, thresholds: PresenceThresholds) -> None:
+        """Change hyper-parameters and thresholds in place, also while targets are tracked.
+
+        Thresholds apply to targets that are started from now on; those of running targets are in
+        `target.presence`.
+        """
+        self.hyper: Any = hyper
+        self.thresholds = thresholds
+        self.runtime.configure(hyper)
+
+    @abstractmethod
     def start(self, image: Image, box: Box) -> TargetT:
-        """Learn what a target looks like.
+        """Make a target from its first image.
 
         Args:
             image: H x W x 3, uint8, BGR.
             box: (x, y, w, h) in pixels of `image`.
         """
-        ...
 
     def update(self, image: Image, targets: Sequence[TargetT]) -> list[TrackResult]:
-        """Find each target in the next image and move it there.
+        """Find targets in the next image; they share a batch.
 
         Args:
             image: H x W x 3, uint8, BGR.
             targets: moved in place.
 
         Returns:
-            One result a target, in their order.
+            One result per target, in their order.
         """
-        ...
+        return self.update_many([(image, targets)])[0]
 
     def update_many(
         self, frames: Sequence[tuple[Image, Sequence[TargetT]]]
     ) -> list[list[TrackResult]]:
-        """Do so in several images, each with targets of its own, in one batch.
+        """Find targets in several images, for instance of several cameras, in one batch.
 
         Args:
-            frames: of each image (H x W x 3, uint8, BGR) its targets, moved in place.
+            frames: each image (H x W x 3, uint8, BGR) with its targets, moved in place.
 
         Returns:
-            As many lists of results.
+            One list of results per image.
         """
-        ...
+        images = [image for image, targets in frames for _ in targets]
+        together = [target for _, targets in frames for target in targets]
+        results = iter(self._update(images, together))
+        return [[next(results) for _ in targets] for _, targets in frames]
 
+    @abstractmethod
+    def _update(self, images: list[Image], targets: list[TargetT]) -> list[TrackResult]:
+        """Find each target in its image: `images` holds one image per target."""
 
-def in_one_batch(
-    update: Callable[[list[Image], list[TargetT]], Iterable[TrackResult]],
-    frames: Sequence[tuple[Image, Sequence[TargetT]]],
-) -> list[list[TrackResult]]:
-    """Update the targets of several images together.
+    def warm_up(self, targets: int = WARM_UP_TARGETS) -> None:
+        """Make everything now that is otherwise made at first use.
 
-    Args:
-        update: takes an image a target, and the targets; returns a result each.
-        frames: images with their targets.
-    """
-    images = [image for image, targets in frames for _ in targets]
-    together = [target for _, targets in frames for target in targets]
-    results = iter(update(images, together))
-    return [list(itertools.islice(results, len(targets))) for _, targets in frames]
+        OpenVINO compiles each window side and prepares each batch size when it first comes, which
+        would cost a second in the middle of tracking.
+
+        Args:
+            targets: batches of 1 up to this number are run.
+        """
+        image = np.full(WARM_UP_IMAGE, 128, np.uint8)
+        first = self.start(image, (280.0, 200.0, 80.0, 80.0))
+        for count in range(1, targets + 1):
+            group = [copy.copy(first) for _ in range(count)]
+            for side in self.window_sides():
+                self._warm_up_search([image] * count, group, side)
+            self.update(image, group)
+
+    @abstractmethod
+    def window_sides(self) -> tuple[int, ...]:
+        """Return the sides of all search windows that may come, in network pixels."""
+
+    @abstractmethod
+    def _warm_up_search(self, images: list[Image], targets: list[TargetT], side: int) -> None:
+        """Search windows of one side, one image per target, and ignore the result."""
+
+    def release(self) -> None:
+        """Free what was made for the image sizes seen so far; it is made again when needed."""
+        self.runtime.release()
 
 
 def box_to_center_size(box: Box) -> tuple[Vector, Vector]:
-    """Turn (x, y, w, h) into centre (x, y) and size (w, h), both in image pixels."""
+    """Convert (x, y, w, h) to centre (x, y) and size (w, h), both in image pixels."""
     x, y, w, h = box
     return np.array([x + w / 2, y + h / 2]), np.array([w, h], float)

@@ -1,4 +1,4 @@
-"""Places that somebody else proposes for a lost target: looked at, believed on evidence only."""
+"""Re-detection: try positions that a detector proposes for a lost target."""
 
 import copy
 from collections.abc import Sequence
@@ -9,33 +9,33 @@ import numpy as np
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target, box_to_center_size
 from siamdw_ros.siamdw.presence import Presence
-from siamdw_ros.siamdw.siamfc import SiamFCTarget
 
 
 def redetect(
-    method: MultiTracker[Any], image: Image, target: Target, boxes: Sequence[Box]
+    tracker: MultiTracker[Any], image: Image, target: Target, boxes: Sequence[Box]
 ) -> tuple[Target, float] | None:
-    """See whether a lost target is at one of several places.
+    """Search a lost target in several boxes of an image.
 
-    The template decides, not whoever proposes. Where a place shows enough evidence the target
-    goes on from there, and its presence asks for as many confirmations as after its own search.
+    The template decides, not the detector. Where a box shows the target clearly it goes on from
+    there, and is tracked after as many confirmations as after its own search.
 
     Args:
-        method: that the target is of.
+        tracker: of the target.
         image: H x W x 3, uint8, BGR.
-        target: stays as it is.
+        target: it is not changed.
         boxes: (x, y, w, h) in pixels of `image`, each at least some pixels large.
 
     Returns:
-        The target at the place that shows it best, and its score there in [0, 1]; None where no
-        place shows it.
+        A copy of the target in the box that shows it best, and its score there in [0, 1]; None
+        where no box shows it.
     """
     trials = [_placed(target, box, image) for box in boxes]
-    results = method.update(image, trials)
+    results = tracker.update(image, trials)
     if not results:
         return None
     best = int(np.argmax([result.score for result in results]))
-    trial, score = trials[best], results[best].score
+    trial = trials[best]
+    score = results[best].score
     if score < target.presence.thresholds.evidence:
         return None
     trial.presence = copy.copy(target.presence)
@@ -44,12 +44,10 @@ def redetect(
 
 
 def _placed(target: Target, box: Box, image: Image) -> Target:
-    """A copy of the target with a box's centre and area, but its own shape, as if it were seen."""
+    """Return a copy of the target with centre and area of a box, but its own shape, as if seen."""
     trial = copy.copy(target)
     trial.presence = Presence(target.presence.thresholds)
     center, size = box_to_center_size(box)
     growth = float(np.sqrt(size.prod() / target.size.prod()))
-    trial.move(center, target.size * growth, image, parity=False)
-    if isinstance(trial, SiamFCTarget):
-        trial.search_side = float(np.clip(trial.search_side * growth, *trial.side_limits))
+    trial.move_and_scale(center, growth, image, parity=False)
     return trial

@@ -1,8 +1,7 @@
-"""Where and how a network runs: device, precision, threads; from windows to features."""
+"""Where and how a network runs: device, precision and backend; from windows to answers."""
 
 import copy
 import itertools
-import os
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
@@ -13,19 +12,17 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamdw_ros.siamdw.backends import (
-    OpenVinoSearch,
-    Search,
-    SearchBranch,
+    OpenVinoFeatures,
+    SearchFeatures,
     choose_backend,
-    torch_search,
+    torch_features,
 )
 from siamdw_ros.siamdw.crops import Image, Windows
-from siamdw_ros.siamdw.gpu import Answer, Compare, GpuSearch
+from siamdw_ros.siamdw.cuda_graph import GraphSearch, SearchResult
 from siamdw_ros.siamdw.networks import SiameseNetwork, SiamRPNNetwork
+from siamdw_ros.siamdw.search_step import HyperT, NetworkT, SearchStep
 
-MAX_THREADS = 4
-
-NetworkT = TypeVar("NetworkT", bound=SiameseNetwork[Any])
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def choose_device(name: str) -> torch.device:
@@ -64,112 +61,123 @@ def half_is_faster(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def choose_threads(asked: int = 0) -> int:
-    """How many CPU threads inference takes; `asked` if that is not 0.
-
-    One core is left to the camera, to ROS and to the rest of the robot: where all are taken, every
-    thread has to wait at the end of each layer for the one that was interrupted. More than four
-    gain little at windows of this size.
-    """
-    return asked or min(max(len(os.sched_getaffinity(0)) - 1, 1), MAX_THREADS)
-
-
-class Runtime(Generic[NetworkT]):
-    """A network made ready to run. Any number of targets may share it; it keeps nothing of them.
+class Runtime(Generic[NetworkT, HyperT]):
+    """A search step made ready to run. It belongs to one tracker and keeps nothing of targets.
 
     Args:
-        network: with its weights; it is not changed.
+        step: with the network and its weights; it is copied, not changed.
         device: where to run.
         half: compute features in float16 on a GPU, in bfloat16 on a CPU. Templates and search
-            regions are compared in float32 all the same: a correlation sums some 12800 products,
+            features are compared in float32 all the same: a correlation sums some 12800 products,
             and could leave the range of float16.
-        backend: of search regions, one of :data:`~siamdw_ros.siamdw.backends.BACKENDS`.
+        backend: one of :data:`~siamdw_ros.siamdw.backends.BACKENDS`.
+
+    Attributes:
+        step: the prepared copy: batch norms folded, on the device, in its precision.
+        search_features: computes the search features of windows with the backend.
+        graphs: searches by CUDA graphs; None with the other backends.
     """
 
     def __init__(
         self,
-        network: NetworkT,
+        step: SearchStep[NetworkT, HyperT],
         device: torch.device,
         *,
         half: bool = False,
         backend: str = "torch",
     ) -> None:
-        self.device, self.backend = device, choose_backend(backend, device)
+        self.device = device
+        self.backend = choose_backend(backend, device)
         sixteen_bits = torch.float16 if device.type == "cuda" else torch.bfloat16
         self.dtype = sixteen_bits if half else torch.float32
-        self.network = fold_batch_norms(copy.deepcopy(network).eval())
-        self.network.requires_grad_(False).to(device)
+        self.step = fold_batch_norms(copy.deepcopy(step).eval())
+        self.step.requires_grad_(False).to(device)
         # The overloads of Module.to leave this one out.
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.search = self._search_branch()
-        branch = SearchBranch(self.network)
-        self._gpu = GpuSearch(branch, device) if device.type == "cuda" else None
+        self.step.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.search_features = self._search_features()
+        is_graph = self.backend == "cuda_graph"
+        self.graphs = GraphSearch(self.step, device) if is_graph else None
 
-    def _search_branch(self) -> Search:
+    @property
+    def network(self) -> NetworkT:
+        """The network as it runs here."""
+        return self.step.network
+
+    def _search_features(self) -> SearchFeatures:
         if self.backend == "openvino":  # it takes float32 weights, and templates keep them
             half = self.dtype is not torch.float32
-            return OpenVinoSearch(self.network, half=half, threads=torch.get_num_threads())
-        self.network.backbone.to(self.dtype)
-        if isinstance(self.network, SiamRPNNetwork) and self.dtype is torch.bfloat16:
-            # As large numbers as in float32 fit in: these two cost as much as half the backbone.
-            self.network.head.search_cls.to(self.dtype)
-            self.network.head.search_reg.to(self.dtype)
-        return torch_search(SearchBranch(self.network), self.device)
+            threads = torch.get_num_threads()
+            return OpenVinoFeatures(self.step.branch, half=half, threads=threads)
+        network: SiameseNetwork[Any] = self.network
+        network.backbone.to(self.dtype)
+        if isinstance(network, SiamRPNNetwork) and self.dtype is torch.bfloat16:
+            # bfloat16 has the range of float32, and these two cost as much as half the backbone.
+            network.head.search_cls.to(self.dtype)
+            network.head.search_reg.to(self.dtype)
+        return torch_features(self.step.branch, self.device)
 
-    def look(
+    def configure(self, hyper: HyperT) -> None:
+        """Take over hyper-parameters; captured graphs stay, unless shapes change."""
+        structure = self.step.structure(hyper)
+        if structure != getattr(self, "_structure", structure):
+            self.release()
+        self._structure = structure
+        self.step.configure(hyper)
+
+    def release(self) -> None:
+        """Free captured graphs and their buffers; they are made again when needed."""
+        if self.graphs is not None:
+            self.graphs.release()
+
+    def search(
         self,
         images: Sequence[Image],
         windows: Windows,
         side: int,
-        templates: Sequence[Sequence[Tensor]],
-        compare: Compare,
-    ) -> tuple[Answer, tuple[Tensor, ...]]:
-        """Search windows of images, each for its target.
+        inputs: Sequence[Sequence[Tensor]],
+    ) -> SearchResult:
+        """Cut windows out of images and search each target in its windows.
 
         Args:
-            images: of each target, H x W x 3 uint8 BGR; often the same.
-            windows: as many a target as `compare` expects, those of a target together.
-            side: to which they are resized, in network pixels.
-            templates: of T targets, one tensor a target; of each kind that `compare` takes.
-            compare: templates, one T x ... tensor a kind, and search features -> T x N tensor.
-                Works on tensors alone, wherever they are, and is the same object in every image.
+            images: one per target, H x W x 3 uint8 BGR; often the same.
+            windows: the same number per target, those of one target together.
+            side: to which the windows are resized, in network pixels.
+            inputs: of :meth:`SearchStep.answer`: for each input a list of one tensor per target.
 
         Returns:
-            The answer, T x N, and the search features on the device, which the next look may
-            overwrite.
+            The answer, T x M, in the memory of the CPU, and the search features on the device,
+            which the next search may overwrite.
         """
-        if self._gpu is None:
-            return self.search_crops(windows.cut(images, side), templates, compare)
-        return self._gpu.look(images, windows, side, templates, compare)
+        if self.graphs is not None:
+            return self.graphs.search(images, windows, side, inputs)
+        return self.search_windows(windows.cut(images, side), inputs)
 
     @torch.inference_mode()
-    def search_crops(
-        self, crops: Image, templates: Sequence[Sequence[Tensor]], compare: Compare
-    ) -> tuple[Answer, tuple[Tensor, ...]]:
-        """Do what :meth:`look` does in windows that were cut already, N x H x W x 3 uint8."""
-        searches = self.search(crops)
-        stacked = [torch.stack(list(parts)).to(self.device) for parts in templates]
-        return compare(*stacked, *searches).cpu().numpy(), searches
+    def search_windows(self, windows: Image, inputs: Sequence[Sequence[Tensor]]) -> SearchResult:
+        """Do what :meth:`search` does in windows that are cut already, N x H x W x 3 uint8."""
+        features = self.search_features(windows)
+        stacked = [torch.stack(list(tensors)).to(self.device) for tensors in inputs]
+        return self.step.answer(features, *stacked).cpu().numpy(), features
 
     @torch.inference_mode()
     def features(self, windows: NDArray[np.uint8]) -> Tensor:
-        """B x H x W x 3 uint8 BGR windows -> B x C x h x w float32 features on the device."""
+        """Compute features of exemplars: B x H x W x 3 uint8 BGR -> B x C x h x w float32."""
         dtype = next(self.network.backbone.parameters()).dtype
         crops = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2).to(dtype)
         return self.network.features(crops).float()
 
 
-def fold_batch_norms(network: NetworkT) -> NetworkT:
+def fold_batch_norms(root: ModuleT) -> ModuleT:
     """Fold every batch norm that directly follows a convolution into it, in place.
 
     In evaluation both are linear, so the results stay the same but for rounding. A pair is a
     convolution and the batch norm registered right after it.
     """
-    for module in list(network.modules()):
+    for module in list(root.modules()):
         names = list(module._modules)
         for name, following in itertools.pairwise(names):
             conv, norm = module._modules[name], module._modules[following]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 module._modules[name] = fuse_conv_bn_eval(conv, norm)
                 module._modules[following] = nn.Identity()
-    return network
+    return root

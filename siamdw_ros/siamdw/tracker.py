@@ -15,7 +15,9 @@ from siamdw_ros.siamdw.networks import SiamRPNNetwork
 from siamdw_ros.siamdw.presence import DEFAULT_THRESHOLDS, PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
 from siamdw_ros.siamdw.siamfc import SiamFC
+from siamdw_ros.siamdw.siamfc_step import SiamFCStep
 from siamdw_ros.siamdw.siamrpn import SiamRPN
+from siamdw_ros.siamdw.siamrpn_step import SiamRPNStep
 
 BUNDLED = {"siamfc_res22": "siamfc_res22.pt"}
 MIN_BOX = 2.0  # pixels
@@ -41,9 +43,9 @@ class Tracker:
         """
         inside = checked_box(box, checked_image(image))
         x, y, w, h = map(float, box)
-        self._target = self.multi_tracker.start(
-            image, (x, y, w, h) if self.multi_tracker.parity else inside
-        )
+        drawn = (x, y, w, h) if self.multi_tracker.parity else inside
+        # The target keeps the image until the next one, and callers re-use their buffers.
+        self._target = self.multi_tracker.start(image.copy(), drawn)
 
     def track(self, image: Image) -> TrackResult:
         """Find the target in the next image.
@@ -57,7 +59,7 @@ class Tracker:
         """
         if self._target is None:
             raise RuntimeError("call init(image, box) before track(image)")
-        return self.multi_tracker.update(checked_image(image), [self._target])[0]
+        return self.multi_tracker.update(checked_image(image).copy(), [self._target])[0]
 
 
 def create_tracker(
@@ -122,11 +124,11 @@ def create_multi_tracker(
         backend = "torch"
     if isinstance(network, SiamRPNNetwork):
         assert isinstance(hyper, SiamRPNHyper)
-        rpn_runtime = Runtime(network, place, half=half, backend=backend)
-        return SiamRPN(rpn_runtime, hyper, thresholds, parity=parity)
+        rpn_step = SiamRPNStep(network, parity=parity)
+        return SiamRPN(Runtime(rpn_step, place, half=half, backend=backend), hyper, thresholds)
     assert isinstance(hyper, SiamFCHyper)
-    runtime = Runtime(network, place, half=half, backend=backend)
-    return SiamFC(runtime, hyper, thresholds, parity=parity)
+    step = SiamFCStep(network, parity=parity)
+    return SiamFC(Runtime(step, place, half=half, backend=backend), hyper, thresholds)
 
 
 def bundled_checkpoint(name: str) -> str:

@@ -14,6 +14,7 @@ from siamdw_ros.siamdw.backends import choose_backend
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.networks import NETWORKS, create_network
 from siamdw_ros.siamdw.runtime import Runtime
+from siamdw_ros.siamdw.search_step import SearchStep
 from siamdw_ros.siamdw.tracker import create_tracker
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -42,26 +43,38 @@ def assert_alike(found, expected, tolerance):
 @pytest.mark.parametrize("name", golden.MODELS)
 def test_openvino_computes_what_torch_computes(name, half, tolerance, official_file):
     network = load_network(name, official_file(name))
-    openvino = Runtime(network, CPU, half=half, backend="openvino")
-    torch_runtime = Runtime(network, CPU)
-    assert_alike(openvino.search(golden.SEARCH), torch_runtime.search(golden.SEARCH), tolerance)
+    openvino = Runtime(SearchStep(network), CPU, half=half, backend="openvino")
+    torch_runtime = Runtime(SearchStep(network), CPU)
+    assert_alike(
+        openvino.search_features(golden.SEARCH),
+        torch_runtime.search_features(golden.SEARCH),
+        tolerance,
+    )
 
 
 @pytest.mark.usefixtures("_openvino")
 @pytest.mark.parametrize("name", sorted(set(NETWORKS) - set(golden.MODELS)))
 def test_openvino_takes_every_network(name):
     network, windows = create_network(name), golden.SEARCH
-    openvino = Runtime(network, CPU, backend="openvino")
-    assert_alike(openvino.search(windows), Runtime(network, CPU).search(windows), 1e-4)
+    openvino = Runtime(SearchStep(network), CPU, backend="openvino")
+    assert_alike(
+        openvino.search_features(windows),
+        Runtime(SearchStep(network), CPU).search_features(windows),
+        1e-4,
+    )
 
 
 @pytest.mark.usefixtures("_openvino")
 def test_openvino_takes_windows_of_any_size_and_number(official_file):
     network = load_network("siamfc_res22", official_file("siamfc_res22"))
-    openvino, torch_runtime = (Runtime(network, CPU, backend=b) for b in ("openvino", "torch"))
+    openvino, torch_runtime = (
+        Runtime(SearchStep(network), CPU, backend=b) for b in ("openvino", "torch")
+    )
     for count, side in [(1, 127), (3, 136), (2, 136), (1, 127)]:
         windows = np.random.default_rng(side).integers(0, 256, (count, side, side, 3), np.uint8)
-        assert_alike(openvino.search(windows), torch_runtime.search(windows), 1e-5)
+        assert_alike(
+            openvino.search_features(windows), torch_runtime.search_features(windows), 1e-5
+        )
 
 
 @pytest.mark.usefixtures("_openvino")
@@ -69,7 +82,7 @@ def test_a_network_that_is_loaded_again_and_again_takes_no_more_memory(official_
     megabytes = []
     for _ in range(10):
         network = load_network("siamfc_res22", official_file("siamfc_res22"))
-        Runtime(network, CPU, backend="openvino").search(golden.SEARCH)
+        Runtime(SearchStep(network), CPU, backend="openvino").search_features(golden.SEARCH)
         del network
         gc.collect()
         megabytes.append(psutil.Process().memory_info().rss / 2**20)
@@ -81,7 +94,9 @@ def test_networks_of_other_weights_are_told_apart():
     torch.manual_seed(0)
     networks = [create_network("siamfc_res22") for _ in range(2)]
     first, second = (
-        Runtime(network, CPU, backend="openvino").search(golden.SEARCH)[0].clone()
+        Runtime(SearchStep(network), CPU, backend="openvino")
+        .search_features(golden.SEARCH)[0]
+        .clone()
         for network in networks
     )
     assert not torch.allclose(first, second, rtol=0.1)
@@ -103,7 +118,7 @@ def test_openvino_reports_nothing_to_its_vendor(official_file, tmp_path, monkeyp
     for module in [name for name in sys.modules if name.startswith("openvino_telemetry")]:
         monkeypatch.delitem(sys.modules, module)
     network = load_network("siamfc_res22", official_file("siamfc_res22"))
-    Runtime(network, CPU, backend="openvino").search(golden.TEMPLATE)
+    Runtime(SearchStep(network), CPU, backend="openvino").search_features(golden.TEMPLATE)
     assert "openvino_telemetry" not in sys.modules
     assert not list(Path(tmp_path).iterdir())
 
@@ -116,7 +131,9 @@ def test_torch_computes_where_openvino_is_not_installed():
 
 
 def test_unknown_or_unfit_backend_is_refused():
-    with pytest.raises(ValueError, match="'tensorrt' is not one of auto, torch, openvino"):
+    with pytest.raises(
+        ValueError, match="'tensorrt' is not one of auto, torch, openvino, cuda_graph"
+    ):
         choose_backend("tensorrt", CPU)
     with pytest.raises(ValueError, match="on the CPU, not on cuda: use torch"):
         choose_backend("openvino", GPU)

@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 from tiny import tiny_method
 
 from siamdw_ros.siamdw import create_multi_tracker
-from siamdw_ros.siamdw.backends import SearchBranch
 from siamdw_ros.siamdw.crops import Windows
-from siamdw_ros.siamdw.gpu import GpuSearch, bucket, cut_windows
+from siamdw_ros.siamdw.cuda_graph import GraphSearch, bucket, cut_windows
 from siamdw_ros.siamdw.heads import SiamFCHead
-from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
-from siamdw_ros.siamdw.response import PeakFinder
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 devices = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
@@ -35,7 +32,7 @@ def smooth_image(seed=0, height=120, width=160):
 def on_device(method, device):
     """Let a method cut, search and choose as it does on a GPU."""
     runtime = method.runtime
-    runtime._gpu = GpuSearch(SearchBranch(runtime.network), torch.device(device))
+    runtime.graphs = GraphSearch(runtime.step, torch.device(device))
     return method
 
 
@@ -115,9 +112,13 @@ def test_correlation_of_large_half_precision_features_stays_in_range(device):
 @devices
 @given(seed=st.integers(0, 99))
 def test_peak_is_that_of_opencv_s_interpolation(device, seed):
-    finder = PeakFinder(SiamFCHyper(window_influence=0.0), 8)
+    step = tiny_method("siamfc", device=device, preset="published").runtime.step
     responses = np.random.default_rng(seed).normal(size=(2, 3, 17, 17)).astype(np.float32)
-    found = finder.locate(torch.from_numpy(responses).to(device)).cpu().numpy()
+    found = (
+        step.locate(torch.from_numpy(responses).to(device), torch.zeros(2, device=device))
+        .cpu()
+        .numpy()
+    )
     for maps, (scale, x, y, logit) in zip(responses, found, strict=True):
         upsampled = cv2.resize(maps[int(scale)], (272, 272), interpolation=cv2.INTER_CUBIC)
         column, row = (x * 2 + 135.5).round().astype(int), (y * 2 + 135.5).round().astype(int)

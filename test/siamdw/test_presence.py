@@ -10,7 +10,7 @@ from tiny import tiny_method
 
 from siamdw_ros.siamdw import PresenceThresholds, State
 from siamdw_ros.siamdw.presence import Presence
-from siamdw_ros.siamdw.response import Peak
+from siamdw_ros.siamdw.siamfc_step import Peak
 
 TRACKED, LOST, RECOVERED = 0.5, 0.2, 0.7
 scores = st.lists(st.floats(0, 1) | st.sampled_from([LOST, TRACKED]), max_size=40)

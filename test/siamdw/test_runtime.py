@@ -6,7 +6,9 @@ import torch
 from torch import nn
 
 from siamdw_ros.siamdw.checkpoints import load_network
-from siamdw_ros.siamdw.runtime import Runtime, choose_device, choose_threads, half_is_faster
+from siamdw_ros.siamdw.cpu_cores import choose_threads
+from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
+from siamdw_ros.siamdw.search_step import SearchStep
 from siamdw_ros.siamdw.tracker import create_tracker
 
 
@@ -16,7 +18,7 @@ def test_folding_batch_norms_keeps_the_features(name, official_file):
     network = load_network(name, official_file(name)).eval()
     crops = torch.from_numpy(golden.TEMPLATE).permute(0, 3, 1, 2).float()
     expected = network.features(crops)
-    runtime = Runtime(network, torch.device("cpu"))
+    runtime = Runtime(SearchStep(network), torch.device("cpu"))
     norms = [m for m in runtime.network.modules() if isinstance(m, nn.BatchNorm2d)]
     # ResNeXt's norms after the sum have no convolution to go into, one in each of seven units.
     assert len(norms) == (7 if name == "siamfc_next22" else 0)
@@ -27,7 +29,7 @@ def test_folding_batch_norms_keeps_the_features(name, official_file):
 def test_network_given_is_left_as_it_was(official_file):
     network = load_network("siamfc_res22", official_file("siamfc_res22")).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    Runtime(network, torch.device("cpu")).features(golden.TEMPLATE)
+    Runtime(SearchStep(network), torch.device("cpu")).features(golden.TEMPLATE)
     assert network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert all(parameter.requires_grad for parameter in network.parameters())
@@ -56,7 +58,7 @@ def test_absent_gpu_is_refused_with_what_to_do(monkeypatch):
 @pytest.mark.parametrize("name", golden.SIAMFC)
 def test_half_precision_on_a_cpu_stays_close(name, official_file):
     network = load_network(name, official_file(name))
-    full, half = (Runtime(network, torch.device("cpu"), half=h) for h in (False, True))
+    full, half = (Runtime(SearchStep(network), torch.device("cpu"), half=h) for h in (False, True))
     expected, found = full.features(golden.TEMPLATE), half.features(golden.TEMPLATE)
     assert found.dtype == torch.float32
     assert ((found - expected).norm() / expected.norm()).item() < 0.02

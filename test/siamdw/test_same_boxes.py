@@ -14,8 +14,7 @@ from siamdw_ros.evaluation.annotations import read_annotation
 from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.siamdw import create_multi_tracker
-from siamdw_ros.siamdw.backends import SearchBranch
-from siamdw_ros.siamdw.gpu import GpuSearch
+from siamdw_ros.siamdw.cuda_graph import GraphSearch
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 PIXELS, OVERLAP = 0.5, 0.005
@@ -34,7 +33,7 @@ def make(way, half=False):
     method = create_multi_tracker(half=half, backend="openvino" if way == "openvino" else "torch")
     if way == "as on a GPU":
         runtime = method.runtime
-        runtime._gpu = GpuSearch(SearchBranch(runtime.network), runtime.device)
+        runtime.graphs = GraphSearch(runtime.step, runtime.device)
     return method
 
 

@@ -11,7 +11,9 @@ from siamdw_ros.siamdw.hyperparameters import hyperparameters
 from siamdw_ros.siamdw.motion import camera_shift, small_view, tile_centers
 from siamdw_ros.siamdw.networks import create_network
 from siamdw_ros.siamdw.runtime import Runtime
-from siamdw_ros.siamdw.siamfc import SiamFC, exemplar_features
+from siamdw_ros.siamdw.search_step import SearchStep
+from siamdw_ros.siamdw.siamfc import SiamFC
+from siamdw_ros.siamdw.template_memory import exemplar_features
 
 FILL = np.full(3, 90.0)
 
@@ -50,7 +52,7 @@ def moved(image, x, y):
 
 def test_exemplar_s_features_are_a_part_of_the_search_region_s():
     torch.manual_seed(0)
-    runtime = Runtime(create_network("siamfc_res22"), torch.device("cpu"))
+    runtime = Runtime(SearchStep(create_network("siamfc_res22")), torch.device("cpu"))
     image = texture()
     search = runtime.features(crop_window(image, np.array([160.0, 120]), 255, 255, FILL)[None])
     for cells in ((0, 0), (3, -2)):

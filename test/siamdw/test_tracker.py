@@ -12,8 +12,8 @@ from tiny import tiny_method
 from siamdw_ros.siamdw import CheckpointError, State, Tracker, create_multi_tracker, create_tracker
 from siamdw_ros.siamdw.checkpoints import save_network
 from siamdw_ros.siamdw.networks import create_network
-from siamdw_ros.siamdw.response import Peak
-from siamdw_ros.siamdw.siamrpn import Proposals, decode
+from siamdw_ros.siamdw.siamfc_step import Peak
+from siamdw_ros.siamdw.siamrpn_step import Proposals, decode
 from siamdw_ros.siamdw.tracker import checked_box
 
 KINDS = ["siamfc", "siamrpn"]
@@ -39,6 +39,12 @@ def is_usable(box, height, width):
     """Is at least 2 x 2 px of it inside the image?"""
     x, y, w, h = box
     return min(x + w, width) - max(x, 0) >= 2 and min(y + h, height) - max(y, 0) >= 2
+
+
+def locate(method, response):
+    """Return the row of the peak in S x cells x cells logits."""
+    influence = torch.tensor([method.hyper.window_influence])
+    return method.runtime.step.locate(torch.from_numpy(response[None]), influence)[0].numpy()
 
 
 sides = st.integers(4, 90)
@@ -160,9 +166,9 @@ def test_no_targets_give_no_results(method):
 @methods
 def test_numbers_that_overflowed_leave_the_target_where_it_is(method, monkeypatch):
     target = method.start(scene(60, 50), (60, 50, 24, 16))
-    search = method.runtime.search
+    search = method.runtime.search_features
     overflowed = lambda windows: tuple(part * np.nan for part in search(windows))  # noqa: E731
-    monkeypatch.setattr(method.runtime, "search", overflowed)
+    monkeypatch.setattr(method.runtime, "search_features", overflowed)
     result = method.update(scene(60, 50), [target])[0]
     assert (result.box, result.score) == ((60, 50, 24, 16), 0.0)
 
@@ -192,8 +198,8 @@ def test_displacement_is_measured_at_the_scale_where_it_was_found():
         response = np.zeros((3, 17, 17), np.float32)
         response[2, 4, 12] = 5
         side = target.search_side
-        (peak,) = method.peaks.locate(torch.from_numpy(response[None])).numpy()
-        found = method._found(target.center, np.append(peak, response[2]), torch.zeros(1))
+        peak = locate(method, response)
+        found = method._match(target.center, np.append(peak, response[2]), torch.zeros(1))
         method._move(scene(60, 50), target, found)
         moved.append((target.center - (72, 58)) / (found.peak.displacement * side / 255))
     np.testing.assert_allclose(moved, [[1.2, 1.2], [1.0, 1.0]])
@@ -202,8 +208,7 @@ def test_displacement_is_measured_at_the_scale_where_it_was_found():
 def test_peak_of_a_symmetric_response_is_the_middle_of_the_search_region():
     method = tiny_method("siamfc")
     response = np.tile(np.hanning(17)[:, None] * np.hanning(17), (3, 1, 1)).astype(np.float32)
-    (found,) = method.peaks.locate(torch.from_numpy(response[None]))
-    peak = Peak.of(found.numpy())
+    peak = Peak.from_row(locate(method, response))
     assert peak.scale == 1
     assert np.abs(peak.displacement).max() <= 0.25
 
@@ -214,14 +219,14 @@ def test_penalty_prefers_proposals_of_the_target_s_size_and_shape():
     boxes[:, 2:] = sizes[:, :, None, None]
     method = tiny_method("siamrpn", window_influence=0.0, penalty_k=1.0)
     proposals = Proposals(torch.full((1, 5, 17, 17), 0.5), boxes)
-    (choice,) = method.choose(proposals, torch.tensor([[51.0, 30.0]]), 255).tolist()
+    (choice,) = method.runtime.step.choose(proposals, torch.tensor([[51.0, 30.0]])).tolist()
     assert choice[2:4] == [50, 30]
     assert 0.95 < choice[5] < 1
 
 
 def test_wild_offsets_decode_to_finite_boxes():
     offsets = torch.full((4, 5, 17, 17), 1e4)
-    assert decode(offsets, METHODS["siamrpn", 0].anchors[255]).isfinite().all()
+    assert decode(offsets, METHODS["siamrpn", 0].runtime.step.anchors_17).isfinite().all()
 
 
 def test_track_before_init_is_refused():

@@ -10,7 +10,9 @@ from siamdw_ros.siamdw.networks import SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.presence import DEFAULT_THRESHOLDS
 from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siamfc import SiamFC
+from siamdw_ros.siamdw.siamfc_step import SiamFCStep
 from siamdw_ros.siamdw.siamrpn import SiamRPN
+from siamdw_ros.siamdw.siamrpn_step import SiamRPNStep
 
 CHANNELS = 6
 
@@ -50,5 +52,6 @@ def tiny_method(
         nn.init.normal_(parameter, std=0.1, generator=generator)
     preset = "published" if parity else preset
     hyper = hyperparameters(f"{kind}_res22", preset, **overrides)
-    make = SiamFC if kind == "siamfc" else SiamRPN
-    return make(Runtime(network, torch.device(device)), hyper, thresholds, parity=parity)
+    make, step = (SiamFC, SiamFCStep) if kind == "siamfc" else (SiamRPN, SiamRPNStep)
+    runtime = Runtime(step(network, parity=bool(parity)), torch.device(device))
+    return make(runtime, hyper, thresholds)

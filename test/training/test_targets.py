@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from siamdw_ros.siamdw.heads import anchor_grid
-from siamdw_ros.siamdw.siamrpn import decode
+from siamdw_ros.siamdw.siamrpn_step import decode
 from siamdw_ros.training.targets import anchor_targets, cell_offsets, center_iou, label_map
 
 
