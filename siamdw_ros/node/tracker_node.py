@@ -130,6 +130,8 @@ class TrackerNode(ManagedNode):
         self.requests.refuse_all("the node is being deactivated")
         if not (self._end_inference() and received):
             return TransitionCallbackReturn.ERROR
+        if self.engine is not None:
+            self.engine.release()  # only now: the inference thread has ended
         free_memory()
         return SUCCESS
 
