@@ -30,10 +30,10 @@ gpu: build ## Run the tests that need a GPU, then measure on it
 	$(RUN) python -m siamdw_ros.measurement.benchmark --device cuda --only core peers targets sizes
 
 test: build lint ## Check the code and run the tests, less the slow ones
-	$(RUN) python -m pytest -m "not slow" $(ARGS)
+	$(RUN) python -m pytest --durations=15 $(ARGS)
 
 test-all: build lint ## The same with the slow ones
-	$(RUN) python -m pytest $(ARGS)
+	$(RUN) python -m pytest -m "" --durations=15 $(ARGS)
 
 lint: env ## ruff and mypy
 	$(RUN) ruff check .

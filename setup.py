@@ -1,14 +1,10 @@
-"""Builds the package and, where the underlay lacks them, the interfaces in msg/ with it.
+"""Describes the package; msg/interface_build.py builds its interfaces, siamdw_msgs.
 
-colcon looks for no packages inside a package. So that one `colcon build` of one clone is enough,
-the command `build_interfaces` runs CMake on msg/ and installs the result as data files.
+The commands that colcon and pip run are extended, so that the interfaces are installed as data
+files of this package. CONTRIBUTING.md says why.
 """
 
-import filecmp
-import hashlib
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,26 +14,32 @@ from setuptools.command.develop import develop as base_develop
 from distutils.command.install_data import install_data as base_install_data  # isort: skip
 
 NAME = "siamdw_ros"
-INTERFACES = "siamdw_msgs"
+URL = "https://github.com/siamdw-ros/siamdw_ros"
 # With --symlink-install, colcon runs a link to this file.
 HERE = Path(__file__).resolve().parent
-SOURCES = HERE / "msg"
-# Lists the interface files that we have installed: what tells our own from an underlay's.
-MANIFEST = Path("share", INTERFACES, f"installed_by_{NAME}.txt")
-# Scripts of the staging folder; colcon and the ROS distribution write their own.
-LEFT_OUT = ("__pycache__", "environment", "local_setup.*", "package.dsv", "parent_prefix_path")
 
-TOOLS = [
-    "annotate",
-    "demo",
-    "evaluate",
-    "export_onnx",
-    "inspect_checkpoint",
-    "play_clip",
-    "train",
-    "tune",
-    "vot_trax",
-]
+if not (HERE / "msg" / "interface_build.py").is_file():
+    sys.exit(
+        f"{NAME}: the folder msg/ with the interfaces is missing in {HERE}: "
+        "build from a complete clone or source distribution"
+    )
+sys.path.insert(0, str(HERE / "msg"))
+import interface_build  # noqa: E402
+
+# Every installed command and the module whose main() it runs.
+COMMANDS = {
+    "tracker_node": "node.tracker_node",
+    "respawning_tracker_node": "node.process.respawning",
+    "annotate": "tools.annotate",
+    "demo": "tools.demo",
+    "evaluate": "tools.evaluate",
+    "export_onnx": "tools.export_onnx",
+    "inspect_checkpoint": "tools.inspect_checkpoint",
+    "play_clip": "tools.play_clip",
+    "train": "tools.train",
+    "tune": "tools.tune",
+    "vot_trax": "tools.vot_trax",
+}
 
 
 def files_under(source, target):
@@ -53,106 +55,10 @@ def files_under(source, target):
     return pairs
 
 
-def underlay_prefixes(environ=os.environ):
-    """The prefixes of the sourced ROS 2 workspaces, less those with interfaces of our own."""
-    prefixes = map(Path, filter(None, environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)))
-    return [path for path in prefixes if path.is_dir() and not (path / MANIFEST).exists()]
-
-
-def has_our_interfaces(prefix):
-    """Are the interfaces in this prefix, as they are defined here?"""
-    share = prefix / "share" / INTERFACES
-    definitions = [*SOURCES.glob("msg/*.msg"), *SOURCES.glob("srv/*.srv")]
-    pairs = [(path, share / path.relative_to(SOURCES)) for path in definitions]
-    return all(theirs.exists() and filecmp.cmp(ours, theirs, False) for ours, theirs in pairs)
-
-
-class Staging:
-    """The folder that the interfaces are built in and collected from.
-
-    A stamp, written last, holds the key of what it was made from; with another key it is emptied.
-    """
-
-    def __init__(self, folder):
-        self.folder = Path(folder).absolute()
-        self.prefix = self.folder / "prefix"
-        self.stamp = self.folder / "stamp"
-
-    def bring_up_to_date(self, prefixes):
-        """Build the interfaces unless they were built from the same inputs."""
-        key = self._key(prefixes)
-        if self.stamp.is_file() and self.stamp.read_text() == key:
-            return
-        self.clear()
-        self._cmake(prefixes)
-        manifest = self.prefix / MANIFEST
-        manifest.write_text("".join(f"{path}\n" for path in [*self.files(), MANIFEST]))
-        self.stamp.write_text(key)
-
-    def clear(self):
-        """Nothing of an earlier configuration may come along."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def files(self):
-        """The built files that belong into an installation, relative to its prefix."""
-        files = (
-            path.relative_to(self.prefix) for path in self.prefix.rglob("*") if path.is_file()
-        )
-        return sorted(path for path in files if not self._is_left_out(path))
-
-    @staticmethod
-    def _is_left_out(path):
-        return any(Path(part).match(pattern) for part in path.parts for pattern in LEFT_OUT)
-
-    @staticmethod
-    def _key(prefixes):
-        total = hashlib.sha256()
-        inputs = [sys.executable, sys.version, os.environ.get("ROS_DISTRO", ""), *prefixes]
-        total.update("\n".join(map(str, inputs)).encode())
-        for path in [Path(__file__).resolve(), *sorted(SOURCES.rglob("*"))]:
-            if path.is_file():
-                total.update(str(path.relative_to(HERE)).encode() + path.read_bytes())
-        return total.hexdigest()
-
-    def _cmake(self, prefixes):
-        build = self.folder / "cmake"
-        configure = [
-            "cmake",
-            *("-S", str(SOURCES), "-B", str(build)),
-            "-DCMAKE_BUILD_TYPE=Release",
-            "-DBUILD_TESTING=OFF",
-            f"-DCMAKE_INSTALL_PREFIX={self.prefix}",
-            f"-DPython3_EXECUTABLE={sys.executable}",
-        ]
-        jobs = str(len(os.sched_getaffinity(0)))
-        install = ["cmake", "--build", str(build), "-j", jobs, "--target", "install"]
-        for command in (configure, install):
-            try:
-                subprocess.run(command, env=cmake_environment(prefixes), check=True)
-            except FileNotFoundError:
-                sys.exit(f"{NAME}: cmake is not installed: sudo apt install cmake g++")
-            except subprocess.CalledProcessError:
-                sys.exit(f"{NAME}: building {INTERFACES} failed, see CMake's lines above")
-
-
-def cmake_environment(prefixes):
-    """The environment for CMake: Python has to find ROS 2 and what else is installed.
-
-    colcon and pip put a sitecustomize module in front that changes where Python looks, and pip
-    drops the PYTHONPATH of the sourced ROS 2.
-    """
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    of_ros = [prefix / "lib" / version / "site-packages" for prefix in prefixes]
-    given = map(Path, filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
-    kept = [path for path in given if not (path / "sitecustomize.py").exists()]
-    paths = dict.fromkeys(map(str, [*kept, *filter(Path.is_dir, of_ros)]))
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-
-
 class build_interfaces(Command):  # noqa: N801  (the name of the command)
     """Builds the interfaces, unless the underlay has them."""
 
-    description = f"build {INTERFACES} from msg/ unless the underlay has it"
+    description = "build siamdw_msgs from msg/ unless the underlay has it"
     user_options = [("build-base=", "b", "base folder for the build")]
 
     def initialize_options(self):
@@ -161,37 +67,17 @@ class build_interfaces(Command):  # noqa: N801  (the name of the command)
 
     def finalize_options(self):
         self.set_undefined_options("build", ("build_base", "build_base"))
-        self.staging = Staging(Path(self.build_base, "interfaces"))
+        self.staging = interface_build.Staging(Path(self.build_base, "interfaces"))
 
     def run(self):
-        prefixes = underlay_prefixes()
-        if os.environ.get("SIAMDW_ROS_WITHOUT_ROS"):
-            print(f"{NAME}: without ROS 2: no {INTERFACES}, the node will not start")
-            self.staging.clear()
-        elif not prefixes:
-            sys.exit(
-                f"{NAME}: no ROS 2 is sourced: source /opt/ros/DISTRO/setup.bash or "
-                "ros_env/activate.sh, or set SIAMDW_ROS_WITHOUT_ROS=1 for the tracker alone"
-            )
-        elif any(map(has_our_interfaces, prefixes)):
-            print(f"{NAME}: using {INTERFACES} of the underlay")
-            self.staging.clear()
-        else:
-            self.staging.bring_up_to_date(prefixes)
-
-
-def installed_interfaces(prefix):
-    """The interface files that an earlier build installed: they may be others, or none, now."""
-    manifest = prefix / MANIFEST
-    lines = manifest.read_text().splitlines() if manifest.exists() else []
-    return [prefix / line for line in lines]
+        interface_build.build(self.staging)
 
 
 class install_data(base_install_data):  # noqa: N801
     """What `colcon build` and pip run: the interfaces are installed as data files."""
 
     def run(self):
-        earlier = installed_interfaces(Path(self.install_dir))
+        earlier = interface_build.installed_files(Path(self.install_dir))
         self.run_command("build_interfaces")
         for path in earlier:
             path.unlink(missing_ok=True)
@@ -210,7 +96,7 @@ class develop(base_develop):  # noqa: N801
 
     def run(self):
         prefix = Path(self.get_finalized_command("install_data").install_dir)
-        earlier = installed_interfaces(prefix)
+        earlier = interface_build.installed_files(prefix)
         super().run()
         if self.uninstall:
             return
@@ -230,7 +116,8 @@ class editable_wheel(Command):  # noqa: N801
     user_options = [("dist-dir=", "d", ""), ("dist-info-dir=", "I", "")]
 
     def initialize_options(self):
-        self.dist_dir = self.dist_info_dir = None
+        self.dist_dir = None
+        self.dist_info_dir = None
 
     def finalize_options(self):
         pass
@@ -249,6 +136,7 @@ setup(
     author="siamdw_ros maintainers",
     maintainer="siamdw_ros maintainers",
     maintainer_email="siamdw-ros@example.org",
+    url=URL,
     license="MIT",
     python_requires=">=3.10",
     # measurement is for developers, with a clone: robots need none of it.
@@ -262,12 +150,12 @@ setup(
         *files_under("test/data/clips", f"share/{NAME}/clips"),
     ],
     install_requires=["setuptools"],
+    # colcon test runs pytest where this names it.
+    extras_require={"test": ["pytest"]},
     zip_safe=False,
     entry_points={
         "console_scripts": [
-            f"tracker_node = {NAME}.node.tracker_node:main",
-            f"respawning_tracker_node = {NAME}.node.process.respawning:main",
-            *(f"{tool} = {NAME}.tools.{tool}:main" for tool in TOOLS),
+            f"{command} = {NAME}.{module}:main" for command, module in COMMANDS.items()
         ],
     },
     cmdclass={

@@ -4,56 +4,88 @@ ros2 launch siamdw_ros tracker.launch.py image_topic:=/camera/image_raw
 """
 
 import os
+import sys
+from pathlib import Path
 
 from launch import Action, LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
-from launch.conditions import IfCondition
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 CONFIG = PathJoinSubstitution([FindPackageShare("siamdw_ros"), "config"])
+BOOLEANS = ["true", "false", "True", "False"]
+FROM_FILE = "; empty: what params_file says"
 
 ARGUMENTS = [
     DeclareLaunchArgument(
         "image_topic",
         default_value="camera/image_raw",
-        description="sensor_msgs/Image topic to follow in",
+        description="topic of the camera's images, sensor_msgs/Image",
     ),
-    DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
-    DeclareLaunchArgument("name", default_value="siamdw_tracker", description="name of the node"),
+    DeclareLaunchArgument(
+        "namespace", default_value="", description="namespace of the tracker node"
+    ),
+    DeclareLaunchArgument(
+        "name",
+        default_value="siamdw_tracker",
+        description="name of the tracker node, in front of its topics and services",
+    ),
     DeclareLaunchArgument(
         "params_file",
         default_value=PathJoinSubstitution([CONFIG, "tracker.yaml"]),
-        description="YAML file of the node's parameters",
+        description="YAML file with the tracker node's parameters; by default the installed "
+        "config/tracker.yaml",
     ),
-    DeclareLaunchArgument("log_level", default_value="info", description="of the node"),
-    # Empty: what params_file says.
-    DeclareLaunchArgument("model", default_value="", description="network, as siamfc_res22"),
-    DeclareLaunchArgument("checkpoint", default_value="", description="file of its weights"),
-    DeclareLaunchArgument("device", default_value="", description="auto, cpu, cuda or cuda:N"),
-    DeclareLaunchArgument("autostart", default_value="", description="false: to be managed"),
+    DeclareLaunchArgument(
+        "log_level",
+        default_value="info",
+        description="lowest severity that the tracker node logs: debug, info, warn, error, fatal",
+    ),
+    DeclareLaunchArgument(
+        "model",
+        default_value="",
+        description=f"network that tracks, for example siamfc_res22{FROM_FILE}",
+    ),
+    DeclareLaunchArgument(
+        "checkpoint",
+        default_value="",
+        description=f"path of the file with the network's weights{FROM_FILE}",
+    ),
+    DeclareLaunchArgument(
+        "device",
+        default_value="",
+        description=f"device that the network runs on: auto, cpu, cuda or cuda:N{FROM_FILE}",
+    ),
+    DeclareLaunchArgument(
+        "autostart",
+        default_value="",
+        choices=["", *BOOLEANS],
+        description="true: the tracker node configures and activates itself; false: it waits for "
+        f"a lifecycle manager{FROM_FILE}",
+    ),
     DeclareLaunchArgument(
         "respawn",
         default_value="false",
-        choices=["true", "false"],
-        description="start the node again at once when it dies",
+        choices=BOOLEANS,
+        description="true: start the tracker node again when its process dies",
     ),
-    DeclareLaunchArgument("use_sim_time", default_value="", description="time from /clock"),
+    DeclareLaunchArgument(
+        "use_sim_time",
+        default_value="",
+        choices=["", *BOOLEANS],
+        description="true: the tracker node takes the time from /clock, as in simulation"
+        f"{FROM_FILE}",
+    ),
     DeclareLaunchArgument(
         "fastdds_profile",
         default_value="true",
-        choices=["true", "false"],
-        description="use our Fast DDS profile, under which best-effort images arrive",
+        choices=BOOLEANS,
+        description="true: start the tracker node with config/fastdds.xml, so that large images "
+        "arrive, unless the environment selects a Fast DDS profile or transports already",
     ),
 ]
-# Fast DDS 2 knows only the first name, Fast DDS 3 takes a file twice when both are set.
-FASTDDS_VARIABLE = (
-    "FASTRTPS_DEFAULT_PROFILES_FILE"
-    if os.environ.get("ROS_DISTRO") in ("humble", "jazzy")
-    else "FASTDDS_DEFAULT_PROFILES_FILE"
-)
 OVERRIDES = {
     "model": str,
     "checkpoint": str,
@@ -61,17 +93,27 @@ OVERRIDES = {
     "autostart": bool,
     "use_sim_time": bool,
 }
+# Each of these selects how Fast DDS communicates; our profile would replace or disable it.
+FASTDDS_CHOICES = (
+    "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "FASTDDS_DEFAULT_PROFILES_FILE",
+    "FASTDDS_BUILTIN_TRANSPORTS",
+)
 
 
 def tracker_node(context: LaunchContext) -> list[Action]:
-    """The node, with those parameters that were given as arguments."""
-    given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
+    """Describe the node, with those parameters that were given as arguments.
+
+    Raises:
+        ValueError: an argument is unknown, or names a file that does not exist.
+    """
+    check_arguments(context)
     overrides = {
-        name: ParameterValue(LaunchConfiguration(name), value_type=OVERRIDES[name])
-        for name, value in given.items()
-        if value
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind in OVERRIDES.items()
+        if LaunchConfiguration(name).perform(context)
     }
-    respawn = LaunchConfiguration("respawn").perform(context) == "true"
+    respawn = is_true(context, "respawn")
     return [
         Node(
             package="siamdw_ros",
@@ -81,17 +123,45 @@ def tracker_node(context: LaunchContext) -> list[Action]:
             parameters=[LaunchConfiguration("params_file"), overrides],
             remappings=[("image", LaunchConfiguration("image_topic"))],
             arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+            additional_env=fastdds_profile(context),
             output="screen",
             respawn=respawn,
         )
     ]
 
 
+def check_arguments(context: LaunchContext) -> None:
+    """Refuse what launch accepts in silence or with a warning: other names, a missing file."""
+    known = {argument.name for argument in ARGUMENTS}
+    # Only what was typed for this file: a launch file that includes it has arguments of its own.
+    if any(Path(word).name == Path(__file__).name for word in sys.argv):
+        given = [word.partition(":=")[0] for word in sys.argv if ":=" in word]
+        if unknown := sorted(set(given) - known):
+            raise ValueError(
+                f"unknown launch argument: {', '.join(unknown)}; known are: "
+                f"{', '.join(sorted(known))}. Other parameters go into params_file"
+            )
+    file = Path(LaunchConfiguration("params_file").perform(context)).expanduser()
+    if not file.is_file():
+        raise ValueError(f"params_file: there is no file {file}")
+
+
+def is_true(context: LaunchContext, name: str) -> bool:
+    """Whether a launch argument is true."""
+    return LaunchConfiguration(name).perform(context).lower() == "true"
+
+
+def fastdds_profile(context: LaunchContext) -> dict[str, str]:
+    """The variable with our Fast DDS profile, for this node alone; none if the user has chosen."""
+    chosen = [name for name in FASTDDS_CHOICES if context.environment.get(name)]
+    if chosen or not is_true(context, "fastdds_profile"):
+        return {}
+    # Fast DDS 2 knows only the first name; Fast DDS 3 reads a file twice when both are set.
+    older = os.environ.get("ROS_DISTRO") in ("humble", "jazzy")
+    profile = PathJoinSubstitution([CONFIG, "fastdds.xml"]).perform(context)
+    return {FASTDDS_CHOICES[0] if older else FASTDDS_CHOICES[1]: profile}
+
+
 def generate_launch_description() -> LaunchDescription:
     """Describe what is started."""
-    profile = SetEnvironmentVariable(
-        FASTDDS_VARIABLE,
-        PathJoinSubstitution([CONFIG, "fastdds.xml"]),
-        condition=IfCondition(LaunchConfiguration("fastdds_profile")),
-    )
-    return LaunchDescription([*ARGUMENTS, profile, OpaqueFunction(function=tracker_node)])
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=tracker_node)])

@@ -1,10 +1,15 @@
-"""What tests of several rooms share."""
+"""What tests of several parts share."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from isolation import left_unchanged, restored_environment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,6 +22,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fault-results", type=Path, help="folder to write what happened to")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Check the tests that pytest runs without fixtures, such as launch_testing's."""
+    if hasattr(item, "fixturenames"):
+        return (yield)
+    with left_unchanged(item.nodeid):
+        return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _left_unchanged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Check each test, with the fixtures that are its own."""
+    with left_unchanged(request.node.nodeid):
+        yield
+
+
 @pytest.fixture(scope="session")
 def ros_domain() -> Iterator[None]:
     """Give this run a ROS domain of its own, which the processes it starts inherit."""
@@ -24,8 +45,9 @@ def ros_domain() -> Iterator[None]:
 
     from siamdw_ros.evaluation.playback import isolate
 
-    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    isolate()
-    rclpy.init()
-    yield
-    rclpy.try_shutdown()
+    with restored_environment():
+        os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+        isolate()
+        rclpy.init()
+        yield
+        rclpy.try_shutdown()

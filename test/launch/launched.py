@@ -6,49 +6,75 @@ import unittest
 from pathlib import Path
 
 import launch_testing.actions
-import rclpy
 from ament_index_python.packages import get_package_share_directory
+from isolation import restored_environment
 from launch import LaunchDescription
-from launch.actions import IncludeLaunchDescription
+from launch.actions import GroupAction, IncludeLaunchDescription, SetEnvironmentVariable
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from siamdw_msgs.msg import TrackerStatus
+
+from siamdw_ros.evaluation.playback import isolate
 
 LAUNCH_FILE = Path(get_package_share_directory("siamdw_ros"), "launch", "tracker.launch.py")
 PICTURE = Image(width=64, height=48, encoding="mono8", step=64, data=bytes(64 * 48))
 
 
+# Not the domain of the nodes that other tests of this process start.
+DOMAIN = 101 + os.getpid() % 100
+
+
 def launch_tracker(**arguments: str) -> LaunchDescription:
-    """The package's launch file on the CPU, in a ROS domain of the test's own."""
-    os.environ["ROS_DOMAIN_ID"] = str(101 + os.getpid() % 100)
+    """The package's launch file on the CPU, in the ROS domain of the launch tests.
+
+    launch's environment is that of this process: the group restores it once the node is started.
+    """
     source = PythonLaunchDescriptionSource(str(LAUNCH_FILE))
-    given = {"device": "cpu", **arguments}
-    return LaunchDescription(
+    # A busy machine ends a node more slowly than launch expects.
+    patient = {"sigterm_timeout": "60", "sigkill_timeout": "60"}
+    given = {"device": "cpu", **patient, **arguments}
+    started = GroupAction(
         [
+            SetEnvironmentVariable("ROS_DOMAIN_ID", str(DOMAIN)),
+            SetEnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
             IncludeLaunchDescription(source, launch_arguments=given.items()),
-            launch_testing.actions.ReadyToTest(),
         ]
     )
+    return LaunchDescription([started, launch_testing.actions.ReadyToTest()])
 
 
 class RobotTest(unittest.TestCase):
-    """Has a node, and waits for what the tracker's does."""
+    """Has a node, and waits for what the tracker's does.
+
+    The node has a context of its own: the default one belongs to the other tests of this process.
+    """
 
     def setUp(self) -> None:
-        rclpy.init()
-        self.node = rclpy.create_node("robot")
+        self.context = Context()
+        # Fast DDS reads its profile once in a process, for the first participant: later tests
+        # send large images and need it.
+        with restored_environment():
+            isolate()
+            self.context.init(domain_id=DOMAIN)
+            self.node = Node("robot", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
 
     def tearDown(self) -> None:
+        self.executor.shutdown()
         self.node.destroy_node()
-        rclpy.shutdown()
+        self.context.shutdown()
 
     def wait(self, condition, what: str, seconds: float = 120.0) -> None:
         """Spin until a condition holds."""
         end = time.monotonic() + seconds
         while not condition():
             self.assertLess(time.monotonic(), end, f"{what}: not within {seconds} s")
-            rclpy.spin_once(self.node, timeout_sec=0.1)
+            self.executor.spin_once(timeout_sec=0.1)
 
     def ask(self, kind, service: str, request):
         """Ask until there is an answer: a server that has not found its client yet loses it."""
@@ -58,7 +84,7 @@ class RobotTest(unittest.TestCase):
 
         def answered() -> bool:
             asked.append(client.call_async(request))
-            rclpy.spin_until_future_complete(self.node, asked[-1], timeout_sec=20.0)
+            self.executor.spin_until_future_complete(asked[-1], timeout_sec=60.0)
             return asked[-1].done()
 
         self.wait(answered, f"an answer of {service}")

@@ -14,7 +14,7 @@ import launch_testing.markers
 from launch import LaunchDescription
 from launched import RobotTest, launch_tracker
 
-NODE, TOPIC, FEW = "/siamdw_tracker", "/image", 20
+NODE, TOPIC, FEW = "/siamdw_tracker", "/camera/image_raw", 20
 
 
 @pytest.mark.launch_test

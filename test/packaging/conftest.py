@@ -86,6 +86,11 @@ class Workspace:
         shown = ("--event-handlers", "console_cohesion+")
         return self.run("python", "-m", "colcon", *log, "build", *base, *shown, *options)
 
+    def empty_venv(self, folder: Path) -> Path:
+        """Make a virtual environment without packages."""
+        self.run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", folder)
+        return folder
+
     def probe(self) -> Path:
         """Where the interfaces come from in a shell that has sourced the build."""
         setup = self.output / "install" / "setup.bash"

@@ -1,6 +1,5 @@
 """`pip install .` into an empty virtual environment gives the node and its interfaces as well."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 @pytest.fixture
 def venv(workspace, tmp_path) -> Path:
     """An empty virtual environment."""
-    folder = tmp_path / "venv"
-    workspace.run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", folder)
-    return folder
+    return workspace.empty_venv(tmp_path / "venv")
 
 
 def test_pip_install_brings_the_interfaces(workspace, venv):

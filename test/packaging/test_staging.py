@@ -1,22 +1,17 @@
-"""The staging folder of setup.py: built once for the same inputs, emptied for others."""
+"""The staging folder of the interfaces: built once for the same inputs, emptied for others."""
 
 import runpy
 import shutil
 
 import pytest
-import setuptools
 
 
 @pytest.fixture
-def setup(source, tmp_path, monkeypatch):
-    """The names in setup.py of a copy, whose CMake only notes that it was called."""
-    monkeypatch.setattr(setuptools, "setup", lambda **_: None)
+def built(source, tmp_path, monkeypatch):
+    """The names in interface_build.py of a copy, whose CMake only notes that it was called."""
     copy = tmp_path / "copy"
-    for name in ("msg", "launch", "config", "test/data"):
-        shutil.copytree(source / name, copy / name)
-    shutil.copy(source / "setup.py", copy)
-    monkeypatch.chdir(copy)
-    names = runpy.run_path(str(copy / "setup.py"))
+    shutil.copytree(source / "msg", copy)
+    names = runpy.run_path(str(copy / "interface_build.py"))
 
     def cmake(staging, prefixes):
         built = staging.prefix / "share" / "siamdw_msgs"
@@ -29,8 +24,8 @@ def setup(source, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def staging(setup, tmp_path):
-    staging = setup["Staging"](tmp_path / "staging")
+def staging(built, tmp_path):
+    staging = built["Staging"](tmp_path / "staging")
     staging.bring_up_to_date(["/opt/ros/jazzy"])
     (staging.prefix / "left_over").touch()
     return staging
@@ -46,57 +41,86 @@ def test_other_underlay_begins_with_an_empty_folder(staging):
     assert not (staging.prefix / "left_over").exists()
 
 
-def test_changed_message_begins_with_an_empty_folder(setup, staging):
-    with (setup["SOURCES"] / "msg" / "TargetState.msg").open("a") as message:
+def test_changed_message_begins_with_an_empty_folder(built, staging):
+    with (built["SOURCES"] / "msg" / "TargetState.msg").open("a") as message:
         message.write("float32 more\n")
     staging.bring_up_to_date(["/opt/ros/jazzy"])
     assert not (staging.prefix / "left_over").exists()
 
 
-def test_interrupted_build_is_not_taken_for_a_finished_one(setup, staging, monkeypatch):
+def test_interrupted_build_is_not_taken_for_a_finished_one(built, staging, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    whole = setup["Staging"]._cmake
-    monkeypatch.setattr(setup["Staging"], "_cmake", killed)
+    whole = built["Staging"]._cmake
+    monkeypatch.setattr(built["Staging"], "_cmake", killed)
     with pytest.raises(KeyboardInterrupt):
         staging.bring_up_to_date(["/opt/ros/humble"])
-    monkeypatch.setattr(setup["Staging"], "_cmake", whole)
+    monkeypatch.setattr(built["Staging"], "_cmake", whole)
     staging.bring_up_to_date(["/opt/ros/jazzy"])
     assert staging.files() != []
     assert not (staging.prefix / "left_over").exists()
 
 
-def test_setup_scripts_of_the_staging_folder_are_left_out(setup, staging):
+def test_setup_scripts_of_the_staging_folder_are_left_out(built, staging):
     (staging.prefix / "left_over").unlink()
-    share = setup["MANIFEST"].parent
-    assert staging.files() == [setup["MANIFEST"], share / "package.xml"]
+    share = built["MANIFEST"].parent
+    assert staging.files() == [built["MANIFEST"], share / "package.xml"]
 
 
-def test_underlay_with_other_definitions_does_not_count(setup, tmp_path):
+def test_underlay_with_other_definitions_does_not_count(built, tmp_path):
     share = tmp_path / "share" / "siamdw_msgs"
-    shutil.copytree(setup["SOURCES"], share)
-    assert setup["has_our_interfaces"](tmp_path)
+    shutil.copytree(built["SOURCES"], share)
+    assert built["has_our_interfaces"](tmp_path)
     (share / "srv" / "StopTracking.srv").write_text("---\n")
-    assert not setup["has_our_interfaces"](tmp_path)
+    assert not built["has_our_interfaces"](tmp_path)
 
 
-def test_prefix_with_interfaces_that_we_installed_is_no_underlay(setup, tmp_path):
+def test_prefix_with_interfaces_that_we_installed_is_no_underlay(built, tmp_path):
     ours, other = tmp_path / "ours", tmp_path / "other"
-    (ours / setup["MANIFEST"]).parent.mkdir(parents=True)
-    (ours / setup["MANIFEST"]).touch()
+    (ours / built["MANIFEST"]).parent.mkdir(parents=True)
+    (ours / built["MANIFEST"]).touch()
     other.mkdir()
     environ = {"AMENT_PREFIX_PATH": f"{ours}:{other}:/nowhere"}
-    assert setup["underlay_prefixes"](environ) == [other]
+    assert built["underlay_prefixes"](environ) == [other]
 
 
-def test_python_of_cmake_sees_ros_but_no_build_front_end(setup, tmp_path, monkeypatch):
-    version = f"python{setup['sys'].version_info.major}.{setup['sys'].version_info.minor}"
+def test_python_of_cmake_sees_ros_but_no_build_front_end(built, tmp_path, monkeypatch):
+    version = f"python{built['sys'].version_info.major}.{built['sys'].version_info.minor}"
     packages = tmp_path / "ros" / "lib" / version / "site-packages"
     front_end, kept = tmp_path / "overlay", tmp_path / "kept"
     for folder in (packages, front_end, kept):
         folder.mkdir(parents=True)
     (front_end / "sitecustomize.py").touch()
     monkeypatch.setenv("PYTHONPATH", f"{front_end}:{kept}")
-    found = setup["cmake_environment"]([tmp_path / "ros"])["PYTHONPATH"]
+    found = built["cmake_environment"]([tmp_path / "ros"])["PYTHONPATH"]
     assert found == f"{kept}:{packages}"
+
+
+def test_options_of_the_environment_reach_cmake(built):
+    options = built["cmake_options"]
+    assert options({}) == ["-DCMAKE_BUILD_TYPE=Release"]
+    environ = {
+        "CMAKE_BUILD_TYPE": "Debug",
+        "CMAKE_TOOLCHAIN_FILE": "/arm.cmake",
+        "CMAKE_ARGS": "-DCMAKE_CXX_FLAGS='-O1 -g' -G Ninja",
+    }
+    assert options(environ) == [
+        "-DCMAKE_BUILD_TYPE=Debug",
+        "-DCMAKE_TOOLCHAIN_FILE=/arm.cmake",
+        "-DCMAKE_CXX_FLAGS=-O1 -g",
+        "-G",
+        "Ninja",
+    ]
+
+
+def test_other_options_begin_with_an_empty_folder(staging, monkeypatch):
+    monkeypatch.setenv("CMAKE_ARGS", "-DCMAKE_CXX_FLAGS=-g")
+    staging.bring_up_to_date(["/opt/ros/jazzy"])
+    assert not (staging.prefix / "left_over").exists()
+
+
+def test_without_definitions_no_underlay_has_our_interfaces(built, tmp_path):
+    for folder in ("msg", "srv"):
+        shutil.rmtree(built["SOURCES"] / folder)
+    assert not built["has_our_interfaces"](tmp_path)

@@ -1,0 +1,51 @@
+"""The whole suite runs in one process, also where launch_testing is installed.
+
+launch_testing's pytest hook imports every test file by its bare name, whatever `--import-mode`
+says.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from isolation import LeftChangedError, left_unchanged
+
+TESTS = Path(__file__).parent
+
+
+def test_no_two_test_modules_share_a_name():
+    names = Counter(path.name for path in TESTS.rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("change", [{"ROS_DOMAIN_ID": "97"}, {"A_NEW_VARIABLE": ""}])
+def test_a_changed_environment_is_reported_and_restored(change):
+    before = dict(os.environ)
+    expected = pytest.raises(LeftChangedError, match=f"this test left .*{next(iter(change))}")
+    with expected, left_unchanged("this test"):
+        os.environ.update(change)
+    assert dict(os.environ) == before
+
+
+def test_a_removed_variable_is_reported():
+    with pytest.raises(LeftChangedError, match="PATH"), left_unchanged("this test"):
+        del os.environ["PATH"]
+
+
+@pytest.mark.ros
+def test_a_changed_default_context_is_reported():
+    """In a process of its own: the context of this one belongs to the session."""
+    pytest.importorskip("rclpy")
+    program = (
+        "import rclpy\n"
+        "from isolation import left_unchanged\n"
+        "with left_unchanged('this test'):\n"
+        "    rclpy.init(domain_id=96)\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program], cwd=TESTS, capture_output=True, text=True, check=False
+    )
+    assert "default context initialized, domain 96; it was not initialized" in finished.stderr
