@@ -41,7 +41,7 @@ def install(monkeypatch: pytest.MonkeyPatch, bridge: type) -> None:
 
 
 class FloatsOnly:
-    """Answers as cv_bridge 4.1 does for 32FC1, and for an encoding that it does not know."""
+    """Answers as cv_bridge does for 32FC1, and for an encoding that it does not know."""
 
     def encoding_to_dtype_with_channels(self, encoding: str) -> tuple[str, int]:
         if encoding != "32FC1":

@@ -136,7 +136,8 @@ def _high_bytes(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 def _spread(values: NDArray[np.uint16], used: Range) -> NDArray[np.uint8]:
     low = np.uint16(round(used.low))
-    above = np.maximum(values, low) - low
+    above = np.maximum(values, low)
+    above -= low
     return np.asarray(cv2.convertScaleAbs(above, alpha=255 / max(used.span, 1)), np.uint8)
 
 
