@@ -30,6 +30,8 @@ import interface_build  # noqa: E402
 COMMANDS = {
     "tracker_node": "node.tracker_node",
     "respawning_tracker_node": "node.process.respawning",
+    "target_pose": "following.target_pose",
+    "follower": "following.follower",
     "annotate": "tools.annotate",
     "demo": "tools.demo",
     "evaluate": "tools.evaluate",

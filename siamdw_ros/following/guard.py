@@ -18,8 +18,8 @@ from siamdw_ros.following.pilot import Observation, Plan, State
 from siamdw_ros.following.settings import FollowSettings
 
 AHEAD = 0.1  # seconds that an image may be newer than this machine's clock
-SENSOR_SECONDS = 0.4  # age of a laser scan or odometry from which on it does not count
-FROZEN_SECONDS = 0.3  # of identical results while the robot moves
+SENSOR_SECONDS = 0.25  # age of a laser scan or odometry from which on it does not count
+FROZEN_SECONDS = 0.2  # of identical results while the robot moves
 HALTED = ("waiting", "stopped", "given up")  # modes in which the robot stands
 MAX_STEP = 0.1  # seconds; a longer pause does not make the command jump
 
@@ -86,6 +86,7 @@ class FrozenResults:
 
     _last: tuple[object, ...] | None = None
     _since: float = 0.0
+    _repeated: float = 0.0
 
     def see(self, seen: Observation | None, steady: float) -> None:
         """Compare a result with the last one."""
@@ -93,16 +94,17 @@ class FrozenResults:
         key = (seen.box, seen.score) if seen is not None and visible else None
         if key is None or key != self._last:
             self._since = steady
+        self._repeated = steady - self._since
         self._last = key
 
     def moved(self, motion: Motion, steady: float) -> None:
         """Note the command: while the robot stands, identical results are right."""
-        if motion.stands() and not self.frozen(steady):
+        if motion.stands() and not self.frozen():
             self._since = steady
 
-    def frozen(self, steady: float) -> bool:
+    def frozen(self) -> bool:
         """Whether the results have not changed for too long."""
-        return self._last is not None and steady - self._since > FROZEN_SECONDS
+        return self._repeated > FROZEN_SECONDS
 
 
 @dataclass
@@ -189,7 +191,7 @@ class Guard:
                 f"images are stamped {self.freshness.ahead(now):.2f} s in the future: "
                 "synchronize the clocks"
             )
-        if self.frozen.frozen(now.steady):
+        if self.frozen.frozen():
             holds.append("the tracker repeats one result while the robot moves")
         if settings.use_odometry and now.steady - self._odometry[0] > SENSOR_SECONDS:
             holds.append("no odometry on odom: publish it, or set use_odometry to false")

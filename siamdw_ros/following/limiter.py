@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from siamdw_ros.following.control import Motion
 from siamdw_ros.following.settings import FollowSettings
 
-STOP_SECONDS = 0.15  # from full speed to zero when the robot has to stop
+STOP_SECONDS = 0.1  # from full speed to zero when the robot has to stop
 
 
 @dataclass

@@ -56,6 +56,9 @@ class MountSettings:
     )
     camera_pitch: float = option(0.0, "positive: the camera looks down, rad", (-1.6, 1.6))
     camera_yaw: float = option(0.0, "positive: the camera looks left, rad", (-3.2, 3.2))
+    rectified: bool = option(
+        False, "the tracker works in the rectified image: P of CameraInfo counts, not K and D"
+    )
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class FollowSettings(MountSettings):
         0.2, "age of an image from which on the command decays, s", (0.01, 0.2), envelope=1
     )
     stale_at: float = option(
-        0.5, "age of an image from which on the command is zero, s", (0.02, 0.5), envelope=1
+        0.45, "age of an image from which on the command is zero, s", (0.02, 0.5), envelope=1
     )
     deadman: bool = option(True, "drive only while ~/enable says so", fixed=True)
     deadman_timeout: float = option(0.3, "age of that message, s", (0.05, 0.3), envelope=1)
@@ -196,3 +199,20 @@ def loosened(first: FollowSettings, changed: FollowSettings) -> str:
                 "limits can only be tightened while the node runs"
             )
     return ""
+
+
+def table(kind: type) -> str:
+    """The settings of a class as a Markdown table, as docs/following.md has it."""
+    lines = ["| parameter | default | range | |", "| --- | --- | --- | --- |"]
+    for field in dataclasses.fields(kind):
+        known: Option = field.metadata["option"]
+        default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        limits = f"{known.limits[0]:g} to {known.limits[1]:g}" if known.limits else ""
+        notes = [known.description]
+        if known.fixed:
+            notes.append("read at the start")
+        if known.envelope:
+            notes.append("can only be tightened")
+        shown = f"`{default}`" if default != "" else "empty"
+        lines.append(f"| `{field.name}` | {shown} | {limits} | {'; '.join(notes)} |")
+    return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ import numpy as np
 
 from siamdw_ros.following.camera import Matrix, Vector, direction_from, wrap
 
+DISTANCE_SECONDS = 0.25  # age from which on a distance is not known any more
 MAX_GAP = 1.0  # seconds without a measurement after which a filter starts anew
 
 
@@ -142,7 +143,7 @@ class TargetFilter:
         if azimuth is None or elevation is None:
             return None
         distance = self.distance.predict(stamp)
-        if distance is not None and stamp - self.distance.stamp > MAX_GAP:
+        if distance is not None and stamp - self.distance.stamp > DISTANCE_SECONDS:
             distance = None
         if distance is not None:
             distance = max(distance - own_advance, 0.0)

@@ -72,15 +72,20 @@ class World:
         score = 0.9 + 0.01 * float(self.random.random())
         return Observation(self.time, self.delay * PERIOD, state, box, score)
 
-    def step(self) -> None:
-        """One image: move, see, decide."""
-        self.time += PERIOD
+    def advance(self) -> None:
+        """Move robot and target for the time of one image."""
         m = self.motion
         self.position = self.position + PERIOD * (
             rotation_from_euler(0, 0, self.yaw) @ np.array([m.forward, m.left, m.up])
         )
         self.yaw += m.turn * PERIOD
         self.target = self.target + self.velocity * PERIOD
+
+    def step(self) -> None:
+        """One image: move, see, decide."""
+        self.time += PERIOD
+        self.advance()
+        m = self.motion
         now = Now(self.time, self.time)
         pose = Pose(
             self.time,

@@ -102,12 +102,12 @@ def test_the_own_approach_is_not_motion_of_the_target() -> None:
     assert sight.distance == pytest.approx(5.0 - 89 / 30 - 0.1, abs=0.05)
 
 
-def test_a_distance_is_forgotten_after_a_second() -> None:
+def test_an_old_distance_is_not_known_any_more() -> None:
     found = TargetFilter()
     found.see(0.0, 0.0, 0.01, 1.0)
     assert found.at(1.0) is not None
     found.measure(3.0, 0.1, 1.0, 0.0)
-    early, late = found.at(1.5), found.at(2.5)
+    early, late = found.at(1.2), found.at(1.3)
     assert early is not None
     assert late is not None
     assert (early.distance, late.distance) == (3.0, None)

@@ -17,6 +17,8 @@ def test_every_tool_can_be_run_by_its_name():
     nodes = {
         "tracker_node": "node.tracker_node",
         "respawning_tracker_node": "node.process.respawning",
+        "target_pose": "following.target_pose",
+        "follower": "following.follower",
     }
     for script in scripts:
         module = nodes.get(script.name, f"tools.{script.name}")

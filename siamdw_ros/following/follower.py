@@ -1,0 +1,284 @@
+"""The follower node: from the tracker's status and the target's distance to velocity commands."""
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import PoseWithCovarianceStamped, Twist, TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
+from siamdw_msgs.msg import TrackerStatus
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+
+from siamdw_ros.following.camera import CalibrationError
+from siamdw_ros.following.control import STOP, Motion
+from siamdw_ros.following.guard import Command, Guard, Now
+from siamdw_ros.following.messages import (
+    camera_from,
+    depth_pixels,
+    mount_from,
+    observation_from,
+    obstacles_from,
+    pose_from,
+    seconds,
+    twist_from,
+)
+from siamdw_ros.following.obstacles import Obstacles, points_from_depth
+from siamdw_ros.following.parameters import WARN_SECONDS, NodeSettings, guarded
+from siamdw_ros.following.pilot import Pilot, Plan
+from siamdw_ros.following.settings import FollowSettings, loosened
+
+ENDING_ZEROS = 15  # commands of zero after a stop; then the topic is left to others
+ROBOT_HEIGHT = 1.0  # metres that depth pixels count as obstacles in
+
+
+class FollowerNode(Node):
+    """Follows the tracker's target. Stands until ~/start, and until ~/enable says so.
+
+    A status from the tracker makes a plan; a steady timer turns the newest plan into a command.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("follower")
+        self.settings = NodeSettings(self, FollowSettings, loosened, self._on_changed)
+        values = self.settings.values
+        self.pilot = Pilot(values, mount_from(values))
+        self.guard = Guard(values)
+        self._zeros = 0
+        self._plan: Plan | None = None
+        self._problem = ""
+        kind = TwistStamped if values.stamped else Twist
+        self._commands = self.create_publisher(kind, "cmd_vel", 1)
+        self._plans = self.create_publisher(TwistStamped, "~/command", 5)
+        self._states = self.create_publisher(DiagnosticStatus, "~/state", 1)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        self._subscribe(values)
+        self.create_service(Trigger, "~/start", self._on_start)
+        self.create_service(Trigger, "~/stop", self._on_stop)
+        self.create_service(SetBool, "~/preview", self._on_preview)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1 / values.command_rate, self._on_timer, clock=steady)
+        self.create_timer(1.0, self._on_diagnostics_timer, clock=steady)
+        self._last = Command(STOP, ("starting",), math.inf)
+
+    def _subscribe(self, values: FollowSettings) -> None:
+        sensor = qos_profile_sensor_data
+        self.create_subscription(TrackerStatus, "status", self._on_status, 5)
+        self.create_subscription(CameraInfo, "camera_info", self._on_camera_info, sensor)
+        self.create_subscription(
+            PoseWithCovarianceStamped, "target", self._on_target, qos_profile_sensor_data
+        )
+        self.create_subscription(Bool, "~/enable", self._on_enable, 1)
+        if values.use_odometry:
+            self.create_subscription(Odometry, "odom", self._on_odometry, sensor)
+        if values.obstacle_source == "scan":
+            self.create_subscription(LaserScan, "scan", self._on_scan, sensor)
+        elif values.obstacle_source == "depth":
+            self.create_subscription(Image, "depth", self._on_depth, sensor)
+
+    def now(self) -> Now:
+        """Both clocks."""
+        return Now(self.get_clock().now().nanoseconds * 1e-9, time.monotonic())
+
+    # What arrives
+
+    @guarded
+    def _on_status(self, status: TrackerStatus) -> None:
+        """Make a plan from the newest image's result."""
+        now = self.now()
+        seen = observation_from(status, self.settings.values.target_id)
+        plan = self.pilot.plan(seen, seconds(status.header.stamp))
+        self.guard.accept(plan, seen, now)
+        self._plan = plan
+        message = TwistStamped(twist=twist_from(plan.motion))
+        message.header.stamp = status.header.stamp
+        message.header.frame_id = self.settings.values.command_frame
+        self._plans.publish(message)
+
+    @guarded
+    def _on_target(self, message: PoseWithCovarianceStamped) -> None:
+        where = message.pose.pose.position
+        position = np.array([where.x, where.y, where.z])
+        ray = position / max(float(np.linalg.norm(position)), 1e-6)
+        covariance = np.array(message.pose.covariance).reshape(6, 6)[:3, :3]
+        variance = float(ray @ covariance @ ray)
+        if not np.isfinite(position).all() or not variance >= 0:
+            raise ValueError(f"target at {position.tolist()} with variance {variance:g}")
+        self.pilot.measure(seconds(message.header.stamp), position, math.sqrt(variance))
+
+    @guarded
+    def _on_camera_info(self, info: CameraInfo) -> None:
+        try:
+            self.pilot.camera = camera_from(info, rectified=self.settings.values.rectified)
+            self._problem = ""
+        except CalibrationError as error:
+            self.pilot.camera = None
+            self._problem = str(error)
+            self.get_logger().warning(str(error), throttle_duration_sec=WARN_SECONDS)
+
+    @guarded
+    def _on_enable(self, message: Bool) -> None:
+        self.guard.enable(message.data, self.now())
+
+    @guarded
+    def _on_odometry(self, message: Odometry) -> None:
+        pose = pose_from(message)
+        self.pilot.own.add(pose)
+        self.guard.odometry(float(pose.position[2]), self.now())
+
+    @guarded
+    def _on_scan(self, scan: LaserScan) -> None:
+        self.guard.obstacles(obstacles_from(scan), self.now())
+
+    @guarded
+    def _on_depth(self, image: Image) -> None:
+        if self.pilot.camera is None:
+            return
+        points = points_from_depth(
+            depth_pixels(image), self.pilot.camera, self.pilot.mount, ROBOT_HEIGHT
+        )
+        self.guard.obstacles(Obstacles(seconds(image.header.stamp), points), self.now())
+
+    # Services and parameters
+
+    @guarded
+    def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Follow the tracker's target from now on, whatever was lost before."""
+        self.pilot.restart()
+        self.guard.started = True
+        self._zeros = ENDING_ZEROS
+        response.success = True
+        response.message = "; ".join(self.guard.command(self.now()).reasons) or "following"
+        return response
+
+    @guarded
+    def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self.guard.stop()
+        response.success = True
+        response.message = "stopped"
+        return response
+
+    @guarded
+    def _on_preview(self, request: SetBool.Request, response: SetBool.Response) -> Any:
+        """Show commands on ~/command only, or let the robot move."""
+        self.guard.preview = request.data
+        response.success = True
+        response.message = "preview only" if request.data else "commands go to cmd_vel"
+        return response
+
+    def _on_changed(self, values: FollowSettings) -> None:
+        self.pilot.settings = values
+        self.pilot.mount = mount_from(values)
+        self.guard.settings = values
+
+    # What goes out
+
+    def _on_timer(self) -> None:
+        """Publish a command; if deciding on it fails, the command is zero."""
+        try:
+            command = self.guard.command(self.now())
+        except Exception as error:
+            command = Command(STOP, (f"internal error: {error!r}",), math.inf)
+            self.get_logger().error(command.reasons[0], throttle_duration_sec=WARN_SECONDS)
+        self._last = command
+        self._send(command.motion)
+
+    @guarded
+    def _send(self, motion: Motion) -> None:
+        if self.guard.started and not self.guard.preview:
+            self._zeros = ENDING_ZEROS
+        if self._zeros > 0:
+            self._zeros -= motion.stands()
+            self._commands.publish(self._twist(motion))
+        if not self.settings.values.use_odometry:
+            self.pilot.own.integrate(
+                self.now().ros,
+                np.array([motion.forward, motion.left, motion.up]),
+                np.array([0.0, 0.0, motion.turn]),
+            )
+        self._states.publish(self._state())
+
+    def _twist(self, motion: Motion) -> Twist | TwistStamped:
+        twist = twist_from(motion)
+        if not self.settings.values.stamped:
+            return twist
+        message = TwistStamped(twist=twist)
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = self.settings.values.command_frame
+        return message
+
+    def _state(self) -> DiagnosticStatus:
+        """What the follower does, and every reason why the robot stands or is slowed down."""
+        command = self._last
+        plan = self._plan
+        mode = plan.mode if plan is not None and self.guard.started else "disabled"
+        reasons = [*command.reasons, *([self._problem] if self._problem else [])]
+        level = DiagnosticStatus.WARN if reasons and self.guard.started else DiagnosticStatus.OK
+        values = {
+            "mode": mode,
+            "bearing": _text(plan.bearing if plan else None),
+            "distance": _text(plan.distance if plan else None),
+            "image age": _text(command.age),
+            "forward": _text(command.motion.forward),
+            "left": _text(command.motion.left),
+            "up": _text(command.motion.up),
+            "turn": _text(command.motion.turn),
+            "obstacle sensor": self.settings.values.obstacle_source,
+        }
+        return DiagnosticStatus(
+            level=level,
+            name=f"{self.get_fully_qualified_name().strip('/')}: follower",
+            message="; ".join(reasons) or mode,
+            hardware_id="none",
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+
+    @guarded
+    def _on_diagnostics_timer(self) -> None:
+        state = self._state()
+        if self.settings.values.obstacle_source == "none" and state.level == DiagnosticStatus.OK:
+            state.message += " (no obstacle sensor)"
+        message = DiagnosticArray(status=[state])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def halt(self) -> None:
+        """Publish a last command of zero."""
+        if self._zeros > 0 and self.context.ok():
+            self._commands.publish(self._twist(STOP))
+
+
+def _text(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node until it is interrupted."""
+    # The context is shut down below, not by the signal: a last zero has to go out.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = FollowerNode()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        try:
+            executor.spin()
+        finally:
+            node.halt()
+            node.destroy_node()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # asked to end: that is no failure
+    finally:
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()

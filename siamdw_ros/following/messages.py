@@ -1,0 +1,159 @@
+"""ROS messages to and from what the modules without ROS work with."""
+
+import math
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
+from siamdw_msgs.msg import TargetState, TrackerStatus
+from vision_msgs.msg import BoundingBox2D
+
+from siamdw_ros.following.camera import Box, Camera, Mount, rotation_from_quaternion
+from siamdw_ros.following.control import Motion
+from siamdw_ros.following.obstacles import Obstacles, points_from_scan
+from siamdw_ros.following.own_motion import Pose
+from siamdw_ros.following.pilot import Observation, State
+from siamdw_ros.following.settings import MountSettings
+
+DEPTH_TYPES = {"16UC1": np.uint16, "mono16": np.uint16, "32FC1": np.float32}
+MAX_PIXELS = 2**26
+
+
+def seconds(stamp: Any) -> float:
+    """A builtin_interfaces/Time in seconds."""
+    return float(Time.from_msg(stamp).nanoseconds) * 1e-9
+
+
+def mount_from(settings: MountSettings) -> Mount:
+    """The camera's mount."""
+    return Mount(
+        settings.camera_x,
+        settings.camera_y,
+        settings.camera_z,
+        settings.camera_pitch,
+        settings.camera_yaw,
+    )
+
+
+def camera_from(info: CameraInfo, *, rectified: bool) -> Camera:
+    """The camera of a CameraInfo.
+
+    Args:
+        info: of the raw image.
+        rectified: the tracker works in the rectified image, which has no distortion.
+
+    Raises:
+        CalibrationError: it is not calibrated.
+    """
+    if rectified:
+        matrix = np.array(info.p, np.float64).reshape(3, 4)[:, :3]
+        return Camera.from_calibration(matrix.ravel(), np.zeros(0), info.width, info.height)
+    return Camera.from_calibration(
+        np.array(info.k), np.array(info.d), info.width, info.height, info.distortion_model
+    )
+
+
+def box_from(bbox: BoundingBox2D) -> Box:
+    """Centre and size to (x, y, w, h) of the top-left corner, pixels.
+
+    Raises:
+        ValueError: it is not finite, or has no area.
+    """
+    center = bbox.center.position
+    width, height = bbox.size_x, bbox.size_y
+    if not all(map(math.isfinite, (center.x, center.y, width, height))):
+        raise ValueError("a bounding box has values that are not finite")
+    if width <= 0 or height <= 0:
+        raise ValueError(f"bounding box of {width:g}x{height:g} px: its sides must be positive")
+    return center.x - width / 2, center.y - height / 2, width, height
+
+
+def depth_pixels(message: Image) -> NDArray[np.generic]:
+    """H x W depth pixels of an image message, uint16 or float32, as a view.
+
+    Raises:
+        ValueError: it is no depth image, or its data is too short.
+    """
+    dtype = DEPTH_TYPES.get(message.encoding)
+    if dtype is None:
+        raise ValueError(
+            f"depth image has encoding '{message.encoding}': expected {', '.join(DEPTH_TYPES)}"
+        )
+    item = np.dtype(dtype).itemsize
+    width, height, step = message.width, message.height, message.step
+    if not 0 < width * height <= MAX_PIXELS or step < width * item or step % item:
+        raise ValueError(f"depth image of {width}x{height} px has step {step}")
+    if len(message.data) < step * height:
+        raise ValueError(f"depth image has {len(message.data)} bytes, expected {step * height}")
+    kind = np.dtype(dtype).newbyteorder(">" if message.is_bigendian else "<")
+    rows = np.frombuffer(message.data, kind, count=height * step // item)
+    pixels = rows.reshape(height, step // item)[:, :width]
+    return np.asarray(pixels, dtype)
+
+
+def observation_from(status: TrackerStatus, target_id: str) -> Observation | None:
+    """What a tracker's status says of a target.
+
+    Args:
+        status: after an image.
+        target_id: which target; empty: the first one.
+
+    Raises:
+        ValueError: the target is seen, but its box is not possible.
+    """
+    chosen = [t for t in status.targets if not target_id or t.id == target_id]
+    if not chosen:
+        return None
+    target: TargetState = chosen[0]
+    state = State(target.state)
+    visible = state in (State.TRACKED, State.UNCERTAIN)
+    return Observation(
+        seconds(status.header.stamp),
+        max(float(status.latency_ms), 0.0) / 1e3 if math.isfinite(status.latency_ms) else 0.0,
+        state,
+        box_from(target.bbox) if visible else (0.0, 0.0, 1.0, 1.0),
+        float(target.score),
+    )
+
+
+def pose_from(odometry: Odometry) -> Pose:
+    """The robot's pose and velocity.
+
+    Raises:
+        ValueError: it has values that are not finite, or no orientation.
+    """
+    where = odometry.pose.pose.position
+    q = odometry.pose.pose.orientation
+    linear = odometry.twist.twist.linear
+    angular = odometry.twist.twist.angular
+    vectors = [np.array([v.x, v.y, v.z]) for v in (where, linear, angular)]
+    if not all(np.isfinite(vector).all() for vector in vectors):
+        raise ValueError("odometry has values that are not finite")
+    rotation = rotation_from_quaternion(q.x, q.y, q.z, q.w)
+    return Pose(seconds(odometry.header.stamp), vectors[0], rotation, vectors[1], vectors[2])
+
+
+def obstacles_from(scan: LaserScan) -> Obstacles:
+    """What a laser scanner at the robot's middle sees."""
+    points = points_from_scan(
+        np.array(scan.ranges),
+        scan.angle_min,
+        scan.angle_increment,
+        (scan.range_min, scan.range_max),
+    )
+    return Obstacles(seconds(scan.header.stamp), points)
+
+
+def twist_from(motion: Motion) -> Twist:
+    """Velocities as a Twist (REP 103): a pan-tilt head's tilt is about y, positive looks down."""
+    twist = Twist()
+    twist.linear.x = motion.forward
+    twist.linear.y = motion.left
+    twist.linear.z = motion.up
+    twist.angular.y = -motion.tilt
+    twist.angular.z = motion.turn
+    return twist

@@ -1,0 +1,104 @@
+"""Which distance counts: depth before known size, ground plane and the ratio to the start."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamdw_ros.following.camera import Box, Camera, Mount
+from siamdw_ros.following.ranging import (
+    Distance,
+    JumpGate,
+    distance_from_depth,
+    distance_from_ground,
+    distance_from_ratio,
+    distance_from_size,
+)
+from siamdw_ros.following.settings import PoseSettings
+
+# That the last good depth is continued by the box's size: holes of some images, no more, so that
+# a robot whose depth camera fails does not drive on.
+ANCHOR_SECONDS = 0.07
+
+
+class DepthView(NamedTuple):
+    """A depth image, H x W, and the width and height of the colour image it belongs to."""
+
+    pixels: NDArray[np.generic]
+    image_size: tuple[int, int]
+
+
+class Anchor(NamedTuple):
+    """A box whose distance was known, metres, at a stamp, seconds."""
+
+    box: Box
+    metres: float
+    stamp: float
+
+
+@dataclass
+class DistanceSources:
+    """Measures the distance of one target, by the best source that there is.
+
+    Attributes:
+        settings: what is known of the target.
+        mount: of the camera.
+        source: of the last distance, or none.
+        rejected: distances no target can have jumped to.
+    """
+
+    settings: PoseSettings
+    mount: Mount
+    source: str = "none"
+    rejected: int = 0
+    _target: str | None = None
+    _first: Anchor | None = None
+    _depth: Anchor | None = None
+    _gate: JumpGate = field(default_factory=lambda: JumpGate(4.0))
+
+    def measure(
+        self, target: str, box: Box, camera: Camera, stamp: float, depth: DepthView | None
+    ) -> Distance | None:
+        """Measure the distance of a target in an image.
+
+        Args:
+            target: its id; another one starts anew.
+            box: pixels.
+            camera: that took the image.
+            stamp: of the image, seconds.
+            depth: of the same moment, if there is any.
+        """
+        if target != self._target:
+            self._target = target
+            self._first = None
+            self._depth = None
+            self._gate = JumpGate(self.settings.max_target_speed)
+        if self._first is None and self.settings.start_distance > 0:
+            self._first = Anchor(box, self.settings.start_distance, stamp)
+        found = self._by_depth(box, camera, stamp, depth) or self._without_depth(box, camera)
+        self.source = found.source if found else "none"
+        return found
+
+    def _by_depth(
+        self, box: Box, camera: Camera, stamp: float, depth: DepthView | None
+    ) -> Distance | None:
+        """By depth, or where it has holes and jumps by the size against the last good depth."""
+        if depth is not None:
+            found = distance_from_depth(depth.pixels, box, camera, depth.image_size)
+            if found is not None and self._gate.accept(found, stamp):
+                self._depth = Anchor(box, found.metres, stamp)
+                return found
+            self.rejected += found is not None
+        if self._depth is None or not 0 <= stamp - self._depth.stamp <= ANCHOR_SECONDS:
+            return None
+        return distance_from_ratio(box, self._depth.box, self._depth.metres)
+
+    def _without_depth(self, box: Box, camera: Camera) -> Distance | None:
+        known = self.settings
+        found = distance_from_size(box, camera, known.target_height, known.target_width)
+        if found is None and self.mount.z > 0:
+            found = distance_from_ground(box, camera, self.mount)
+        if found is None and self._first is not None:
+            found = distance_from_ratio(box, self._first.box, self._first.metres)
+        return found

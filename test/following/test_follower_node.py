@@ -1,0 +1,179 @@
+"""Both nodes over DDS: what they publish, what their services do, and every fault stops them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from field import Field, node_process
+from geometry_msgs.msg import TwistStamped
+from rclpy.time import Time
+from std_srvs.srv import SetBool, Trigger
+
+from siamdw_ros.following.messages import seconds
+from siamdw_ros.following.pilot import State
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture(scope="module")
+def running(ros_domain: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    """Both nodes, and a world that both see."""
+    log = tmp_path_factory.mktemp("following") / "nodes.log"
+    with (
+        node_process("follower", log, camera_z=0.6, obstacle_source="scan"),
+        node_process("target_pose", log, use_depth=True, fixed_frame="''"),
+    ):
+        field = Field()
+        field.scan = 7.0
+        field.wait(lambda: field.state.name and field.poses, "both nodes")
+        yield field
+        field.node.destroy_node()
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture
+def field(running: Field) -> Field:
+    """The target walks ahead of a robot that follows it."""
+    running.silent.clear()
+    running.stamp_offset = 0.0
+    running.frozen = None
+    running.depth = "float"
+    running.scan = 7.0
+    world = running.world
+    world.state = State.TRACKED
+    world.position, world.yaw = np.zeros(3), 0.0
+    world.target, world.velocity = np.array([3.0, 0.2, 0.9]), np.array([0.45, 0.0, 0.0])
+    running.call(running.preview, SetBool.Request(data=False))
+    running.call(running.stop, Trigger.Request())
+    running.call(running.start, Trigger.Request())
+    running.wait(running.drives, "the robot to drive")
+    return running
+
+
+def test_it_stands_until_it_is_started_and_after_it_is_stopped(field: Field) -> None:
+    assert field.call(field.stop, Trigger.Request()).success
+    field.wait(field.stands, "a command of zero", 0.5)
+    field.wait(lambda: "not started" in field.state.message, "the reason")
+    silence = "silence on cmd_vel: it is left to others"
+    field.wait(lambda: field.now() - field.commands[-1][0] > 0.5, silence, 10.0)
+
+
+def test_a_preview_moves_nothing_but_shows_the_command(field: Field) -> None:
+    shown: list[TwistStamped] = []
+    subscription = field.node.create_subscription(
+        TwistStamped, "/follower/command", shown.append, 5
+    )
+    assert field.call(field.preview, SetBool.Request(data=True)).success
+    field.wait(field.stands, "a command of zero", 0.5)
+    field.wait(lambda: shown and shown[-1].twist.linear.x > 0.2, "a shown command")
+    field.node.destroy_subscription(subscription)
+
+
+def test_the_pose_is_where_the_target_is_at_the_images_stamp(field: Field) -> None:
+    where = field.world.relative()
+    field.wait(lambda: field.sources, "a source")
+    pose = field.poses[-1]
+    assert field.sources[-1] == "depth"
+    assert pose.header.frame_id == "camera"
+    assert pose.pose.pose.position.z == pytest.approx(where[0], abs=0.3)
+    assert pose.pose.covariance[14] > 0
+    age = field.node.get_clock().now() - Time.from_msg(pose.header.stamp)
+    assert age.nanoseconds < 1e9
+
+
+def test_nothing_is_published_while_the_target_is_lost(field: Field) -> None:
+    field.world.state = State.LOST
+    lost = field.now()
+    field.wait(lambda: "lost" in field.state.message, "the loss")
+    field.run(0.5)
+    assert seconds(field.poses[-1].header.stamp) <= lost
+
+
+def test_depth_in_millimetres_is_as_good(field: Field) -> None:
+    field.depth = "millimetres"
+    field.run(0.3)
+    field.poses.clear()
+    field.wait(lambda: field.poses, "a pose")
+    assert field.poses[-1].pose.pose.position.z == pytest.approx(
+        field.world.relative()[0], abs=0.3
+    )
+
+
+def test_limits_can_only_be_tightened_while_it_runs(field: Field) -> None:
+    (answer,) = field.set(max_speed=5.0)
+    assert not answer.successful
+    assert "tightened" in answer.reason
+    assert field.set(max_speed=0.3)[0].successful
+    field.run(0.7)
+    assert max(motion.forward for _, motion in field.commands[-5:]) <= 0.3 + 1e-6
+    assert field.set(max_speed=0.5)[0].successful
+
+
+def test_an_obstacle_stops_it(field: Field) -> None:
+    field.scan = 0.4
+    field.wait(lambda: field.commands[-1][1].forward == 0, "the robot to stop", 1.0)
+    field.wait(lambda: "obstacle" in field.state.message, "the reason")
+    field.scan = 7.0
+    field.wait(field.drives, "the robot to drive again")
+
+
+# Each fault is put in while the robot drives; the time runs until the command is zero.
+
+
+def stall(field: Field) -> None:
+    field.silent.add("camera")
+
+
+def kill_tracker(field: Field) -> None:
+    field.silent.add("tracker")
+
+
+def lose_deadman(field: Field) -> None:
+    field.silent.add("enable")
+
+
+def lose_odometry(field: Field) -> None:
+    field.silent.add("odom")
+
+
+def jump_back(field: Field) -> None:
+    field.stamp_offset = -3600.0
+
+
+def jump_ahead(field: Field) -> None:
+    field.stamp_offset = 3600.0
+
+
+def freeze(field: Field) -> None:
+    field.frozen = field.world.observe()
+
+
+def lose_target(field: Field) -> None:
+    field.world.state = State.LOST
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [stall, kill_tracker, lose_deadman, lose_odometry, jump_back, jump_ahead, freeze, lose_target],
+    ids=lambda fault: fault.__name__,
+)
+def test_after_a_fault_the_command_is_zero_within_half_a_second(field: Field, fault) -> None:
+    fault(field)
+    assert field.time_to(field.stands) <= 0.5
+    field.wait(lambda: len(field.state.message) > 5, "a reason")
+    if fault is not lose_target:  # a search may turn after a while
+        field.run(0.3)
+        assert field.stands()
+
+
+def test_after_depth_without_a_valid_pixel_it_does_not_drive_on(field: Field) -> None:
+    field.depth = "nan"
+    assert field.time_to(lambda: field.commands[-1][1].forward == 0) <= 0.55
+    field.wait(lambda: "distance" in field.state.message, "the reason")
+
+
+def test_it_drives_again_when_a_fault_is_over(field: Field) -> None:
+    field.silent.add("camera")
+    field.wait(field.stands, "a command of zero")
+    field.silent.clear()
+    field.wait(field.drives, "the robot to drive again")
