@@ -43,7 +43,7 @@ def ros_domain() -> Iterator[None]:
     """Give this run a ROS domain of its own, which the processes it starts inherit."""
     import rclpy
 
-    from siamdw_ros.evaluation.playback import isolate
+    from siamdw_ros.evaluation.node_process import isolate
 
     with restored_environment():
         os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)

@@ -1,4 +1,4 @@
-"""Ground truth of the clips: a CSV of frame, x, y, w, h, with comments on how it was made."""
+"""Annotations of our own: a CSV of frame, x, y, w, h, with comments on how it was made."""
 
 import csv
 import math
@@ -7,27 +7,55 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from siamdw_ros.siamdw.crops import Box
 
+COLUMNS = ("frame", "x", "y", "w", "h")
+Numbers = NDArray[np.int32]
+Boxes = NDArray[np.float64]
 ABSENT: Box = (math.nan, math.nan, math.nan, math.nan)
-Keyframes = Mapping[int, Box]  # frame -> box read by eye, or ABSENT
+Keyframes = Mapping[int, Box]  # frame -> box drawn by hand, or ABSENT
 
 
 def read_annotation(path: Path) -> list[Box]:
     """Read the box of each frame, (x, y, w, h) in 0-based pixels; nan where the target is absent.
 
     Raises:
-        ValueError: the frames are not numbered from 0 without gaps.
+        ValueError: there are several targets, or frames are not numbered from 0 without gaps.
     """
-    rows = _rows(path)
-    if [int(row["frame"]) for row in rows] != list(range(len(rows))):
+    targets = read_targets(path)
+    if len(targets) != 1:
+        raise ValueError(f"{path}: {len(targets)} targets in it, expected one")
+    ((numbers, boxes),) = targets.values()
+    if numbers.tolist() != list(range(len(numbers))):
         raise ValueError(f"{path}: frames must be numbered from 0 without gaps")
-    return [_box(row) for row in rows]
+    return [(x, y, w, h) for x, y, w, h in boxes.tolist()]
+
+
+def read_targets(path: Path) -> dict[str, tuple[Numbers, Boxes]]:
+    """Read the boxes of all targets; the column `target` names them where there are several.
+
+    Returns:
+        Per target the frames that have a line, N, in order, and their boxes, N x 4: nan where the
+        target is absent.
+
+    Raises:
+        ValueError: the columns are others.
+    """
+    lines: dict[str, list[list[float]]] = {}
+    for row in _rows(path):
+        try:
+            line = [float(row[column] or "nan") for column in COLUMNS]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: expected the columns {', '.join(COLUMNS)}") from error
+        lines.setdefault(row.get("target") or "", []).append(line)
+    tables = {target: np.array(sorted(table)) for target, table in lines.items()}
+    return {t: (table[:, 0].astype(np.int32), table[:, 1:]) for t, table in tables.items()}
 
 
 def read_keyframes(path: Path) -> dict[int, Box]:
-    """Read those boxes that a person made; all of them in a file that does not say which."""
+    """Read the boxes that were drawn by hand; all of them in a file that does not say which."""
     return {int(row["frame"]): _box(row) for row in _rows(path) if row.get("keyframe", "1") == "1"}
 
 
@@ -41,7 +69,7 @@ def _box(row: Mapping[str, str]) -> Box:
 
 
 def is_absent(box: Box) -> bool:
-    """Whether a box says that the target is not to be seen."""
+    """Whether a box says that the target is absent."""
     return not all(map(math.isfinite, box))
 
 

@@ -1,28 +1,36 @@
-"""Find sequences in the folders of the benchmarks, as they are unpacked, and in our own."""
+"""Find sequences in the folders of the benchmarks, as they are unpacked, and in our own.
+
+Each reader yields the sequences of one layout, and nothing where it does not find that layout.
+Boxes are 0-based, whatever the benchmark's files count from. Training uses the same readers.
+"""
 
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from siamdw_ros.evaluation.annotations import read_annotation
-from siamdw_ros.evaluation.sequences import (
-    PICTURES,
-    Boxes,
-    PictureFiles,
-    Sequence,
-    VideoFile,
-    ZippedPictures,
+from siamdw_ros.evaluation.frames import (
+    IMAGES,
+    FrameFiles,
+    Frames,
+    VideoFrames,
+    ZippedFrames,
+    numbered,
 )
-from siamdw_ros.evaluation.uav123 import ATTRIBUTES as UAV123_ATTRIBUTES
-from siamdw_ros.evaluation.uav123 import STARTS as UAV123_STARTS
+from siamdw_ros.evaluation.sequences import AnnotatedSequence, Boxes
 
-VIDEOS = (".mp4", ".avi", ".mkv", ".webm", ".mov")
-# OTB leaves out parts of these films: first and last frame, counted from 1.
+Names = Collection[str] | None  # of the sequences to read; None: all
+Sequences = Iterator[AnnotatedSequence]
+
+VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}
+TABLE = "groundtruth.csv"
+# OTB leaves out parts of these videos: first and last frame, counted from 1.
 OTB_RANGES = {
     "David": (300, 770),
     "Football1": (1, 74),
@@ -31,15 +39,46 @@ OTB_RANGES = {
     "Diving": (1, 215),
 }
 OTB_ATTRIBUTES = ("IV", "OPR", "SV", "OCC", "DEF", "MB", "FM", "IPR", "OV", "BC", "LR")
+# UAV123 cuts videos into parts; where the later ones start, counted from 1, stands in its MATLAB
+# script configSeqs.m only (Mueller et al., ECCV 2016).
+UAV123_STARTS = {
+    f"{video}_{part}": start
+    for video, starts in {
+        "bird1": (775, 1573),
+        "car1": (751, 1627),
+        "car6": (487, 1807, 2953, 3925),
+        "car8": (1357,),
+        "car16": (415,),
+        "group1": (1333, 2515, 3925),
+        "group2": (907, 1771),
+        "group3": (1567, 2827, 4369),
+        "person2": (1189,),
+        "person4": (1501,),
+        "person5": (877,),
+        "person7": (1249,),
+        "person8": (1075,),
+        "person12": (601,),
+        "person14": (847, 1813),
+        "person17": (1501,),
+        "person19": (1243, 2791),
+        "truck4": (577,),
+        "uav1": (1555, 2473),
+    }.items()
+    for part, start in enumerate(starts, start=2)
+}
+# In the order of the columns of anno/UAV123/att/NAME.txt.
+UAV123_ATTRIBUTES = (
+    *("SV", "ARC", "LR", "FM", "FOC", "POC", "OV", "BC", "IV", "VC", "CM", "SOB"),
+)
 LAYOUTS = """\
-a video or folder of pictures with a CSV of its name beside it (frame,x,y,w,h),
-a folder or zip of pictures with a groundtruth.csv (file,x,y,w,h),
+a video or folder of images with a CSV of its name beside it (frame,x,y,w,h),
+a folder or zip of images with a groundtruth.csv (file,x,y,w,h),
 OTB (NAME/img, NAME/groundtruth_rect.txt), GOT-10k (list.txt, NAME/groundtruth.txt, *.label),
 VOT up to 2019 (list.txt, NAME/groundtruth.txt, *.tag), LaSOT (CLASS/NAME/img, groundtruth.txt),
 UAV123 (anno/UAV123, data_seq/UAV123), or a folder of several of the first two"""
 
 
-def find_sequences(path: Path) -> list[Sequence]:
+def find_sequences(path: Path) -> list[AnnotatedSequence]:
     """Read the sequence at `path`, or all of the benchmark there, in a fixed order.
 
     Raises:
@@ -48,143 +87,173 @@ def find_sequences(path: Path) -> list[Sequence]:
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
-    readers = (_clip, _table, _uav123, _otb, _lasot, _got10k, _vot, _several)
+    readers: tuple[Callable[[Path], Sequences], ...] = (
+        *(read_own, read_uav123, read_otb, read_lasot, read_got10k, read_vot),
+        read_folder_of_own,
+    )
     for reader in readers:
-        if sequences := list(reader(path)):
+        if sequences := [_checked(sequence) for sequence in reader(path)]:
             return sequences
     raise ValueError(f"{path}: no annotated sequence in it. Known are:\n{LAYOUTS}")
 
 
-def _clip(path: Path) -> Iterator[Sequence]:
-    """A video, or a folder of pictures, with a CSV beside it."""
+def _checked(sequence: AnnotatedSequence) -> AnnotatedSequence:
+    """Return a sequence that can be evaluated: boxes without area become nan.
+
+    Raises:
+        ValueError: images and boxes do not match, or there is no box to start from.
+    """
+    name, boxes, frames = sequence.name, sequence.boxes, sequence.frames
+    if isinstance(frames, FrameFiles | ZippedFrames) and len(frames) != len(boxes):
+        raise ValueError(f"{name}: {len(boxes)} boxes for {len(frames)} images")
+    present = (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
+    if not len(present) or not present[0]:
+        raise ValueError(f"{name}: the first frame needs a box to start from")
+    return replace(sequence, boxes=np.where(present[:, None], boxes, np.nan))
+
+
+def read_own(path: Path) -> Sequences:
+    """Read a video or folder of images with a CSV beside it, or a folder or zip with a table."""
     annotation = path.with_suffix(".csv")
-    if path.is_file() and path.suffix.lower() in VIDEOS and annotation.is_file():
-        yield Sequence(path.stem, VideoFile(path), np.array(read_annotation(annotation)))
-    elif path.is_dir() and annotation.is_file() and (pictures := _pictures(path)):
-        yield _of_pictures(path.name, pictures, np.array(read_annotation(annotation)))
-
-
-def _table(path: Path) -> Iterator[Sequence]:
-    """A folder or zip of pictures with a groundtruth.csv."""
-    if path.is_dir() and (path / "groundtruth.csv").is_file():
-        names, boxes = _read_table((path / "groundtruth.csv").read_text())
-        files = PictureFiles(tuple(path / name for name in names))
-        if missing := [file for file in files.paths if not file.is_file()]:
-            raise ValueError(f"{path}: groundtruth.csv names {missing[0].name}, not there")
-        yield Sequence(path.name, files, boxes)
+    if annotation.is_file() and (path.is_dir() or path.suffix.lower() in VIDEOS):
+        frames = _files(path) if path.is_dir() else VideoFrames(path)
+        yield AnnotatedSequence(path.stem, frames, np.array(read_annotation(annotation)))
+    elif (path / TABLE).is_file():
+        names, boxes = _read_table((path / TABLE).read_text())
+        _check_names(path, names, {name for name in names if (path / name).is_file()})
+        yield AnnotatedSequence(path.name, FrameFiles(path, names), boxes)
     elif path.is_file() and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            if "groundtruth.csv" not in archive.namelist():
+            there = set(archive.namelist())
+            if TABLE not in there:
                 return
-            names, boxes = _read_table(archive.read("groundtruth.csv").decode())
-            if lost := sorted(set(names) - set(archive.namelist())):
-                raise ValueError(f"{path}: groundtruth.csv names {lost[0]}, which is not there")
-        yield Sequence(path.stem, ZippedPictures(path, tuple(names)), boxes)
+            names, boxes = _read_table(archive.read(TABLE).decode())
+        _check_names(path, names, there)
+        yield AnnotatedSequence(path.stem, ZippedFrames(path, names), boxes)
+
+
+def read_folder_of_own(path: Path) -> Sequences:
+    """Read several of these that lie in a folder."""
+    for child in sorted(path.iterdir()) if path.is_dir() else ():
+        yield from read_own(child)
+
+
+def _check_names(path: Path, names: Collection[str], there: set[str]) -> None:
+    if lost := sorted(set(names) - there):
+        raise ValueError(f"{path}: {TABLE} names {lost[0]}, which is not there")
 
 
 def _read_table(text: str) -> tuple[list[str], Boxes]:
     rows = list(csv.DictReader(line for line in io.StringIO(text) if not line.startswith("#")))
     boxes = [[float(row[key]) for key in "xywh"] for row in rows]
-    return [row["file"] for row in rows], _absent_as_nan(np.array(boxes).reshape(-1, 4))
+    return [row["file"] for row in rows], np.array(boxes).reshape(-1, 4)
 
 
-def _several(path: Path) -> Iterator[Sequence]:
-    """A folder of clips, of zips or folders with a groundtruth.csv."""
-    if path.is_dir():
-        for child in sorted(path.iterdir()):
-            yield from _clip(child)
-            yield from _table(child)
-
-
-def _otb(path: Path) -> Iterator[Sequence]:
-    for folder in _folders(path, lambda f: (f / "img").is_dir() and _otb_annotations(f)):
+def read_otb(path: Path, names: Names = None) -> Sequences:
+    """Read OTB: NAME/img and NAME/groundtruth_rect.txt, or .1.txt, .2.txt for several targets."""
+    for folder in _chosen(_folders(path, _otb_annotations), names, path):
         annotations = _otb_annotations(folder)
+        first, last = OTB_RANGES.get(folder.name, (1, None))
+        images = _files(folder / "img")
+        frames = FrameFiles(images.folder, images.names[first - 1 : last])
+        attributes = _flags(folder.parent / "anno" / "att", folder.name, OTB_ATTRIBUTES)
         for number, annotation in enumerate(annotations, start=1):
-            boxes = _numbers(annotation)
-            first, last = OTB_RANGES.get(folder.name, (1, None))
-            pictures = _pictures(folder / "img")[first - 1 : last]
-            if len(boxes) > len(pictures):  # the annotation covers the whole film
+            boxes = _one_based(annotation)
+            if len(boxes) > len(frames):  # the annotation covers the whole video
                 boxes = boxes[first - 1 : last]
             name = folder.name if len(annotations) == 1 else f"{folder.name}.{number}"
-            attributes = _flags(folder.parent / "anno" / "att", folder.name, OTB_ATTRIBUTES)
-            yield _of_pictures(name, pictures, boxes, attributes)
+            yield _with_attributes(name, frames, boxes, attributes)
 
 
 def _otb_annotations(folder: Path) -> list[Path]:
-    """One file a target; Human4 has an empty one beside the true one."""
+    """One file per target; Human4 has an empty one beside the true one."""
     return [f for f in sorted(folder.glob("groundtruth_rect*.txt")) if f.read_text().strip()]
 
 
-def _uav123(path: Path) -> Iterator[Sequence]:
-    annotations = path / "anno" / "UAV123"
-    for annotation in sorted(annotations.glob("*.txt")):
-        name, boxes = annotation.stem, _numbers(annotation)
-        pictures = path / "data_seq" / "UAV123"
-        folder = pictures / name if (pictures / name).is_dir() else pictures / name.split("_")[0]
-        start = UAV123_STARTS.get(name, 1) - 1
-        chosen = _pictures(folder)[start : start + len(boxes)]
-        yield _of_pictures(
-            name, chosen, boxes, _flags(annotations / "att", name, UAV123_ATTRIBUTES)
+def read_uav123(path: Path, names: Names = None) -> Sequences:
+    """Read UAV123: anno/UAV123/NAME.txt and data_seq/UAV123/NAME; or anno/NAME.txt and NAME."""
+    inner = "UAV123" if (path / "anno" / "UAV123").is_dir() else ""
+    annotations = path / "anno" / inner
+    root = path / "data_seq" / inner if (path / "data_seq").is_dir() else path
+    for annotation in _chosen(sorted(annotations.glob("*.txt")), names, path):
+        name, boxes = annotation.stem, _one_based(annotation)
+        video, _, part = name.rpartition("_")
+        if (root / name).is_dir():
+            frames = _files(root / name)
+        elif part == "1" or name in UAV123_STARTS:
+            start = UAV123_STARTS.get(name, 1) - 1
+            images = _files(root / video)
+            frames = FrameFiles(images.folder, images.names[start : start + len(boxes)])
+        else:
+            frames = FrameFiles(root / name, [])
+        yield _with_attributes(
+            name, frames, boxes, _flags(annotations / "att", name, UAV123_ATTRIBUTES)
         )
 
 
-def _lasot(path: Path) -> Iterator[Sequence]:
-    def is_lasot(folder: Path) -> bool:
-        return (folder / "img").is_dir() and (folder / "groundtruth.txt").is_file()
+def read_lasot(path: Path, names: Names = None) -> Sequences:
+    """Read LaSOT: CLASS/NAME/img and groundtruth.txt; or a class, or one sequence."""
+    annotations = (
+        file
+        for depth in ("", "*/", "*/*/")
+        for file in sorted(path.glob(f"{depth}groundtruth.txt"))
+    )
+    folders = [file.parent for file in annotations if (file.parent / "img").is_dir()]
+    for folder in _chosen(folders, names, path):
+        boxes = read_numbers(folder / "groundtruth.txt")
+        for label in ("full_occlusion.txt", "out_of_view.txt"):
+            boxes[_labels(folder / label, len(boxes)) > 0] = np.nan
+        frames = FrameFiles(folder / "img", numbered("{:08d}.jpg", 1, len(boxes)))
+        yield AnnotatedSequence(folder.name, frames, boxes)
 
-    for parent in _folders(path, lambda f: is_lasot(f) or any(map(is_lasot, _children(f)))):
-        for folder in _folders(parent, is_lasot):
-            boxes = _numbers(folder / "groundtruth.txt")
-            for label in ("full_occlusion.txt", "out_of_view.txt"):
-                boxes[_labels(folder / label, len(boxes)) > 0] = np.nan
-            yield _of_pictures(folder.name, _pictures(folder / "img"), boxes)
 
+def read_got10k(path: Path, names: Names = None) -> Sequences:
+    """Read GOT-10k: a subset's list.txt and folders with groundtruth.txt and labels.
 
-def _got10k(path: Path) -> Iterator[Sequence]:
+    The toolkit counts frames with cover above 0; absent ones have none.
+    """
+
     def is_got10k(folder: Path) -> bool:
         known = (folder / "absence.label").is_file() or folder.name.startswith("GOT-10k_")
         return known and (folder / "groundtruth.txt").is_file()
 
-    for folder in _listed(path, is_got10k):
-        boxes, pictures = _numbers(folder / "groundtruth.txt"), _pictures(folder)
-        hidden = len(boxes) == 1 < len(pictures)
+    for folder in _chosen(_listed(path, is_got10k), names, path):
+        boxes = read_numbers(folder / "groundtruth.txt")
+        hidden = "_Test_" in folder.name and len(boxes) == 1
         if hidden:
-            boxes = np.vstack([boxes, np.full((len(pictures) - 1, 4), np.nan)])
-        elif (folder / "cover.label").is_file():  # the toolkit counts frames with cover > 0
+            others = len(_files(folder)) - 1
+            boxes = np.vstack([boxes, np.full((others, 4), np.nan)])
+        boxes[_labels(folder / "absence.label", len(boxes)) > 0] = np.nan
+        if (folder / "cover.label").is_file():
             boxes[_labels(folder / "cover.label", len(boxes)) == 0] = np.nan
-        else:
-            boxes[_labels(folder / "absence.label", len(boxes)) > 0] = np.nan
-        yield Sequence(
-            folder.name, PictureFiles(tuple(pictures)), boxes, form="got10k", hidden=hidden
-        )
+        frames = FrameFiles(folder, numbered("{:08d}.jpg", 1, len(boxes)))
+        yield AnnotatedSequence(folder.name, frames, boxes, form="got10k", hidden=hidden)
 
 
-def _vot(path: Path) -> Iterator[Sequence]:
+def read_vot(path: Path) -> Sequences:
+    """Read VOT 2013 to 2019: list.txt and folders with groundtruth.txt, boxes or corners."""
     for folder in _listed(path, lambda f: (f / "groundtruth.txt").is_file()):
         annotation = folder / "groundtruth.txt"
         if annotation.read_text().lstrip().startswith("m"):
             raise ValueError(f"{folder}: annotated with masks (VOT2020 on); use the TraX entry")
-        regions = _numbers(annotation, columns=(4, 8))
+        regions = read_numbers(annotation, columns=(4, 8))
         corners = regions.reshape(-1, 4, 2) if regions.shape[1] == 8 else None
-        boxes = regions if corners is None else box_of_polygon(corners)
-        tags = {
-            tag.stem: _labels(tag, len(boxes)) > 0
-            for tag in sorted([*folder.glob("*.tag"), *folder.glob("*.label")])
-        }
         colour = folder / "color"
-        pictures = _pictures(colour if colour.is_dir() else folder)
-        yield Sequence(
+        yield AnnotatedSequence(
             folder.name,
-            PictureFiles(tuple(pictures)),
-            _absent_as_nan(boxes),
+            _files(colour if colour.is_dir() else folder),
+            regions if corners is None else box_of_polygon(corners),
             form="vot",
             polygons=corners,
-            attributes=tags,
+            attributes={
+                tag.stem: _labels(tag, len(regions)) > 0
+                for tag in sorted([*folder.glob("*.tag"), *folder.glob("*.label")])
+            },
         )
 
 
 def box_of_polygon(corners: Boxes) -> Boxes:
-    """Box of a four-cornered region with its centre and area: N x 4 x 2 -> N x 4.
+    """Return the box of a four-cornered region with its centre and area: N x 4 x 2 -> N x 4.
 
     As VOT's example trackers and SiamDW start: the bounding box, shrunk about the mean of the
     corners until it has the area of the region, plus one pixel.
@@ -197,15 +266,12 @@ def box_of_polygon(corners: Boxes) -> Boxes:
     return np.hstack([center - size / 2, size])
 
 
-def _of_pictures(
-    name: str, pictures: list[Path], boxes: Boxes, attributes: Iterable[str] = ()
-) -> Sequence:
-    """Put a sequence together whose results are written as OTB's."""
-    if len(pictures) != len(boxes):
-        raise ValueError(f"{name}: {len(boxes)} boxes for {len(pictures)} pictures")
-    everywhere = np.ones(len(boxes), bool)
-    held = dict.fromkeys(attributes, everywhere)
-    return Sequence(name, PictureFiles(tuple(pictures)), _absent_as_nan(boxes), attributes=held)
+def _with_attributes(
+    name: str, frames: Frames, boxes: Boxes, attributes: Iterable[str]
+) -> AnnotatedSequence:
+    """Make a sequence of OTB or UAV123, whose files count pixels from 1."""
+    held = dict.fromkeys(attributes, np.ones(len(boxes), bool))
+    return AnnotatedSequence(name, frames, boxes, origin=1, attributes=held)
 
 
 def _children(path: Path) -> list[Path]:
@@ -213,26 +279,49 @@ def _children(path: Path) -> list[Path]:
 
 
 def _folders(path: Path, wanted: Callable[[Path], object]) -> list[Path]:
-    """`path` itself, or those folders in it, that are wanted."""
+    """Return `path` itself, or those folders in it, that are wanted."""
     return [path] if wanted(path) else [child for child in _children(path) if wanted(child)]
 
 
 def _listed(path: Path, wanted: Callable[[Path], object]) -> list[Path]:
-    """The same, in the order and the choice of list.txt, where there is one."""
+    """Return the same, in the order and the choice of list.txt, where there is one."""
     listed = path / "list.txt"
     if not listed.is_file():
         return _folders(path, wanted)
     return [f for f in (path / name for name in listed.read_text().split()) if wanted(f)]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder of pictures")
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
+def _chosen(places: Iterable[Path], names: Names, path: Path) -> Iterable[Path]:
+    """Return the files or folders with these names.
+
+    Raises:
+        ValueError: there is none of a name.
+    """
+    if names is None:
+        return places
+    found = {place.stem if place.is_file() else place.name: place for place in places}
+    if missing := [name for name in names if name not in found]:
+        raise ValueError(f"{path} has no sequence {missing[0]}")
+    return [found[name] for name in names]
 
 
-def _numbers(file: Path, columns: tuple[int, ...] = (4,)) -> Boxes:
-    """Read a table of numbers, separated by commas, tabs or spaces."""
+def _files(folder: Path) -> FrameFiles:
+    """Return the images of a folder in the order of their names, none if there is no folder."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    return FrameFiles(folder, sorted(f.name for f in files if f.suffix.lower() in IMAGES))
+
+
+def _one_based(file: Path) -> Boxes:
+    """Read boxes whose first pixel is (1, 1); ours is (0, 0)."""
+    return read_numbers(file) - (1, 1, 0, 0)
+
+
+def read_numbers(file: Path, columns: tuple[int, ...] = (4,)) -> Boxes:
+    """Read a table of numbers, separated by commas, tabs or spaces.
+
+    Raises:
+        ValueError: something else is in the file.
+    """
     try:
         table = np.loadtxt(io.StringIO(file.read_text().replace(",", " ")), float, ndmin=2)
     except ValueError as error:
@@ -244,7 +333,7 @@ def _numbers(file: Path, columns: tuple[int, ...] = (4,)) -> Boxes:
 
 
 def _labels(file: Path, count: int) -> NDArray[np.float64]:
-    """Read one number a frame; zeros for what is missing, as VOT's short tag files mean it."""
+    """Read one number per frame; zeros for what is missing, as VOT's short tag files mean it."""
     values = np.zeros(count)
     if file.is_file():
         read = np.array(file.read_text().replace(",", " ").split(), float)[:count]
@@ -253,15 +342,9 @@ def _labels(file: Path, count: int) -> NDArray[np.float64]:
 
 
 def _flags(folder: Path, name: str, attributes: tuple[str, ...]) -> list[str]:
-    """Names of the attributes that a file of zeros and ones gives a sequence."""
+    """Return the attributes that a file of zeros and ones gives a sequence."""
     for file in (folder / f"{name}.txt", folder / f"{name.lower()}.txt"):
         if file.is_file():
             flags = _labels(file, len(attributes))
             return [attribute for attribute, flag in zip(attributes, flags, strict=True) if flag]
     return []
-
-
-def _absent_as_nan(boxes: Boxes) -> Boxes:
-    """Benchmarks mark an absent target with nan, or with a box that has no area."""
-    present = (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
-    return np.where(present[:, None], boxes, np.nan)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.evaluation.one_pass import Run
-from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.siamdw import State
 from siamdw_ros.siamdw.crops import Box, Image
 
@@ -54,7 +54,7 @@ def _rectangle(canvas: Image, box: Box, color: tuple[int, int, int], thickness: 
     cv2.rectangle(canvas, corners[:2], corners[2:], color, thickness, cv2.LINE_AA)
 
 
-def write_film(frames: Sequence[Annotated], path: Path, rate: float) -> None:
+def write_video(frames: Sequence[Annotated], path: Path, rate: float) -> None:
     """Write an MP4.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Asks a tracker node's services, its own and those that every node has."""
+"""A client of a tracker node: its own services, and those that every node has."""
 
 import threading
 import time
@@ -13,6 +13,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile
+from std_srvs.srv import Trigger
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
@@ -26,11 +27,11 @@ ORDER = ["unconfigured", "inactive", "active"]
 
 
 class RobotError(RuntimeError):
-    """The node does not do what the robot waits for; the message says what."""
+    """The node did not do what was waited for; the message says what."""
 
 
 class Client:
-    """A ROS node with a thread of its own, that talks to one tracker node.
+    """A ROS node with its own thread, client of one tracker node.
 
     Args:
         namespace: of the tracker node, and of this one.
@@ -50,7 +51,7 @@ class Client:
         self._spinning.start()
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-        """Wait until a condition holds, and return what it gave.
+        """Wait until a condition holds, and return its value.
 
         Raises:
             RobotError: it does not within that time.
@@ -70,14 +71,14 @@ class Client:
         seconds: float = PATIENCE,
         again: float = ASK_AGAIN,
     ) -> Any:
-        """Ask a service of the tracker until it answers; only what may be carried out twice.
+        """Call a service until it answers; only for requests that may be carried out twice.
 
         Args:
             kind: type of the service.
-            service: its name below the tracker's.
-            request: what is asked.
-            seconds: how long to go on.
-            again: seconds until it is asked once more.
+            service: its name below the tracker's, or a whole name that begins with a slash.
+            request: to send.
+            seconds: how long to repeat it.
+            again: seconds until it is sent once more.
 
         Raises:
             RobotError: there is no answer within that time.
@@ -98,8 +99,12 @@ class Client:
             for future in asked:
                 self._client(kind, service).remove_pending_request(future)
 
+    def trigger(self, service: str) -> None:
+        """Call a service of std_srvs/Trigger; see :meth:`ask`."""
+        self.ask(Trigger, service, Trigger.Request())
+
     def lifecycle_state(self) -> str:
-        """The node's state: unconfigured, inactive, active, finalized, or one in between."""
+        """Return the node's state: unconfigured, inactive, active, finalized, or a transition."""
         answer = self.ask(GetState, "get_state", GetState.Request())
         return str(answer.current_state.label)
 
@@ -107,7 +112,7 @@ class Client:
         """Ask for a transition, a number of lifecycle_msgs/Transition; return the state after it.
 
         Raises:
-            RobotError: the node does not come into a state in which it stays.
+            RobotError: there is no answer, or the state cannot be read.
         """
         request = ChangeState.Request()
         request.transition.id = transition
@@ -119,7 +124,7 @@ class Client:
         """Bring the node to unconfigured, inactive or active, step by step.
 
         Raises:
-            RobotError: it does not come there.
+            RobotError: it does not reach that state.
         """
         while (state := self.settled_state()) != goal:
             steps = UP if ORDER.index(state) < ORDER.index(goal) else DOWN
@@ -127,24 +132,24 @@ class Client:
                 raise RobotError(f"the node stays {state}")
 
     def settled_state(self) -> str:
-        """The node's state, once it is none of those that it passes through."""
+        """Return the node's state, once it is not in a transition."""
         passing = ("configuring", "activating", "deactivating", "cleaningup", "errorprocessing")
         return str(self.wait(lambda: _unless(self.lifecycle_state(), passing), "a steady state"))
 
     def set_parameters(self, values: dict[str, Any]) -> list[SetParametersResult]:
-        """Set parameters of the tracker, one by one, and return what it says to each."""
+        """Set parameters of the tracker one by one; return the result of each."""
         parameters = [Parameter(name, value=value) for name, value in values.items()]
         request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in parameters])
         return list(self.ask(SetParameters, "set_parameters", request).results)
 
     def parameters(self, *names: str) -> dict[str, Any]:
-        """The values of some of the tracker's parameters."""
+        """Return the values of some of the tracker's parameters."""
         request = GetParameters.Request(names=list(names))
         values = self.ask(GetParameters, "get_parameters", request).values
         return {n: parameter_value_to_python(v) for n, v in zip(names, values, strict=True)}
 
     def ask_all(self, calls: list[tuple[Any, str, Any]], seconds: float = PATIENCE) -> list[Any]:
-        """Call services all at once, each given as for :meth:`ask`; their answers in that order.
+        """Call services all at once, each as for :meth:`ask`; return the answers in that order.
 
         Raises:
             RobotError: not all are answered within that time.
@@ -157,7 +162,7 @@ class Client:
 
     def _client(self, kind: Any, service: str) -> Any:
         if service not in self._clients:
-            name = f"{self.tracker}/{service}"
+            name = service if service.startswith("/") else f"{self.tracker}/{service}"
             self._clients[service] = self.node.create_client(kind, name, qos_profile=DEEP)
         return self._clients[service]
 

@@ -9,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamdw_ros.evaluation import metrics
-from siamdw_ros.evaluation.sequences import Boxes, Sequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence, Boxes
 from siamdw_ros.siamdw import State, TrackResult
 from siamdw_ros.siamdw.crops import Box, Image
 
 IMAGES_AFTER_START = slice(1, None)  # the box of the first is given
+FAILURE = 0.2  # overlap below which a tracker has lost its target, whatever it reports
 
 
 class Follower(Protocol):
-    """What can be evaluated: `siamdw.Tracker`, and the peers."""
+    """A tracker that can be evaluated: `siamdw.Tracker`, and the peers."""
 
     def init(self, image: Image, box: Box) -> None:
-        """Start to follow what is inside the box."""
+        """Start tracking what is inside the box."""
         ...
 
     def track(self, image: Image) -> TrackResult:
@@ -30,10 +31,13 @@ class Follower(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """What a tracker said about a sequence.
+    """The results of a tracker on a sequence.
 
-    boxes: N x 4, the first the given one, nan where it gave none. seconds: N, spent on each
-    image. states: N, :class:`~siamdw_ros.siamdw.State`. size: width and height of the images.
+    Attributes:
+        boxes: N x 4, the first the given one, nan where it gave none.
+        seconds: N, spent on each image.
+        states: N, :class:`~siamdw_ros.siamdw.State`.
+        size: width and height of the images.
     """
 
     boxes: Boxes
@@ -42,8 +46,8 @@ class Run:
     size: tuple[int, int]
 
 
-def follow(tracker: Follower, sequence: Sequence) -> Run:
-    """Let a tracker follow the target of a sequence from its first frame to its last."""
+def follow(tracker: Follower, sequence: AnnotatedSequence) -> Run:
+    """Track the target of a sequence from its first frame to its last."""
     images = sequence.images()
     first = next(images)
     start = time.perf_counter()
@@ -55,7 +59,7 @@ def follow(tracker: Follower, sequence: Sequence) -> Run:
 
 
 def width_height(image: Image) -> tuple[int, int]:
-    """Size of an image in pixels."""
+    """Return the size of an image in pixels."""
     height, width = image.shape[:2]
     return width, height
 
@@ -69,13 +73,19 @@ def _tracked(tracker: Follower, images: Iterator[Image]) -> Iterator[tuple[Box, 
 
 @dataclass(frozen=True)
 class Score:
-    """How well one run went. Frames in which the target is absent count only for presence.
+    """The figures of one run. Frames in which the target is absent count only for presence.
 
-    frames: that count. overlaps: in these frames but the first, which GOT-10k leaves out.
-    success, precision, normalised: curves over the thresholds of :mod:`.metrics`, the first frame
-    included as in OTB. frames_per_second: mean over frames but the first. absent: how many frames
-    are without target; absent_lost, absent_uncertain: in how many of them the tracker said so.
-    visible_lost: in how many frames with a target it said LOST.
+    Attributes:
+        name: of the sequence.
+        frames: that count.
+        overlaps: in these frames but the first, which GOT-10k leaves out.
+        success, precision, normalised: curves over the thresholds of :mod:`.metrics`, the first
+            frame included as in OTB.
+        frames_per_second: mean over frames but the first.
+        absent: frames without target.
+        absent_lost, absent_uncertain: how many of them the tracker reported as such.
+        visible_lost: frames with a target that it reported as LOST.
+        first_failure: the first frame whose overlap is below 0.2, None if there is none.
     """
 
     name: str
@@ -89,6 +99,7 @@ class Score:
     absent_lost: int
     absent_uncertain: int
     visible_lost: int
+    first_failure: int | None
 
     @property
     def mean_overlap(self) -> float:
@@ -115,13 +126,13 @@ class Score:
         return float(self.normalised.mean())
 
 
-def score(run: Run, sequence: Sequence, frames: NDArray[np.bool_] | None = None) -> Score:
+def score(run: Run, sequence: AnnotatedSequence, frames: NDArray[np.bool_] | None = None) -> Score:
     """Compare a run with the annotation.
 
     Args:
         run: of the tracker.
         sequence: what it ran on.
-        frames: N, which frames to look at (default: all); used for attributes.
+        frames: N, which frames count (default: all); used for attributes.
 
     Raises:
         ValueError: the run is not of this sequence.
@@ -133,6 +144,7 @@ def score(run: Run, sequence: Sequence, frames: NDArray[np.bool_] | None = None)
     found, truth = np.nan_to_num(run.boxes[counted], nan=-1e6), sequence.boxes[counted]
     overlaps = metrics.overlap(found, truth)
     compared = metrics.overlap(*(metrics.clipped(boxes, *run.size) for boxes in (found, truth)))
+    failed = np.flatnonzero(overlaps < FAILURE)
     lost, uncertain = run.states == State.LOST, run.states == State.UNCERTAIN
     seconds = run.seconds[IMAGES_AFTER_START]
     seconds = seconds[np.isfinite(seconds) & (seconds > 0)]
@@ -150,4 +162,5 @@ def score(run: Run, sequence: Sequence, frames: NDArray[np.bool_] | None = None)
         int((lost & absent).sum()),
         int((uncertain & absent).sum()),
         int((lost & counted).sum()),
+        int(np.flatnonzero(counted)[failed[0]]) if len(failed) else None,
     )

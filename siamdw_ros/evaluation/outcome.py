@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from siamdw_ros.evaluation.drawing import run_sheet
 from siamdw_ros.evaluation.plots import plot_all
-from siamdw_ros.evaluation.report import Table
 from siamdw_ros.evaluation.runner import Job, bound_threads
-from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.summary import Summary, summarise
+from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.evaluation.trackers import TrackerSpec
 from siamdw_ros.evaluation.vot import vot_score
 
@@ -68,7 +68,7 @@ def speeds(
     """Time each tracker alone, on the first frames of a sequence."""
     bound_threads(threads)
     first, *images = itertools.islice(sequence.images(), SPEED_FRAMES)
-    rows = []
+    rows: list[dict[str, Cell]] = []
     for spec in tqdm(specs, desc="speed", leave=False):
         tracker, seconds = spec.build(), []
         tracker.init(first, sequence.start)
@@ -76,7 +76,11 @@ def speeds(
             start = time.perf_counter()
             tracker.track(image)
             seconds.append(time.perf_counter() - start)
-        figures = f"{1e3 * np.median(seconds):.1f}", f"{1 / np.mean(seconds):.1f}"
-        rows.append([spec.label, *figures])
-    title = f"Speed, alone on {len(images)} frames of {sequence.name}"
-    return Table(title, ["tracker", "ms a frame (median)", "frames/s (mean)"], rows)
+        rows.append(
+            {
+                "tracker": spec.label,
+                "ms per frame (median)": 1e3 * float(np.median(seconds)),
+                "frames/s (mean)": float(1 / np.mean(seconds)),
+            }
+        )
+    return Table(f"Speed, alone on {len(images)} frames of {sequence.name}", rows)

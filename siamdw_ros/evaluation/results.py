@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 
 from siamdw_ros.evaluation.one_pass import Run
-from siamdw_ros.evaluation.sequences import Boxes, Sequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence, Boxes
 from siamdw_ros.evaluation.vot import Event, Trajectory
 
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """The files of one tracker.
+    """The result files of one tracker.
 
-    path: the tracker's folder. shared: whether sequences of several forms lie side by side.
+    Attributes:
+        path: the tracker's folder.
     """
 
     path: Path
@@ -47,7 +48,7 @@ class ResultFolder:
             )
         _write(file, text)
 
-    def _boxes(self, sequence: Sequence) -> Path:
+    def _boxes(self, sequence: AnnotatedSequence) -> Path:
         name = sequence.name
         if sequence.form == "got10k":
             return self.path / name / f"{name}_001.txt"
@@ -55,7 +56,7 @@ class ResultFolder:
             return self.path / "unsupervised" / name / f"{name}_001.txt"
         return self.path / f"{name}.txt"
 
-    def _times(self, sequence: Sequence) -> Path:
+    def _times(self, sequence: AnnotatedSequence) -> Path:
         boxes = self._boxes(sequence)
         folder = boxes.parent / "times" if sequence.form == "otb" else boxes.parent
         return folder / f"{sequence.name}_time.txt"
@@ -63,21 +64,21 @@ class ResultFolder:
     def _states(self, name: str, protocol: str = "") -> Path:
         return self.path / "states" / f"{name}{protocol}.txt"
 
-    def has_run(self, sequence: Sequence) -> bool:
+    def has_run(self, sequence: AnnotatedSequence) -> bool:
         """Whether the one-pass results of a sequence are there."""
         return self._boxes(sequence).is_file()
 
-    def write_run(self, sequence: Sequence, run: Run) -> None:
-        """Keep the results of a one-pass run."""
+    def write_run(self, sequence: AnnotatedSequence, run: Run) -> None:
+        """Store the results of a one-pass run."""
         states = [f"{run.size[0]} {run.size[1]}", *(str(state) for state in run.states)]
         _write(self._states(sequence.name), "\n".join(states) + "\n")
         _write(self._times(sequence), "".join(f"{second:.8f}\n" for second in run.seconds))
-        lines = [_box(box) for box in run.boxes]
+        lines = [_box(box) for box in run.boxes + _origin(sequence)]
         if sequence.form == "vot":
             lines[0] = str(int(Event.STARTED))
         _write(self._boxes(sequence), "\n".join(lines) + "\n")
 
-    def read_run(self, sequence: Sequence) -> Run:
+    def read_run(self, sequence: AnnotatedSequence) -> Run:
         """Read them again.
 
         Raises:
@@ -86,7 +87,7 @@ class ResultFolder:
         lines = self._boxes(sequence).read_text().split()
         if sequence.form == "vot":
             lines[0] = _box(sequence.boxes[0])
-        boxes = np.array([line.split(",") for line in lines], float)
+        boxes = np.array([line.split(",") for line in lines], float) - _origin(sequence)
         size, states = self._read_states(self._states(sequence.name))
         run = Run(boxes, np.loadtxt(self._times(sequence), ndmin=1), states, size)
         if not len(run.boxes) == len(run.seconds) == len(run.states):
@@ -97,16 +98,16 @@ class ResultFolder:
         width, height, *states = map(int, file.read_text().split())
         return (width, height), np.array(states, int)
 
-    def _trajectory(self, sequence: Sequence) -> Path:
+    def _trajectory(self, sequence: AnnotatedSequence) -> Path:
         name = sequence.name
         return self.path / "baseline" / name / f"{name}_001.txt"
 
-    def has_trajectory(self, sequence: Sequence) -> bool:
+    def has_trajectory(self, sequence: AnnotatedSequence) -> bool:
         """Whether the supervised results of a sequence are there."""
         return self._trajectory(sequence).is_file()
 
-    def write_trajectory(self, sequence: Sequence, run: Trajectory) -> None:
-        """Keep the results of a supervised run."""
+    def write_trajectory(self, sequence: AnnotatedSequence, run: Trajectory) -> None:
+        """Store the results of a supervised run."""
         file = self._trajectory(sequence)
         size = f"{run.size[0]} {run.size[1]}\n"
         _write(self._states(sequence.name, "_baseline"), size)
@@ -118,7 +119,7 @@ class ResultFolder:
         ]
         _write(file, "\n".join(lines) + "\n")
 
-    def read_trajectory(self, sequence: Sequence) -> Trajectory:
+    def read_trajectory(self, sequence: AnnotatedSequence) -> Trajectory:
         """Read them again."""
         file = self._trajectory(sequence)
         rows = [line.split(",") for line in file.read_text().split()]
@@ -127,6 +128,11 @@ class ResultFolder:
         times = np.loadtxt(file.with_name(f"{sequence.name}_time.txt"), ndmin=1)
         size, _ = self._read_states(self._states(sequence.name, "_baseline"))
         return Trajectory(np.array(events, int), np.array(boxes, float), times, size)
+
+
+def _origin(sequence: AnnotatedSequence) -> Boxes:
+    """Return what the benchmark adds to 0-based boxes: OTB and UAV123 count pixels from 1."""
+    return np.array([sequence.origin, sequence.origin, 0, 0], float)
 
 
 def _box(box: Boxes) -> str:

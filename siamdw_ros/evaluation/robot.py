@@ -1,6 +1,5 @@
-"""What a robot has of a tracker node: a camera's topic, ears and service clients."""
+"""What a robot has of a tracker node: a camera topic, subscriptions and service clients."""
 
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +19,17 @@ from siamdw_ros.siamdw.crops import Box
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A message, when it came (seconds of the steady clock) and its image's stamp (ns)."""
+class Received:
+    """A message of the tracker.
+
+    Attributes:
+        message: detections or status.
+        arrived: when it was received, in nanoseconds of the clock that images are stamped with.
+        stamp: of its image, in nanoseconds.
+    """
 
     message: Any
-    arrived: float
+    arrived: int
     stamp: int
 
 
@@ -37,39 +42,44 @@ class Recovery:
 
 
 class Robot(Client):
-    """A client that also sends images and listens to what becomes of them.
+    """A client that also publishes images and receives detections and statuses.
 
     Args:
         namespace, tracker: see :class:`Client`.
         camera: of several that the tracker has, whose topic is CAMERA/image; empty: the only one.
+        kept: messages of each kind that are kept, the newest; None: all.
     """
 
     def __init__(
-        self, namespace: str = "/", tracker: str = "siamdw_tracker", camera: str = ""
+        self,
+        namespace: str = "/",
+        tracker: str = "siamdw_tracker",
+        camera: str = "",
+        kept: int | None = 1000,
     ) -> None:
         super().__init__(namespace, tracker, f"{camera}_robot" if camera else "robot")
-        self.camera, topic = camera, f"{camera}/image" if camera else "image"
+        self.camera = camera
+        topic = f"{camera}/image" if camera else "image"
         self.images: dict[Any, Any] = {
             Image: self.node.create_publisher(Image, topic, QoSProfile(depth=5)),
             CompressedImage: self.node.create_publisher(
                 CompressedImage, f"{topic}/compressed", QoSProfile(depth=5)
             ),
         }
-        self.detections: deque[Heard] = deque(maxlen=1000)
-        self.statuses: deque[Heard] = deque(maxlen=1000)
+        self.detections: deque[Received] = deque(maxlen=kept)
+        self.statuses: deque[Received] = deque(maxlen=kept)
         self._listen(Detection2DArray, "detections", self.detections)
         self._listen(TrackerStatus, "status", self.statuses)
 
-    def _listen(self, kind: Any, name: str, store: deque[Heard]) -> None:
-        def hear(message: Any) -> None:
-            stamp = nanoseconds(message.header.stamp)
-            store.append(Heard(message, time.monotonic(), stamp))
+    def _listen(self, kind: Any, name: str, store: deque[Received]) -> None:
+        def receive(message: Any) -> None:
+            store.append(Received(message, self.now(), nanoseconds(message.header.stamp)))
 
         prefix = f"{self.tracker}/{self.camera}" if self.camera else self.tracker
-        self.node.create_subscription(kind, f"{prefix}/{name}", hear, 100)
+        self.node.create_subscription(kind, f"{prefix}/{name}", receive, 100)
 
     def now(self) -> int:
-        """The time that images are stamped with, nanoseconds."""
+        """Return the time that images are stamped with, in nanoseconds."""
         return int(self.node.get_clock().now().nanoseconds)
 
     def send(self, image: Image | CompressedImage, stamp: int | None = None) -> int:
@@ -80,13 +90,13 @@ class Robot(Client):
         return stamp
 
     def start(self, box: Box, target_id: str = "target") -> StartTracking.Response:
-        """Ask the node to follow what the newest image shows in a box, (x, y, w, h)."""
+        """Start tracking what the newest image shows in a box, (x, y, w, h)."""
         request = StartTracking.Request(target_id=target_id, bbox=box_to_message(box))
         request.header.frame_id = self.camera
         return self.ask(StartTracking, "start_tracking", request)
 
     def stop(self, target_id: str = "", seconds: float = PATIENCE) -> StopTracking.Response:
-        """Ask the node to stop following one target, or all."""
+        """Stop tracking one target, or all."""
         request = StopTracking.Request(target_id=target_id)
         return self.ask(StopTracking, "stop_tracking", request, seconds)
 
@@ -102,18 +112,18 @@ class Robot(Client):
         Raises:
             RobotError: one of the two does not come.
         """
-        begin, now = time.monotonic(), self.now()
-        is_new = counts or (lambda stamp: stamp >= now)
+        begin = self.now()
+        is_new = counts or (lambda stamp: stamp >= begin)
         nobody = StopTracking.Request(target_id="nobody")
         self.ask(StopTracking, "stop_tracking", nobody, again=0.25)
-        answer = time.monotonic() - begin
+        answer = self.now() - begin
 
-        def reported() -> Heard | None:
-            heard = tuple(self.detections)
-            return next((h for h in heard if h.arrived >= begin and is_new(h.stamp)), None)
+        def reported() -> Received | None:
+            received = tuple(self.detections)
+            return next((r for r in received if r.arrived >= begin and is_new(r.stamp)), None)
 
-        heard = self.wait(reported, "detections of a new image")
-        return Recovery(answer, heard.arrived - begin)
+        first = self.wait(reported, "detections of a new image")
+        return Recovery(1e-9 * answer, 1e-9 * (first.arrived - begin))
 
     def follows(self, target_id: str = "target") -> bool:
         """Whether the newest detections hold a target."""

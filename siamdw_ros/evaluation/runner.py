@@ -13,7 +13,7 @@ import torch
 
 from siamdw_ros.evaluation.one_pass import Follower, follow
 from siamdw_ros.evaluation.results import ResultFolder
-from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.trackers import TrackerSpec
 from siamdw_ros.evaluation.vot import supervise
 

@@ -1,8 +1,8 @@
-"""Evaluation as a robot sees it: frames over DDS at the camera's rate, late boxes punished.
+"""Evaluation through the node: frames over DDS at the camera's rate, late boxes count against it.
 
 As in streaming perception (Li et al., ECCV 2020, section 3): when a frame is taken, the newest box
-that has arrived by then is compared with where the target is now. Inference, transport and frames
-that were left out all count.
+that has arrived by then is compared with where the target is now. Inference, transport and
+dropped frames all count.
 """
 
 import csv
@@ -14,12 +14,14 @@ import cv2
 import numpy as np
 import rclpy
 
-from siamdw_ros.evaluation.one_pass import Run
-from siamdw_ros.evaluation.playback import Heard, PlayError, isolate, play_to_node, read_sent
-from siamdw_ros.evaluation.report import Table
+from siamdw_ros.evaluation.frames import VideoFrames
+from siamdw_ros.evaluation.node_client import RobotError
+from siamdw_ros.evaluation.node_process import isolate
+from siamdw_ros.evaluation.one_pass import Run, width_height
+from siamdw_ros.evaluation.playback import ImageResult, play_to_node
 from siamdw_ros.evaluation.runner import Job
-from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
-from siamdw_ros.evaluation.sequences import VideoFile
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
+from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.evaluation.trackers import SiamDW
 from siamdw_ros.node.parameters import PARAMETERS
 from siamdw_ros.siamdw import State
@@ -31,7 +33,7 @@ def run_through_node(jobs: Sequence[Job], rate: float | None) -> Iterator[str | 
 
     Args:
         jobs: of SiamDW; the node has no other trackers.
-        rate: frames a second; None: the video's own, or 30.
+        rate: frames per second; None: the video's own, or 30.
     """
     isolate()
     if starts := not rclpy.ok():
@@ -40,7 +42,7 @@ def run_through_node(jobs: Sequence[Job], rate: float | None) -> Iterator[str | 
         for job in jobs:
             try:
                 _run(job, rate)
-            except (PlayError, ValueError, OSError) as error:
+            except (RobotError, ValueError, OSError) as error:
                 yield f"{job} through the node: {error}"
             else:
                 yield None
@@ -55,16 +57,15 @@ def _run(job: Job, rate: float | None) -> None:
     sequence = job.sequence
     with tempfile.TemporaryDirectory() as folder:
         clip, log = _playable(sequence, Path(folder) / "frames"), Path(folder) / "sent.csv"
-        listener = play_to_node(clip, sequence.start, log, node_arguments(job.spec), rate)
-        sent = read_sent(log)
-    height, width = next(sequence.images()).shape[:2]
-    _write_times(_times_file(job), sent, listener.heard)
-    job.folder.write_run(sequence, judge(sent, listener.heard, sequence.start, (width, height)))
+        played = play_to_node(clip, sequence.start, log, node_arguments(job.spec), rate)
+    size = width_height(next(sequence.images()))
+    _write_times(_times_file(job), played.sent, played.results)
+    job.folder.write_run(sequence, judge(played.sent, played.results, sequence.start, size))
 
 
 def _playable(sequence: AnnotatedSequence, folder: Path) -> Path:
     """The video itself, or the frames as files in their order."""
-    if isinstance(sequence.frames, VideoFile) and sequence.step == 1:
+    if isinstance(sequence.frames, VideoFrames) and sequence.step == 1:
         return sequence.frames.path
     folder.mkdir()
     for i, image in enumerate(sequence.images()):
@@ -74,10 +75,10 @@ def _playable(sequence: AnnotatedSequence, folder: Path) -> Path:
 
 
 def node_arguments(spec: SiamDW) -> list[str]:
-    """What makes the node run the tracker that was asked for.
+    """Return the arguments with which the node runs this tracker.
 
     Raises:
-        ValueError: it has a setting that the node does not take (ROS would ignore it silently).
+        ValueError: it has a setting that the node does not have (ROS would ignore it silently).
     """
     given = {key: getattr(spec, key) for key in ("model", "checkpoint", "device", "preset")}
     given |= {f"tracker.{name}": value for name, value in spec.overrides.items()}
@@ -88,54 +89,66 @@ def node_arguments(spec: SiamDW) -> list[str]:
 
 
 def judge(
-    sent: Sequence[tuple[int, int]], heard: Mapping[int, Heard], start: Box, size: tuple[int, int]
+    sent: Sequence[tuple[int, int]],
+    results: Mapping[int, ImageResult],
+    start: Box,
+    size: tuple[int, int],
 ) -> Run:
-    """Give each frame of the film the newest box that had arrived when it was taken.
+    """Give each frame of the video the newest box that had arrived when it was taken.
 
     Args:
         sent: frame (-1: the first one, repeated) and its stamp in nanoseconds.
-        heard: what the node said of the image of each stamp.
+        results: by the image's stamp.
         start: the given box; it stands until the first one arrives.
         size: width and height of the images.
     """
     boxes, states = [], []
-    film = [(frame, stamp) for frame, stamp in sent if frame >= 0]
-    for frame, now in film:
-        known = max((s for s, what in heard.items() if what.arrived <= now), default=None)
-        found = [start] if known is None or frame == 0 else heard[known].boxes
+    frames = [(frame, stamp) for frame, stamp in sent if frame >= 0]
+    for frame, now in frames:
+        known = max((s for s, result in results.items() if result.arrived <= now), default=None)
+        found = [start] if known is None or frame == 0 else results[known].boxes
         boxes.append(found[0] if found else (np.nan,) * 4)
         states.append(State.TRACKED if found else State.LOST)
-    processed = sum(stamp in heard for _, stamp in film)
-    period = (film[-1][1] - film[0][1]) * 1e-9 / max(1, processed - 1)
-    return Run(np.array(boxes, float), np.full(len(film), period), np.array(states, int), size)
+    processed = sum(stamp in results for _, stamp in frames)
+    period = (frames[-1][1] - frames[0][1]) * 1e-9 / max(1, processed - 1)
+    return Run(np.array(boxes, float), np.full(len(frames), period), np.array(states, int), size)
 
 
 def _times_file(job: Job) -> Path:
     return job.folder.path / "node" / f"{job.sequence.name}.csv"
 
 
-def _write_times(file: Path, sent: Sequence[tuple[int, int]], heard: Mapping[int, Heard]) -> None:
-    """Keep when each frame was sent, and when its result arrived (empty: never)."""
+def _write_times(
+    file: Path, sent: Sequence[tuple[int, int]], results: Mapping[int, ImageResult]
+) -> None:
+    """Store when each frame was sent, and when its result arrived (empty: never)."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["frame", "sent_ns", "arrived_ns"])
         for frame, stamp in sent:
-            writer.writerow([frame, stamp, heard[stamp].arrived if stamp in heard else ""])
+            writer.writerow([frame, stamp, results[stamp].arrived if stamp in results else ""])
 
 
 def latencies(jobs: Sequence[Job]) -> Table:
     """Lay out how many frames the node processed, and how late its results came."""
-    rows = []
+    rows: list[dict[str, Cell]] = []
     for job in jobs:
         if not _times_file(job).is_file():
             continue
         with _times_file(job).open(newline="") as file:
-            film = [row for row in csv.DictReader(file) if int(row["frame"]) >= 0]
-        done = [r for r in film if r["arrived_ns"]]
+            frames = [row for row in csv.DictReader(file) if int(row["frame"]) >= 0]
+        done = [r for r in frames if r["arrived_ns"]]
         late = [1e-6 * (int(row["arrived_ns"]) - int(row["sent_ns"])) for row in done] or [np.nan]
-        p50, p95 = np.percentile(late, (50, 95))
-        counts = str(len(film)), str(len(done))
-        rows.append([f"{job.spec.label} {job.sequence.name}", *counts, f"{p50:.0f}", f"{p95:.0f}"])
-    head = ["tracker, sequence", "frames sent", "processed", "latency p50 (ms)", "p95 (ms)"]
-    return Table("Through the node", head, rows)
+        p50, p95 = np.percentile(late, (50, 95)).tolist()
+        rows.append(
+            {
+                "tracker": job.spec.label,
+                "sequence": job.sequence.name,
+                "frames sent": len(frames),
+                "processed": len(done),
+                "latency p50 ms": p50,
+                "latency p95 ms": p95,
+            }
+        )
+    return Table("Through the node", rows)

@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 
 from siamdw_ros.evaluation import metrics
 from siamdw_ros.evaluation.one_pass import Run, Score, score
-from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.vot import VotScore, accuracy, eao, robustness
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What one tracker reached.
+    """The figures of one tracker.
 
-    label: of the tracker. scores: of each sequence, one pass. attributes: area under the success
-    curve by attribute, the mean over its sequences. vot: of each sequence, supervised.
+    Attributes:
+        label: of the tracker.
+        scores: of each sequence, one pass.
+        attributes: area under the success curve by attribute, the mean over its sequences.
+        vot: scores of each sequence, supervised.
     """
 
     label: str
@@ -42,12 +45,13 @@ class Summary:
         return np.asarray(np.mean([score.precision for score in self.scores], axis=0))
 
     def figures(self) -> dict[str, float]:
-        """The usual figures by name: GOT-10k's over frames, OTB's over sequences."""
+        """Return the usual figures by name: GOT-10k's over frames, OTB's over sequences."""
         overlaps = self.overlaps
         seconds = [score.frames / score.frames_per_second for score in self.scores]
         return {
             "frames": sum(score.frames for score in self.scores),
             "AO": float(overlaps.mean()) if overlaps.size else float("nan"),
+            "mean AO": float(np.mean([score.mean_overlap for score in self.scores])),
             "SR0.5": metrics.success_rate(overlaps, 0.5),
             "SR0.75": metrics.success_rate(overlaps, 0.75),
             "success AUC": float(self.success.mean()),
@@ -57,18 +61,23 @@ class Summary:
         }
 
     def presence(self) -> dict[str, float]:
-        """How often the tracker says that the target is gone, where it is and where it is not."""
-        absent = sum(score.absent for score in self.scores)
-        visible = sum(score.frames for score in self.scores)
+        """Return how often the tracker reports LOST, with and without a target in view."""
+        scores = self.scores
+        absent = sum(score.absent for score in scores)
+        visible = sum(score.frames for score in scores)
         return {
             "absent frames": absent,
-            "said LOST": _share([score.absent_lost for score in self.scores], absent),
-            "said UNCERTAIN": _share([score.absent_uncertain for score in self.scores], absent),
-            "visible, said LOST": _share([score.visible_lost for score in self.scores], visible),
+            "reported LOST": _share([score.absent_lost for score in scores], absent),
+            "reported UNCERTAIN": _share(
+                [score.absent_uncertain for score in self.scores], absent
+            ),
+            "visible, reported LOST": _share(
+                [score.visible_lost for score in self.scores], visible
+            ),
         }
 
     def vot_figures(self, interval: tuple[int, int]) -> dict[str, float]:
-        """VOT's figures; robustness in failures in a hundred frames."""
+        """Return VOT's figures; robustness is failures per hundred frames."""
         return {
             "accuracy": accuracy(self.vot),
             "robustness": robustness(self.vot),
@@ -77,7 +86,7 @@ class Summary:
         }
 
     def as_json(self, interval: tuple[int, int]) -> dict[str, Any]:
-        """Everything, for programs."""
+        """Return all figures, for programs."""
         result: dict[str, Any] = {"tracker": self.label}
         if self.scores:
             result |= {
@@ -109,8 +118,8 @@ def summarise(
     return Summary(label, scores, attributes, vot)
 
 
-def sequence_figures(score: Score) -> dict[str, float]:
-    """The figures of one sequence by name."""
+def sequence_figures(score: Score) -> dict[str, float | None]:
+    """Return the figures of one sequence by name."""
     return {
         "frames": score.frames,
         "AO": score.mean_overlap,
@@ -121,6 +130,7 @@ def sequence_figures(score: Score) -> dict[str, float]:
         "norm. precision": score.normalised_auc,
         "frames/s": score.frames_per_second,
         "absent frames": score.absent,
+        "first failure": score.first_failure,
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from siamdw_ros.evaluation.one_pass import follow, score
-from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.trackers import SiamDW
 from siamdw_ros.evaluation.vot import EAO_INTERVALS, accuracy, eao, supervise, vot_score
 from siamdw_ros.siamdw.hyperparameters import Hyper, hyperparameters

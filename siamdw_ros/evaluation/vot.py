@@ -6,7 +6,7 @@ Source: Kristan et al., "A novel performance evaluation methodology for single-t
 
 import itertools
 import time
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamdw_ros.evaluation.one_pass import Follower, width_height
-from siamdw_ros.evaluation.sequences import Boxes, Sequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence, Boxes
 from siamdw_ros.siamdw.crops import Box
 
 SKIP = 5  # frames from a failure to the next start
@@ -51,7 +51,7 @@ class Trajectory:
     size: tuple[int, int]
 
 
-def supervise(tracker: Follower, sequence: Sequence) -> Trajectory:
+def supervise(tracker: Follower, sequence: AnnotatedSequence) -> Trajectory:
     """Follow a target; whenever box and annotation no longer touch, start again 5 frames later."""
     events, boxes = np.zeros(len(sequence), int), np.full((len(sequence), 4), np.nan)
     seconds, size = np.full(len(sequence), np.nan), (0, 0)
@@ -74,7 +74,7 @@ def supervise(tracker: Follower, sequence: Sequence) -> Trajectory:
 
 
 def overlap_with_region(
-    sequence: Sequence, frame: int, box: Boxes | Box, size: tuple[int, int]
+    sequence: AnnotatedSequence, frame: int, box: Boxes | Box, size: tuple[int, int]
 ) -> float:
     """Intersection over union of a box and a frame's annotation, both cut off at the image.
 
@@ -132,7 +132,7 @@ class VotScore:
         return accuracy([self])
 
 
-def vot_score(run: Trajectory, sequence: Sequence) -> VotScore:
+def vot_score(run: Trajectory, sequence: AnnotatedSequence) -> VotScore:
     """Compare a supervised run with the annotation."""
     overlaps = np.full(len(sequence), np.nan)
     for i in np.flatnonzero(run.events == Event.TRACKED):
@@ -144,19 +144,19 @@ def vot_score(run: Trajectory, sequence: Sequence) -> VotScore:
     return VotScore(sequence.name, overlaps, accurate, starts, failures)
 
 
-def accuracy(scores: Many[VotScore]) -> float:
+def accuracy(scores: Sequence[VotScore]) -> float:
     """Mean overlap while tracking, over the frames of all sequences."""
     values = np.concatenate([score.accurate for score in scores])
     values = values[np.isfinite(values)]
     return float(values.mean()) if values.size else float("nan")
 
 
-def robustness(scores: Many[VotScore]) -> float:
+def robustness(scores: Sequence[VotScore]) -> float:
     """Failures in a hundred frames, over all sequences."""
     return 100 * sum(len(s.failures) for s in scores) / sum(len(s.overlaps) for s in scores)
 
 
-def expected_overlap(scores: Many[VotScore]) -> NDArray[np.float64]:
+def expected_overlap(scores: Sequence[VotScore]) -> NDArray[np.float64]:
     """Expected average overlap of a sequence of each length, 0 to the longest.
 
     Every failure ends a fragment: it counts as overlap zero for all lengths from there on. What
@@ -178,7 +178,7 @@ def expected_overlap(scores: Many[VotScore]) -> NDArray[np.float64]:
     return curve
 
 
-def eao(scores: Many[VotScore], interval: tuple[int, int] = EAO_INTERVALS["vot2018"]) -> float:
+def eao(scores: Sequence[VotScore], interval: tuple[int, int] = EAO_INTERVALS["vot2018"]) -> float:
     """Expected average overlap, averaged over lengths low to high, both included.
 
     nan where no sequence is as long as `low`; shorter ones than `high` end the average.

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import torch
 
+from siamdw_ros.evaluation.table import Table
 from siamdw_ros.measurement import core, machine, options, peers, scaling
 from siamdw_ros.measurement.plan import Plan
-from siamdw_ros.measurement.report import Report, Table, as_text, write_into
+from siamdw_ros.measurement.report import Report, write_into
 from siamdw_ros.siamdw import CheckpointError
 from siamdw_ros.siamdw.networks import NETWORKS
 
@@ -66,7 +67,7 @@ def measure(plan: Plan, sections: list[str], command: str, out: Path) -> Report:
             report.failed[name] = f"{type(error).__name__}: {error}"
             print(f"  broke off: {report.failed[name]}", file=sys.stderr)
         for table in report.sections.get(name, []):
-            print(as_text(table), flush=True)
+            print(table.text(), flush=True)
         report.seconds = time.monotonic() - start
         report.write(out)
     return report

@@ -2,20 +2,18 @@
 
 import gc
 import itertools
-import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
+from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.measurement.machine import peak_flops
 from siamdw_ros.measurement.plan import Film, Plan
-from siamdw_ros.measurement.report import Cell, Table
 from siamdw_ros.measurement.updates import Update, time_interleaved, update_of
 from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.siamdw.runtime import half_is_faster
@@ -48,11 +46,8 @@ def run(plan: Plan) -> list[Table]:
     """Time one update of each network: one target in VGA, windows cut and all."""
     film = plan.film(plan.clips[0], 2)
     models = plan.models or plan.choose(NETWORKS, ("siamfc_res22", "siamrpn_res22"))
-    table = Table(
-        "networks",
-        "An update of one target in a VGA image, by network",
-        notes=[NOTE],
-    )
+    title = "An update of one target in a VGA image, by network"
+    table = Table(title, name="networks", notes=[NOTE])
     for device in plan.devices:
         cases, skipped = _cases(models, device)
         table.skipped += skipped
@@ -128,5 +123,4 @@ def _cpu_memory(plan: Plan, case: Case) -> float | None:
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode:
         return None
-    told: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
-    return float(told["rss"]) / 2**20
+    return int(finished.stdout.splitlines()[-1]) / 2**20

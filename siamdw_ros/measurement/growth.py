@@ -1,4 +1,4 @@
-"""Does a process grow? Samples of its memory, threads and open files, and how these rise."""
+"""Whether a process grows: samples of its memory, threads and open files, and their trend."""
 
 import csv
 import importlib
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
-from numpy.typing import NDArray
 from siamdw_msgs.msg import TrackerStatus
+
+from siamdw_ros.measurement.statistics import theil_sen
+from siamdw_ros.measurement.usage import usage
 
 WARM_UP = 0.2  # share of the time, in which caches and thread pools are filled
 MEGABYTE = 2**20
@@ -20,7 +21,7 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True)
 class Sample:
-    """A process at one time: seconds since the beginning, and what it holds."""
+    """What a process uses at one time, in seconds since the beginning."""
 
     seconds: float
     memory_mb: float  # resident set
@@ -37,29 +38,32 @@ LIMITS = {"memory_mb": 10.0, "threads": 1.0, "files": 2.0}
 
 
 def take_sample(pid: int, seconds: float, status: TrackerStatus | None) -> Sample:
-    """Look at a process.
+    """Return what a process uses now.
 
     Raises:
         psutil.NoSuchProcess: it has ended.
     """
-    process = psutil.Process(pid)
-    with process.oneshot():
-        return Sample(
-            round(seconds, 2),
-            round(process.memory_info().rss / MEGABYTE, 2),
-            process.num_threads(),
-            process.num_fds(),
-            status.received if status else 0,
-            status.processed if status else 0,
-        )
+    used = usage(pid)
+    return Sample(
+        round(seconds, 2),
+        round(used.rss / MEGABYTE, 2),
+        used.threads,
+        used.files,
+        status.received if status else 0,
+        status.processed if status else 0,
+    )
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How one quantity went after the warm-up.
+    """The trend of one quantity after the warm-up.
 
-    rise: of the line fitted to it (Theil and Sen: the median of the slopes, which outliers do not
-    move), over the whole time.
+    Attributes:
+        what: the quantity, a field of :class:`Sample`.
+        median: of its values.
+        rise: of the line fitted to it, over the whole time.
+        hours: the time.
+        limit: the largest rise that counts as none.
     """
 
     what: str
@@ -85,7 +89,7 @@ class Growth:
 
 
 def growths(samples: Sequence[Sample]) -> list[Growth]:
-    """How memory, threads and files went, from the warm-up's end on."""
+    """Return the trends of memory, threads and files after the warm-up."""
     kept = [one for one in samples if one.seconds >= WARM_UP * samples[-1].seconds]
     seconds = np.array([one.seconds for one in kept])
     found = []
@@ -98,21 +102,13 @@ def growths(samples: Sequence[Sample]) -> list[Growth]:
 
 
 def processed(samples: Sequence[Sample]) -> int:
-    """Images processed in all; the node counts from 0 again each time it is configured."""
+    """Return the images processed in all; the node counts from 0 after each configure."""
     counts = [0, *(one.processed for one in samples)]
     return sum(new - old if new >= old else new for old, new in itertools.pairwise(counts))
 
 
-def theil_sen(x: NDArray[np.float64], y: NDArray[np.float64], most: int = 500) -> float:
-    """Median slope of the lines through all pairs of points (of at most `most` points)."""
-    chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(int))
-    first, second = np.triu_indices(len(chosen), 1)
-    x, y = x[chosen], y[chosen]
-    return float(np.median((y[second] - y[first]) / (x[second] - x[first])))
-
-
 def write_csv(samples: Sequence[Sample], path: Path) -> None:
-    """Write one row a sample."""
+    """Write one row per sample."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([column.name for column in fields(Sample)])
@@ -120,11 +116,11 @@ def write_csv(samples: Sequence[Sample], path: Path) -> None:
 
 
 def draw(samples: Sequence[Sample], found: Sequence[Growth], path: Path) -> str:
-    """Draw how it went, if matplotlib is there; say where, for the end of a line."""
+    """Draw the samples, if matplotlib is installed; return where, for the end of a line."""
     try:
         pyplot: Any = importlib.import_module("matplotlib.pyplot")  # needed here only
     except ImportError:
-        return " (pip install matplotlib for a picture)"
+        return " (pip install matplotlib for a figure)"
     minutes = [one.seconds / 60 for one in samples]
     figure, axes = pyplot.subplots(len(found), sharex=True, figsize=(8, 6), layout="constrained")
     for axis, one in zip(axes, found, strict=True):

@@ -1,4 +1,4 @@
-"""Measure what it costs to read image messages, and to make debug images. Prints tables."""
+"""Measure the time to read image messages, and to make debug images. Prints tables."""
 
 import argparse
 import time
@@ -12,6 +12,7 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
+from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.node.debug_image import draw
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, ImageMessage, Transport
 from siamdw_ros.node.decoding.raw import ENCODINGS, image_message
@@ -25,13 +26,13 @@ SIZES = ((640, 480), (1280, 720), (1920, 1080))
 
 
 def scene(width: int, height: int) -> NDArray[np.uint8]:
-    """Blurred noise, with a little of the noise left, as a camera has: H x W x 3, uint8."""
+    """Return blurred noise with a little sharp noise, as a camera has: H x W x 3, uint8."""
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return np.asarray(cv2.GaussianBlur(noise, (0, 0), 9) + noise // 32, np.uint8)
 
 
 def raw_message(encoding: str, width: int, height: int) -> Image:
-    """A message in some encoding; its pixels mean nothing."""
+    """Make a message in some encoding; its pixels mean nothing."""
     layout = ENCODINGS[encoding]
     step = width * layout.channels * np.dtype(layout.dtype).itemsize
     data = np.resize(scene(width, height).reshape(-1), int(step * height * layout.rows))
@@ -41,12 +42,12 @@ def raw_message(encoding: str, width: int, height: int) -> Image:
 
 
 def compressed_message(extension: str, width: int, height: int) -> CompressedImage:
-    """A message with a JPEG or a PNG."""
+    """Make a message with a JPEG or a PNG."""
     return CompressedImage(data=cv2.imencode(extension, scene(width, height))[1].tobytes())
 
 
 def messages(width: int, height: int) -> Iterator[tuple[str, Transport, ImageMessage]]:
-    """One message of each kind, with its name and its transport."""
+    """Yield one message of each kind, with its name and its transport."""
     for encoding in ENCODINGS:
         yield encoding, TRANSPORTS["raw"], raw_message(encoding, width, height)
     for name, extension in (("JPEG", ".jpg"), ("PNG", ".png")):
@@ -54,7 +55,7 @@ def messages(width: int, height: int) -> Iterator[tuple[str, Transport, ImageMes
 
 
 def milliseconds(action: Callable[[], object], repeats: int) -> float:
-    """The least time of all repeats."""
+    """Return the least time of all repeats."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -64,7 +65,7 @@ def milliseconds(action: Callable[[], object], repeats: int) -> float:
 
 
 def reading(width: int, height: int, repeats: int) -> dict[str, float]:
-    """Milliseconds to check a message of each kind and to turn it into BGR."""
+    """Return milliseconds to check a message of each kind and to convert it to BGR."""
 
     def read(transport: Transport, message: ImageMessage) -> None:
         assert transport.check(message) is None
@@ -77,7 +78,7 @@ def reading(width: int, height: int, repeats: int) -> dict[str, float]:
 
 
 def showing(width: int, height: int, repeats: int) -> dict[str, float]:
-    """Milliseconds to make a debug image of one target with its response."""
+    """Return milliseconds to make a debug image of one target with its response."""
     image, box = scene(width, height), (width / 3, height / 3, width / 4, height / 3)
     response = np.random.default_rng(0).normal(0, 3, (17, 17)).astype(np.float32)
     target = FollowedTarget(
@@ -97,14 +98,15 @@ def showing(width: int, height: int, repeats: int) -> dict[str, float]:
     return {name: milliseconds(step, repeats) for name, step in steps.items()}
 
 
-def table(measure: Callable[[int, int, int], dict[str, float]], repeats: int) -> str:
-    """Milliseconds by what is measured and by size, in Markdown."""
-    columns = [measure(*size, repeats) for size in SIZES]
-    heads = [f"{width} x {height}" for width, height in SIZES]
-    lines = [f"| ms an image | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(SIZES)]
-    for name in columns[0]:
-        lines.append(f"| {name} | {' | '.join(f'{column[name]:.3f}' for column in columns)} |")
-    return "\n".join(lines)
+def table(title: str, measure: Callable[[int, int, int], dict[str, float]], repeats: int) -> Table:
+    """Lay out milliseconds by kind and by size of the image."""
+    columns = {f"{w} x {h}": measure(w, h, repeats) for w, h in SIZES}
+    names = next(iter(columns.values()))
+    rows: list[dict[str, Cell]] = [
+        {"ms per image": name, **{size: times[name] for size, times in columns.items()}}
+        for name in names
+    ]
+    return Table(title, rows)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -118,8 +120,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=cv2.getNumThreads(), help="of OpenCV")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(options.threads)
-    print("Reading\n\n" + table(reading, options.repeats), flush=True)
-    print("\nDebug images\n\n" + table(showing, options.repeats))
+    print(table("Reading", reading, options.repeats).section(), flush=True)
+    print("\n" + table("Debug images", showing, options.repeats).section())
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
-"""A process that does a few updates and says how much memory it then has: for the benchmark."""
+"""A process that does a few updates and prints how much memory it then has, in bytes."""
 
-import json
+import os
 import sys
 
 import numpy as np
-import psutil
 
+from siamdw_ros.measurement.usage import usage
 from siamdw_ros.siamdw import create_tracker
 
 UPDATES = 5
 
 
 def main(model: str, checkpoint: str, precision: str) -> None:
-    """Follow a spot of noise through VGA images and print the process's memory, in bytes."""
+    """Track a patch of noise through VGA images and print the process's memory."""
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (480, 640, 3), dtype=np.uint8)
     tracker = create_tracker(model, checkpoint, half=precision == "half")
     tracker.init(image, (280.0, 200.0, 80.0, 80.0))
     for _ in range(UPDATES):
         tracker.track(image)
-    print(json.dumps({"rss": psutil.Process().memory_info().rss}))
+    print(usage(os.getpid()).rss)
 
 
 if __name__ == "__main__":

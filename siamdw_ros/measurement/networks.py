@@ -1,4 +1,4 @@
-"""Measure what networks cost: multiplications, time, backends, many targets. Prints a table."""
+"""Measure networks: multiplications, time, backends, many targets. Prints a table."""
 
 import argparse
 import dataclasses
@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
 
+from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.siamdw.backends import choose_backend, torch_features
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.heads import Kernels
@@ -26,9 +28,6 @@ from siamdw_ros.siamdw.siamfc_step import SiamFCStep
 from siamdw_ros.siamdw.siamrpn import SiamRPN
 from siamdw_ros.siamdw.siamrpn_step import SiamRPNStep
 
-COSTS = "| network | parameters | GMAC a template | GMAC an image | ms an image |"
-BACKENDS = "| network | backend | precision | threads | windows | ms | ms a window |"
-TARGETS = "| network | targets | ms an image | ms a further target |"
 MANY = (1, 2, 4, 8, 16, 32)
 IMAGE = (480, 640, 3)
 
@@ -36,30 +35,30 @@ Clock = Callable[[], float]
 
 
 def parameters(network: Network) -> int:
-    """How many numbers are learned."""
+    """Return how many numbers are learned."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def windows_per_image(name: str) -> int:
-    """How many search windows a target takes: one, or of the published SiamFC+ one a scale."""
+    """Return the search windows per target: one, or one per scale of the published SiamFC+."""
     hyper = hyperparameters(name)
     return hyper.scales if isinstance(hyper, SiamFCHyper) and not hyper.scale_templates else 1
 
 
 def templates_per_target(name: str) -> int:
-    """How many templates a target has: one, or one a scale."""
+    """Return the templates per target: one, or one per scale."""
     hyper = hyperparameters(name)
     return hyper.scales if isinstance(hyper, SiamFCHyper) and hyper.scale_templates else 1
 
 
 def noise(count: int, side: int) -> Image:
-    """Windows of noise: count x side x side x 3, uint8."""
+    """Return windows of noise: count x side x side x 3, uint8."""
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
 
 
 @torch.inference_mode()
 def learn(runtime: Runtime[Network, Any], windows: Image) -> Tensor | Kernels:
-    """What is done once a target: what the head needs to know about the template."""
+    """Compute once per target what the head needs of the template."""
     features = runtime.features(windows)
     if isinstance(runtime.network, SiamRPNNetwork):
         return runtime.network.head.kernels(features)
@@ -68,14 +67,14 @@ def learn(runtime: Runtime[Network, Any], windows: Image) -> Tensor | Kernels:
 
 @torch.inference_mode()
 def search(runtime: Runtime[Network, Any], learned: Tensor | Kernels, windows: Image) -> None:
-    """What is done once an image, up to the head's outputs in the memory of the CPU."""
+    """Search once per image, up to the head's outputs in the memory of the CPU."""
     outputs = runtime.network.head.compare(learned, *runtime.search_features(windows))  # type: ignore[arg-type]
     for output in outputs if isinstance(outputs, tuple) else (outputs,):
         output.cpu()
 
 
 def least(works: Sequence[Callable[[], object]], repeats: int, clock: Clock) -> list[float]:
-    """The least time of each work in ms. They take turns: what disturbs one disturbs all."""
+    """Return the least time of each in ms. They are interleaved, so that load affects all."""
     times = np.empty((repeats, len(works)))
     for work in works:
         work()
@@ -87,8 +86,8 @@ def least(works: Sequence[Callable[[], object]], repeats: int, clock: Clock) -> 
     return [float(value) for value in times.min(axis=0)]
 
 
-def costs(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]:
-    """What one network costs, as it is used: a row."""
+def costs(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[dict[str, Cell]]:
+    """Measure one network as it is used: a row."""
     network, device = create_network(name), choose_device(options.device)
     template, windows = noise(templates_per_target(name), 127), noise(windows_per_image(name), 255)
     counted: Runtime[Network, Any] = Runtime(SearchStep(network), device)
@@ -101,11 +100,17 @@ def costs(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]
     )
     (least_ms,) = least([lambda: search(runtime, learned, windows)], options.repeats, clock)
     gmac = [counter.get_total_flops() / 2e9 for counter in (once, each)]
-    yield f"| {name} | {parameters(network):,} | {gmac[0]:.2f} | {gmac[1]:.2f} | {least_ms:.0f} |"
+    yield {
+        "network": name,
+        "parameters": parameters(network),
+        "GMAC per template": gmac[0],
+        "GMAC per image": gmac[1],
+        "ms per image": least_ms,
+    }
 
 
-def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]:
-    """Every backend in both precisions, from windows to search features: a row each."""
+def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[dict[str, Cell]]:
+    """Measure every backend in both precisions, from windows to search features: a row each."""
     network, device = create_network(name), choose_device(options.device)
     names = dict.fromkeys(["torch", choose_backend("auto", device)])
     kinds = [(backend, half) for backend in names for half in (False, True)]
@@ -121,14 +126,19 @@ def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[s
         windows = noise(count, 255)
         works = [partial(_finish, runtime, windows) for runtime in runtimes]
         for (backend, half), ms in zip(kinds, least(works, options.repeats, clock), strict=True):
-            yield (
-                f"| {name} | {backend} | {'half' if half else 'full'} | {options.threads} "
-                f"| {count} | {ms:.1f} | {ms / count:.1f} |"
-            )
+            yield {
+                "network": name,
+                "backend": backend,
+                "precision": "half" if half else "full",
+                "threads": options.threads,
+                "windows": count,
+                "ms": ms,
+                "ms per window": ms / count,
+            }
 
 
 def _compiled(runtime: Runtime[Network, Any]) -> Runtime[Network, Any]:
-    """Let torch.compile translate the search of windows, for each number of them anew."""
+    """Compile the search of windows, for each number of them again."""
     compiled = torch.compile(runtime.step.branch, dynamic=False)
     runtime.search_features = torch_features(compiled, runtime.device)
     return runtime
@@ -138,20 +148,25 @@ def _finish(runtime: Runtime[Network, Any], windows: Image) -> None:
     runtime.search_features(windows)[0].sum().item()  # waits for a GPU
 
 
-def targets(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[str]:
-    """From an image to boxes, for many targets, none of them lost: a row each."""
+def targets(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[dict[str, Cell]]:
+    """Measure from an image to boxes, for many targets, none of them lost: a row each."""
     method = untrained_method(name, options)
     image = np.full(IMAGE, 128, np.uint8)
     groups = [[method.start(image, (40.0 * i % 600, 90, 40, 40)) for i in range(n)] for n in MANY]
     works = [partial(method.update, image, group) for group in groups]
     times = least(works, options.repeats, clock)
     for count, ms in zip(MANY, times, strict=True):
-        more = f"{(ms - times[0]) / (count - 1):.1f}" if count > 1 else ""
-        yield f"| {name} | {count} | {ms:.1f} | {more} |"
+        more = (ms - times[0]) / (count - 1) if count > 1 else None
+        yield {
+            "network": name,
+            "targets": count,
+            "ms per image": ms,
+            "ms per further target": more,
+        }
 
 
 def untrained_method(name: str, options: argparse.Namespace) -> MultiTracker[Any]:
-    """A method with a network of random weights, which does not look twice: none is trained."""
+    """Return a tracker with random weights, without wide searches: none is trained."""
     network, device = create_network(name), choose_device(options.device)
     hyper = hyperparameters(name)
     kind = {"half": options.half, "backend": options.backend}
@@ -162,7 +177,7 @@ def untrained_method(name: str, options: argparse.Namespace) -> MultiTracker[Any
     return SiamFC(Runtime(SiamFCStep(network), device, **kind), hyper)
 
 
-TABLES = {"costs": (COSTS, costs), "backends": (BACKENDS, backends), "targets": (TARGETS, targets)}
+TABLES = {"costs": costs, "backends": backends, "targets": targets}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -200,13 +215,9 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     clock = time.process_time if options.processor_time else time.perf_counter
-    header, measure = TABLES[options.table]
-    _, *others = header.strip("| ").split(" | ")
-    print(header)
-    print("|".join(["", " --- ", *(" ---: " for _ in others), ""]))
-    for name in options.models:
-        for row in measure(name, options, clock):
-            print(row, flush=True)
+    measure = TABLES[options.table]
+    rows = [row for name in tqdm(options.models) for row in measure(name, options, clock)]
+    print(Table(options.table, rows).markdown())
 
 
 if __name__ == "__main__":

@@ -12,16 +12,17 @@ import numpy as np
 import rclpy
 from tqdm import tqdm
 
-from siamdw_ros.evaluation.playback import PlayError, isolate
+from siamdw_ros.evaluation.node_client import RobotError
+from siamdw_ros.evaluation.node_process import isolate
+from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.measurement.node_run import Run, Scenario, TrackerUnderTest, tracker
 from siamdw_ros.measurement.plan import Plan
-from siamdw_ros.measurement.report import Cell, Table
 from siamdw_ros.measurement.scaling import SIZES
-from siamdw_ros.measurement.statistics import percentiles, slope
+from siamdw_ros.measurement.statistics import percentiles, theil_sen
 from siamdw_ros.measurement.updates import resized, scattered
 from siamdw_ros.siamdw.crops import Box, Image
 
-SECONDS = 4.0  # of a film; the first scenario gets twice as long
+SECONDS = 4.0  # of a scenario; the first scenario gets twice as long
 MODEL = "siamfc_res22"
 RATES, TARGETS = (30.0, 60.0), (1, 8)
 VGA = SIZES["VGA"]
@@ -30,14 +31,16 @@ NOTE = (
     "p50 to max: latency, from the image's stamp until its detections are received. Medians: "
     "inference; waited: for the inference of the image before; own: what is left; overhead: "
     "waited and own. lost: sent, but not received by the node's callback. receiver, executor, "
-    "DDS: processor time of these threads of the node, a received image."
+    "DDS: processor time of these threads of the node, per received image."
 )
 
 
 def run(plan: Plan) -> list[Table]:
     """Measure every kind of camera, and an overload, with the default network."""
-    latency = Table("latency", f"From stamp to detections, {MODEL} on {plan.device}", notes=[NOTE])
-    overload = Table("overload", "Age of images under an overload: it must not grow")
+    latency = Table(
+        f"From stamp to detections, {MODEL} on {plan.device}", name="latency", notes=[NOTE]
+    )
+    overload = Table("Age of images under an overload: it must not grow", name="overload")
     with ros():
         for compressed in (False, True):
             _play(plan, compressed, latency, overload)
@@ -56,7 +59,7 @@ def ros() -> Iterator[None]:
 
 
 def scenarios(plan: Plan, compressed: bool) -> Iterator[Scenario]:
-    """Kinds of camera. The first is that of most robots, and has the most time."""
+    """Yield kinds of camera. The first is that of most robots, and runs the longest."""
     if plan.quick:
         if not compressed:
             yield Scenario(VGA, 30.0, 1, 3.0)
@@ -74,14 +77,14 @@ def _play(plan: Plan, compressed: bool, latency: Table, overload: Table) -> None
         for scenario in tqdm(chosen, desc="node", leave=False):
             try:
                 latency.rows.append(_row(scenario, _measure(plan, under_test, scenario)))
-            except PlayError as error:
+            except RobotError as error:
                 latency.skipped.append(f"{scenario.name}: {error}")
         if not compressed:
             overload.rows += _overload(plan, under_test)
 
 
 def node_parameters(plan: Plan, model: str, compressed: bool) -> dict[str, object]:
-    """What the node is started with."""
+    """Return the parameters of the node."""
     return {
         "model": model,
         "checkpoint": plan.checkpoint(model),
@@ -97,7 +100,7 @@ def _measure(plan: Plan, under_test: TrackerUnderTest, scenario: Scenario) -> Ru
 
 
 def boxes_for(box: Box, scenario: Scenario, image: Image) -> list[Box]:
-    """The film's target, and others of a third of its size beside it."""
+    """Return the clip's target, and others of a third of its size beside it."""
     x, y, w, h = box
     small = (x, y, w / 3, h / 3)
     return [box, *scattered(small, scenario.targets, image)[1:]]
@@ -124,7 +127,7 @@ def _row(scenario: Scenario, played: Run) -> dict[str, Cell]:
 
 
 def _medians(played: Run) -> dict[str, float]:
-    """Seconds by what an image waited for."""
+    """Return seconds by what an image waited for."""
     if not played.latency:
         return {}
     return {
@@ -150,5 +153,5 @@ def _overload(plan: Plan, under_test: TrackerUnderTest) -> Iterator[dict[str, Ce
             "inference ms": 1e3 * float(np.median(taken)),
             **{f"age {n}": v for n, v in percentiles([1e3 * s for s in latency], "ms").items()},
             "inference + period ms": 1e3 * (float(np.median(taken)) + 1 / scenario.rate),
-            "growth ms a minute": 60e3 * slope(played.stamps, played.latency),
+            "growth ms a minute": 60e3 * theil_sen(played.stamps, played.latency),
         }

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
+from siamdw_ros.evaluation.table import Table
 from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.race import Contender, race
-from siamdw_ros.measurement.report import Table
 from siamdw_ros.siamdw import Tracker
 from siamdw_ros.siamdw.backends import BACKENDS
 from siamdw_ros.siamdw.runtime import half_is_faster

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 
 from siamdw_ros.evaluation.one_pass import Follower
+from siamdw_ros.evaluation.table import Table
 from siamdw_ros.evaluation.trackers import NANOTRACK, PEERS, Peer
 from siamdw_ros.measurement.baseline import Published, published_tracker
 from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.race import Contender, race
-from siamdw_ros.measurement.report import Table
 from siamdw_ros.siamdw import Tracker
 from siamdw_ros.siamdw.checkpoints import load_network
 

@@ -1,13 +1,13 @@
-"""Measure how well the presence score tells a target that is there from one that is gone.
+"""Measure how well the presence score separates targets in view from absent ones.
 
-Each target is followed through its own film and then shown films of others. Printed are the
+Each target is tracked through its own video and then shown videos of others. Printed are the
 logistic curve that fits best (`presence_midpoint` and `presence_slope` of the hyper-parameters),
-precision and recall of "gone" at some thresholds, and whether the margin between the peak and its
-best rival would tell more. With --out also a picture and a JSON file.
+precision and recall of "absent" at some thresholds, and whether the margin between the peak and
+its best rival would add to it. With --out also a figure and a JSON file.
 
-With --absences, films in which the target itself goes away (frames whose box is nan; `annotate`
-makes such files): each is followed to its end as the node does, and a table says how often LOST
-was right, how soon it was said, and how soon the target was taken back.
+With --absences, for videos in which the target itself disappears (frames whose box is nan;
+`annotate` makes such files): each is tracked to its end as the node does, and a table shows how
+often LOST was right, how soon it was reported, and how soon the target was re-acquired.
 """
 
 import argparse
@@ -23,13 +23,14 @@ from tqdm import tqdm
 
 from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.one_pass import follow
-from siamdw_ros.measurement.absences import honesty, table
+from siamdw_ros.evaluation.table import Cell, Table
+from siamdw_ros.measurement.absences import lost_statistics, table
 from siamdw_ros.measurement.presence_curve import (
     Curve,
+    absent_curve,
     fit_logistic,
-    gone_curve,
-    look_at_all,
     points,
+    search_all,
 )
 from siamdw_ros.siamdw import CheckpointError, create_multi_tracker
 from siamdw_ros.siamdw.networks import NETWORKS
@@ -39,17 +40,17 @@ from siamdw_ros.siamdw.tracker import Tracker
 THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
 
 
-def measure(method: SiamFC, films: list[Path], frames: int) -> tuple[dict[str, Any], Curve]:
-    """Look at everything and fit: figures for the JSON file, and the curve of the score."""
-    looks = look_at_all(method, [s for path in films for s in find_sequences(path)], frames)
-    both = np.column_stack([looks.logits, looks.margins])
-    slope, constant = fit_logistic(looks.logits[:, None], looks.present)
-    with_margin = fit_logistic(both, looks.present)
-    curve = gone_curve(_sigmoid(looks.logits * slope + constant), looks.present)
-    wider = gone_curve(_sigmoid(both @ with_margin[:2] + with_margin[2]), looks.present)
+def measure(method: SiamFC, videos: list[Path], frames: int) -> tuple[dict[str, Any], Curve]:
+    """Search everything and fit; return figures for the JSON file, and the curve of the score."""
+    searches = search_all(method, [s for path in videos for s in find_sequences(path)], frames)
+    both = np.column_stack([searches.logits, searches.margins])
+    slope, constant = fit_logistic(searches.logits[:, None], searches.present)
+    with_margin = fit_logistic(both, searches.present)
+    curve = absent_curve(_sigmoid(searches.logits * slope + constant), searches.present)
+    wider = absent_curve(_sigmoid(both @ with_margin[:2] + with_margin[2]), searches.present)
     figures = {
-        "looks": int(looks.present.size),
-        "present": int(looks.present.sum()),
+        "searches": int(searches.present.size),
+        "present": int(searches.present.sum()),
         "presence_midpoint": float(-constant / slope),
         "presence_slope": float(slope),
         "average_precision": curve.average_precision,
@@ -59,39 +60,37 @@ def measure(method: SiamFC, films: list[Path], frames: int) -> tuple[dict[str, A
     return figures, curve
 
 
-def measure_absences(method: SiamFC, films: list[Path]) -> tuple[dict[str, Any], str]:
-    """Follow films whose targets go away: figures for the JSON file, and the table."""
-    sequences = [sequence for path in films for sequence in find_sequences(path)]
+def measure_absences(method: SiamFC, videos: list[Path]) -> tuple[dict[str, Any], Table]:
+    """Track videos whose targets disappear; return figures for the JSON file, and the table."""
+    sequences = [sequence for path in videos for sequence in find_sequences(path)]
     found = [
-        honesty(follow(Tracker(method), sequence), sequence)
-        for sequence in tqdm(sequences, unit="film")
+        lost_statistics(follow(Tracker(method), sequence), sequence)
+        for sequence in tqdm(sequences, unit="video")
     ]
-    return {"films": [dataclasses.asdict(one) for one in found]}, table(found)
+    return {"videos": [dataclasses.asdict(one) for one in found]}, table(found)
 
 
 def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-def report(figures: dict[str, Any]) -> str:
-    """Lay the figures out as Markdown."""
-    logistic = "presence_midpoint {presence_midpoint:.2f}, presence_slope {presence_slope:.2f}"
-    precision = "average precision of 'gone' {average_precision:.3f}, with the margin to the best "
-    precision += "rival besides {average_precision_with_margin:.3f}"
-    lines = [
-        "{looks} looks, the target in {present} of them".format(**figures),
-        logistic.format(**figures),
-        precision.format(**figures),
-        "",
-        "| score below | precision of 'gone' | recall of 'gone' |",
-        "| --- | --- | --- |",
-        *(f"| {t:g} | {p:.3f} | {r:.3f} |" for t, p, r in figures["points"]),
+def report(figures: dict[str, Any]) -> Table:
+    """Lay the figures out."""
+    notes = [
+        "{searches} searches, the target in view in {present} of them",
+        "presence_midpoint {presence_midpoint:.2f}, presence_slope {presence_slope:.2f}",
+        "average precision of 'absent' {average_precision:.3f}",
+        "the same with the margin to the best rival {average_precision_with_margin:.3f}",
     ]
-    return "\n".join(lines)
+    rows: list[dict[str, Cell]] = [
+        {"score below": t, "precision of 'absent'": p, "recall of 'absent'": r}
+        for t, p, r in figures["points"]
+    ]
+    return Table("Presence score", rows, notes=[note.format(**figures) for note in notes])
 
 
 def draw(curve: Curve, path: Path) -> None:
-    """Write the curve as a picture.
+    """Write the curve as a figure.
 
     Raises:
         ImportError: there is no matplotlib.
@@ -107,9 +106,9 @@ def draw(curve: Curve, path: Path) -> None:
         place = {"xytext": (-22, -12), "textcoords": "offset points"}
         axes.annotate(f"{threshold:g}", (recall, precision), **place)
     low = max(0.0, min(value for _, *pair in marked for value in pair) - 0.05)
-    axes.set(xlabel="recall of 'gone'", ylabel="precision of 'gone'")
+    axes.set(xlabel="recall of 'absent'", ylabel="precision of 'absent'")
     axes.set(xlim=(low, 1.01), ylim=(low, 1.01))
-    axes.set_title("The target is gone when the score is below ...")
+    axes.set_title("The target is absent when the score is below ...")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
@@ -122,17 +121,20 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "films", type=Path, nargs="+", help="annotated sequences; three or more without --absences"
+        "videos",
+        type=Path,
+        nargs="+",
+        help="annotated sequences; at least three without --absences",
     )
     parser.add_argument(
-        "--absences", action="store_true", help="the films' own targets go away and return"
+        "--absences", action="store_true", help="the videos' own targets disappear and return"
     )
     names = [name for name in NETWORKS if name.startswith("siamfc")]
     parser.add_argument("--model", default="siamfc_res22", choices=names, metavar="NAME")
     parser.add_argument("--checkpoint", help="file of its weights (default: the bundled ones)")
     parser.add_argument("--device", default="auto")
     parser.add_argument(
-        "--frames", type=int, default=60, help="of each film (default 60; with --absences all)"
+        "--frames", type=int, default=60, help="of each video (default 60; with --absences all)"
     )
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's choice)")
     parser.add_argument("--out", type=Path, help="folder for presence.json and presence.png")
@@ -148,14 +150,14 @@ def main(arguments: list[str] | None = None) -> int:
         method = create_multi_tracker(options.model, options.checkpoint, options.device)
         assert isinstance(method, SiamFC)
         if options.absences:
-            figures, text = measure_absences(method, options.films)
+            figures, result = measure_absences(method, options.videos)
         else:
-            figures, curve = measure(method, options.films, options.frames)
-            text = report(figures)
+            figures, curve = measure(method, options.videos, options.frames)
+            result = report(figures)
     except (CheckpointError, ValueError, FileNotFoundError) as error:
         print(f"measure_presence: {error}", file=sys.stderr)
         return 2
-    print(text)
+    print(result.text())
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         name = "absences" if options.absences else "presence"
@@ -169,7 +171,7 @@ def _try_to_draw(curve: Curve, path: Path) -> None:
     try:
         draw(curve, path)
     except ImportError:
-        print("no picture without matplotlib: pip install matplotlib", file=sys.stderr)
+        print("no figure without matplotlib: pip install matplotlib", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How well a tracker knows that its target is gone.
+"""How well a tracker notices that its target is absent.
 
-Each target is followed through its own film, and then shown the films of others, in which it is
-not. Both give responses; what tells the two kinds apart is the presence score.
+Each target is tracked through its own video, and then shown the videos of others, in which it is
+absent. Both give responses; the presence score separates the two kinds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,21 +14,24 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from siamdw_ros.evaluation.metrics import overlap
-from siamdw_ros.evaluation.sequences import Sequence as Film
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.siamfc import SiamFC, SiamFCTarget
 
 Floats = NDArray[np.float64]
 
-SEEN, GONE = 0.5, 0.1  # overlaps from which on, and up to which, a look shows the target or not
+PRESENT, ABSENT = 0.5, 0.1  # least overlap with a target in view, largest without
 NEAR = 3  # cells around a peak that are the peak's
 
 
 @dataclass(frozen=True)
-class Looks:
-    """Looks at targets.
+class Searches:
+    """Results of searches for targets.
 
-    present: N, was it there. logits: N, of the peak. margins: N, of the peak over its best rival.
+    Attributes:
+        present: N, whether the target was in view.
+        logits: N, of the peak.
+        margins: N, of the peak over its best rival.
     """
 
     present: NDArray[np.bool_]
@@ -38,7 +41,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class Curve:
-    """Precision against recall of "the target is gone", a point a threshold on the score."""
+    """Precision against recall of "the target is absent", one point per threshold on the score."""
 
     thresholds: Floats
     precision: Floats
@@ -51,41 +54,41 @@ class Curve:
         return float((heights * np.abs(np.diff(self.recall))).sum())
 
 
-def look_at_all(method: SiamFC, films: Sequence[Film], frames: int = 60) -> Looks:
-    """Collect looks of every film's target at its own film and at two others.
+def search_all(method: SiamFC, videos: Sequence[AnnotatedSequence], frames: int = 60) -> Searches:
+    """Search every video's target in its own video and in two others.
 
     Args:
         method: gives the responses; its thresholds play no part.
-        films: annotated; at least three.
-        frames: looked at in each film, evenly spread over at most 240 from its start.
+        videos: annotated; at least three.
+        frames: searched in each video, evenly spread over at most 240 from its start.
 
     Raises:
-        ValueError: there are fewer than three films.
+        ValueError: there are fewer than three videos.
     """
-    if len(films) < 3:
-        raise ValueError(f"{len(films)} films: at least three are needed, to show others' targets")
+    if len(videos) < 3:
+        raise ValueError(f"{len(videos)} videos: at least three are needed, for others' targets")
     rows: list[tuple[bool, float, float]] = []
-    pictures = [_spread(film, frames) for film in films]
-    for index, film in enumerate(tqdm(films, unit="film")):
-        first = pictures[index][0][0]
-        target = method.start(first, film.start)
-        for image, truth in pictures[index][1:]:
+    frames_of = [_spread(video, frames) for video in videos]
+    for index, video in enumerate(tqdm(videos, unit="video")):
+        first = frames_of[index][0][0]
+        target = method.start(first, video.start)
+        for image, truth in frames_of[index][1:]:
             result = method.update(image, [target])[0]
             shared = 0.0 if np.isnan(truth).any() else float(overlap(result.box, truth))
-            if shared >= SEEN or shared <= GONE:
-                rows.append((shared >= SEEN, *_read(target)))
-        for away in (1, 2):
-            target = method.start(first, film.start)
-            for image, _ in pictures[(index + away) % len(films)][: frames // 2]:
+            if shared >= PRESENT or shared <= ABSENT:
+                rows.append((shared >= PRESENT, *_read(target)))
+        for other in (1, 2):
+            target = method.start(first, video.start)
+            for image, _ in frames_of[(index + other) % len(videos)][: frames // 2]:
                 method.update(_resized(image, first), [target])
                 rows.append((False, *_read(target)))
     present, logits, margins = zip(*rows, strict=True)
-    return Looks(np.array(present), np.array(logits), np.array(margins))
+    return Searches(np.array(present), np.array(logits), np.array(margins))
 
 
-def _spread(film: Film, frames: int) -> list[tuple[Image, Floats]]:
-    step = max(1, min(len(film), 240) // frames)
-    pairs = zip(film.thinned(step).images(), film.boxes[::step], strict=True)
+def _spread(video: AnnotatedSequence, frames: int) -> list[tuple[Image, Floats]]:
+    step = max(1, min(len(video), 240) // frames)
+    pairs = zip(video.thinned(step).images(), video.boxes[::step], strict=True)
     return [pair for pair, _ in zip(pairs, range(frames), strict=False)]
 
 
@@ -94,7 +97,7 @@ def _resized(image: Image, like: Image) -> Image:
 
 
 def _read(target: SiamFCTarget) -> tuple[float, float]:
-    """The logit of the peak, and how far it stands out from the rest of the response."""
+    """Return the logit of the peak, and its margin over the rest of the response."""
     response: Any = target.response
     row, column = np.unravel_index(int(np.argmax(response)), response.shape)
     rest = response.astype(float).copy()
@@ -123,18 +126,18 @@ def fit_logistic(features: Floats, present: NDArray[np.bool_]) -> Floats:
     return w
 
 
-def gone_curve(scores: Floats, present: NDArray[np.bool_]) -> Curve:
-    """Say at each threshold how often "gone" is right, and how many absences it finds."""
+def absent_curve(scores: Floats, present: NDArray[np.bool_]) -> Curve:
+    """Return precision and recall of "absent" at each threshold."""
     thresholds = np.arange(201) / 200
-    said = scores[:, None] < thresholds
-    right = (said & ~present[:, None]).sum(0)
-    precision = np.where(said.any(0), right / np.maximum(said.sum(0), 1), 1.0).astype(float)
+    absent = scores[:, None] < thresholds
+    right = (absent & ~present[:, None]).sum(0)
+    precision = np.where(absent.any(0), right / np.maximum(absent.sum(0), 1), 1.0).astype(float)
     recall: Floats = right / max(1, int((~present).sum()))
     return Curve(thresholds, precision, recall)
 
 
 def points(curve: Curve, thresholds: Sequence[float]) -> Iterator[tuple[float, float, float]]:
-    """Threshold, precision and recall at some thresholds."""
+    """Yield threshold, precision and recall at some thresholds."""
     for threshold in thresholds:
         index = int(np.abs(curve.thresholds - threshold).argmin())
         yield threshold, float(curve.precision[index]), float(curve.recall[index])

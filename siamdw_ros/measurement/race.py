@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.evaluation.one_pass import Follower
+from siamdw_ros.evaluation.table import Table
 from siamdw_ros.measurement.plan import Film
-from siamdw_ros.measurement.report import Table
 from siamdw_ros.measurement.statistics import median_ratio
 from siamdw_ros.siamdw.crops import Box
 
@@ -71,7 +71,7 @@ class Race:
         """Speed, speed beside the reference's, and overlap with the annotation."""
         base = next(lane for lane in self.lanes if lane.contender.name == reference)
         rows = [self._row(lane, base, reference) for lane in self.lanes]
-        return Table(name, title, list(rows), skipped=self.skipped)
+        return Table(title, list(rows), name, skipped=self.skipped)
 
     def _row(self, lane: Lane, base: Lane, reference: str) -> dict[str, str | float | None]:
         milliseconds = 1e3 * float(np.median(lane.seconds))

@@ -1,7 +1,7 @@
 """Sections `targets` and `sizes`: how an update's time grows with targets and with the image."""
 
+from siamdw_ros.evaluation.table import Table
 from siamdw_ros.measurement.plan import Plan
-from siamdw_ros.measurement.report import Table
 from siamdw_ros.measurement.updates import resized, scattered, time_interleaved, update_of
 
 COUNTS = (1, 2, 4, 8, 16, 32)
@@ -16,7 +16,7 @@ def targets(plan: Plan) -> list[Table]:
     image = plan.film(plan.clips[0], 2).images[1]
     height, width = image.shape[:2]
     box = (width / 2, height / 2, TARGET[0] * width, TARGET[1] * height)
-    table = Table("targets", f"An update by the number of targets, VGA, on {plan.device}")
+    table = Table(f"An update by the number of targets, VGA, on {plan.device}", name="targets")
     for model in plan.choose(MODELS, MODELS[:1]):
         method = plan.method(model)
         updates = [update_of(method, image, scattered(box, n, image)) for n in counts]
@@ -37,7 +37,7 @@ def targets(plan: Plan) -> list[Table]:
 def sizes(plan: Plan) -> list[Table]:
     """Time an update in images of several sizes, the target of the same share of the image."""
     film = plan.film(plan.clips[0], 2)
-    table = Table("sizes", f"An update of one target by the image's size, on {plan.device}")
+    table = Table(f"An update of one target by the image's size, on {plan.device}", name="sizes")
     for model in plan.choose(MODELS, MODELS[:1]):
         method = plan.method(model)
         updates = {}

@@ -1,8 +1,9 @@
-"""Let a tracker node work for a long time and see whether it grows.
+"""Let a tracker node run for a long time and see whether it grows.
 
-Starts the node and plays a film to it, over and over. Meanwhile targets are started and stopped
-all the time, and now and then the node is deactivated, cleaned up and configured anew. Its memory,
-threads and open files are measured each second; after the warm-up none of them may rise.
+Starts the node and a camera that shows the shipped video forth and back. Meanwhile targets are
+started and stopped all the time, and now and then the node is deactivated, cleaned up and
+configured again. Its memory, threads and open files are sampled each second; after the warm-up
+none of them may rise.
 """
 
 import argparse
@@ -12,22 +13,19 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from ament_index_python.packages import get_package_share_directory
-from sensor_msgs.msg import Image
 from tqdm import tqdm
 
-from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.evaluation.node_client import RobotError
-from siamdw_ros.evaluation.node_process import TrackerProcess
-from siamdw_ros.evaluation.playback import isolate
+from siamdw_ros.evaluation.node_process import ModuleProcess, TrackerProcess, isolate
 from siamdw_ros.evaluation.robot import Robot
-from siamdw_ros.measurement.camera_thread import Camera
+from siamdw_ros.evaluation.table import Table
+from siamdw_ros.measurement.camera import camera_process
 from siamdw_ros.measurement.growth import (
     LIMITS,
     Growth,
@@ -38,26 +36,25 @@ from siamdw_ros.measurement.growth import (
     take_sample,
     write_csv,
 )
-from siamdw_ros.node.decoding import image_message
 from siamdw_ros.siamdw.crops import Box
 
 BOX: Box = (306.0, 124.0, 108.0, 260.0)  # the cup, on the first frame of the clip that is shipped
-FRAMES = 60  # of the clip, there and back
 
 
 @dataclass
 class Soak:
-    """What happened: samples of the process, and how the requests went."""
+    """A soak while it runs: samples of the process, and counts of requests."""
 
     tracker: TrackerProcess
     robot: Robot
+    camera: ModuleProcess
     samples: list[Sample] = field(default_factory=list)
     answers: list[float] = field(default_factory=list)  # seconds
     refused: int = 0
     restarts: int = 0
 
     def start_and_stop(self, number: int) -> None:
-        """Follow one more target for a moment; up to four are followed at a time."""
+        """Start one more target; every fourth time stop all of them."""
         begin = time.monotonic()
         answer = self.robot.start(BOX, f"target {number % 4}")
         self.answers.append(time.monotonic() - begin)
@@ -68,18 +65,18 @@ class Soak:
             self.answers.append(time.monotonic() - begin)
 
     def restart(self) -> None:
-        """Take the node through its whole life, without ending the process."""
+        """Deactivate, clean up, configure and activate the node; its process stays."""
         self.robot.bring_to("unconfigured")
         self.robot.bring_to("active")
         self.restarts += 1
         newest = self.robot.now()
         self.robot.wait(
             lambda: self.robot.statuses and self.robot.statuses[-1].stamp > newest,
-            "images after the node was configured anew",
+            "images after the node was configured again",
         )
 
     def run(self, options: argparse.Namespace) -> None:
-        """Go on for as long as is wanted; Ctrl-C ends it earlier.
+        """Run for as long as is wanted; Ctrl-C ends it earlier.
 
         Raises:
             RobotError: the node ended, or stopped answering.
@@ -104,20 +101,16 @@ class Soak:
     def _sample(self, begin: float) -> None:
         if not self.tracker.alive:
             raise RobotError(f"the node ended, see {self.tracker.log}")
+        if not self.camera.alive:
+            raise RobotError("the camera ended")
         status = self.robot.statuses[-1].message if self.robot.statuses else None
         self.samples.append(
             take_sample(self.tracker.process.pid, time.monotonic() - begin, status)
         )
 
 
-def pictures(clip: Path) -> Iterator[Image]:
-    """The clip's first frames there and back, for ever: what is in the box stays trackable."""
-    frames = [image_message(frame) for frame in itertools.islice(read_clip(clip), FRAMES)]
-    return itertools.cycle([*frames, *frames[-2:0:-1]])
-
-
 def summarise(soak: Soak, found: list[Growth]) -> dict[str, Any]:
-    """Put the figures together."""
+    """Return the figures."""
     last = soak.samples[-1]
     return {
         "minutes": round(last.seconds / 60, 1),
@@ -134,18 +127,21 @@ def summarise(soak: Soak, found: list[Growth]) -> dict[str, Any]:
     }
 
 
-def table(summary: dict[str, Any]) -> str:
-    """The figures for people."""
-    rows = [
-        ("time", f"{summary['minutes']} minutes"),
-        ("starts and stops", f"{summary['starts and stops']}, {summary['refused']} refused"),
-        ("configured anew", f"{summary['configured anew']} times"),
-        ("time to answer", "median {median} s, worst {worst} s".format(**summary["answer_s"])),
+def tables(summary: dict[str, Any]) -> list[Table]:
+    """Lay the figures out."""
+    requests = {
+        "minutes": summary["minutes"],
+        "starts and stops": summary["starts and stops"],
+        "refused": summary["refused"],
+        "configured again": summary["configured anew"],
+        "answer median s": summary["answer_s"]["median"],
+        "answer worst s": summary["answer_s"]["worst"],
+    }
+    growth = [
+        {key: one[key] for key in ("what", "unit", "median", "rise", "limit", "flat")}
+        for one in summary["growth"]
     ]
-    for one in summary["growth"]:
-        verdict = "flat" if one["flat"] else f"RISES (limit {one['limit']:g})"
-        rows.append((one["what"], "{median} {unit}, rise {rise:+} : ".format(**one) + verdict))
-    return "\n".join(f"  {name:<20}{value}" for name, value in rows)
+    return [Table("Requests", [requests]), Table("Growth after the warm-up", growth)]
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -156,7 +152,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (default: 30)")
-    parser.add_argument("--rate", type=float, default=10.0, help="images a second (default: 10)")
+    parser.add_argument("--rate", type=float, default=10.0, help="images per second (default: 10)")
     parser.add_argument(
         "--start-every", type=float, default=2.0, metavar="S", help="seconds (default: 2)"
     )
@@ -180,17 +176,17 @@ def main(arguments: list[str] | None = None) -> int:
     isolate()
     options.out.mkdir(parents=True, exist_ok=True)
     clip = Path(get_package_share_directory("siamdw_ros"), "clips", "cup.mp4")
-    images = pictures(clip)
     parameters = {"device": options.device, "threads": options.threads}
     rclpy.init()
     try:
         with (
             TrackerProcess(options.out / "node.log", parameters=parameters) as tracker,
             Robot() as robot,
-            Camera(robot, lambda: next(images), options.rate),
+            camera_process(clip, options.out / "sent.csv", rate=options.rate) as camera,
         ):
+            robot.trigger("/benchmark_camera/play")
             robot.wait(lambda: robot.statuses, "the node's first status")
-            soak = Soak(tracker, robot)
+            soak = Soak(tracker, robot, camera)
             try:
                 soak.run(options)
             except KeyboardInterrupt:
@@ -207,13 +203,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def report(soak: Soak, out: Path) -> int:
-    """Write and print what was found; 0 when nothing rises."""
+    """Write and print the figures; 0 when nothing rises."""
     write_csv(soak.samples, out / "soak.csv")
     found = growths(soak.samples)
     summary = summarise(soak, found)
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    print(table(summary))
-    print(f"  every sample        {out}/soak.csv{draw(soak.samples, found, out / 'soak.png')}")
+    for table in tables(summary):
+        print(table.text())
+    print(f"\nevery sample: {out}/soak.csv{draw(soak.samples, found, out / 'soak.png')}")
     if not summary["flat"]:
         print(f"soak: the node grows beyond the limits: {LIMITS}", file=sys.stderr)
     return 0 if summary["flat"] else 1

@@ -1,14 +1,17 @@
-"""The few statistics that the benchmark reports."""
+"""The few statistics that the tables report."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+
+Values = Sequence[float] | NDArray[np.float64]
 
 PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
 
 
 def percentiles(values: Sequence[float], unit: str) -> dict[str, float | None]:
-    """p50, p95, p99 and maximum by column name, `p50 ms` for the unit `ms`; None of no values."""
+    """Return p50, p95, p99 and maximum by column name, as `p50 ms`; None of no values."""
     if not len(values):
         return {f"{name} {unit}": None for name in PERCENTILES}
     found = np.percentile(values, list(PERCENTILES.values()))
@@ -16,7 +19,7 @@ def percentiles(values: Sequence[float], unit: str) -> dict[str, float | None]:
 
 
 def median_ratio(reference: Sequence[float], seconds: Sequence[float]) -> float:
-    """How many times faster than the reference: the median over pairs taken one after the other.
+    """Return how many times faster than the reference: the median over neighbouring pairs.
 
     Raises:
         ValueError: the series do not have the same length, or are empty.
@@ -26,8 +29,20 @@ def median_ratio(reference: Sequence[float], seconds: Sequence[float]) -> float:
     return float(np.median(np.asarray(reference, float) / np.asarray(seconds, float)))
 
 
-def slope(times: Sequence[float], values: Sequence[float]) -> float:
-    """Growth per unit of time: the least-squares line through the values; 0 of fewer than two."""
-    if len(times) < 2:
+def theil_sen(x: Values, y: Values, most: int = 500) -> float:
+    """Return the median slope of the lines through all pairs of points; 0 of fewer than two.
+
+    Outliers do not move it. (SciPy has it, but would be needed for this alone.)
+
+    Args:
+        x: N, increasing.
+        y: N.
+        most: of the points that are used, evenly chosen.
+    """
+    if len(x) < 2:
         return 0.0
-    return float(np.polyfit(np.asarray(times, float), np.asarray(values, float), 1)[0])
+    chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(int))
+    first, second = np.triu_indices(len(chosen), 1)
+    across, up = np.asarray(x, float)[chosen], np.asarray(y, float)[chosen]
+    slopes = (up[second] - up[first]) / (across[second] - across[first])
+    return float(np.median(slopes))

@@ -1,4 +1,4 @@
-"""What a running process costs: processor time by kind of thread, memory, threads, files."""
+"""Resources of a running process: processor time by kind of thread, memory, threads, files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,14 @@ DDS_PREFIX = "dds."  # Fast DDS names its threads so
 
 @dataclass(frozen=True)
 class Usage:
-    """A process at one moment.
+    """The resources of a process at one moment.
 
-    seconds: processor time so far, by kind of thread: `executor` (the main thread), `receiver`
-    (of the images), `dds`, and `inference` (everything else: the inference thread and torch's
-    helpers). rss: bytes.
+    Attributes:
+        seconds: processor time so far, by kind of thread: `executor` (the main thread), `receiver`
+            (of the images), `dds`, and `inference` (all others: the inference thread and torch's).
+        rss: resident memory in bytes.
+        threads: their number.
+        files: number of open files.
     """
 
     seconds: dict[str, float]
@@ -26,7 +29,7 @@ class Usage:
 
 
 def usage(pid: int) -> Usage:
-    """Look at a process.
+    """Return what a process uses.
 
     Raises:
         psutil.NoSuchProcess: it has ended.

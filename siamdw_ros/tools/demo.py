@@ -1,8 +1,8 @@
-"""Follow an object through a real film, over ROS, and show how well it went.
+"""Track an object through a real video, over ROS, and show how well it went.
 
-Starts the tracker node and a camera that plays the film at its own frame rate, each as a process
-of its own, asks the node to follow what the first annotated box holds, and compares what comes
-back with the annotation. Needs no screen.
+Starts the tracker node and a camera that plays the video at its own frame rate, each as a process
+of its own, starts tracking what the first annotated box holds, and compares the detections with
+the annotation. Needs no screen.
 """
 
 import argparse
@@ -23,9 +23,12 @@ from siamdw_msgs.msg import TrackerStatus
 
 from siamdw_ros.evaluation.annotations import read_annotation
 from siamdw_ros.evaluation.clip_reader import frame_rate, read_clip
-from siamdw_ros.evaluation.drawing import Annotated, contact_sheet, write_film
+from siamdw_ros.evaluation.drawing import Annotated, contact_sheet, write_video
 from siamdw_ros.evaluation.metrics import overlap, success_rate
-from siamdw_ros.evaluation.playback import Heard, PlayError, isolate, play_to_node, read_sent
+from siamdw_ros.evaluation.node_client import RobotError
+from siamdw_ros.evaluation.node_process import isolate
+from siamdw_ros.evaluation.playback import ImageResult, play_to_node
+from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.siamdw.crops import Box
 
 HELD_IOU = 0.6  # what the demo asks of itself
@@ -33,7 +36,7 @@ HELD_IOU = 0.6  # what the demo asks of itself
 
 @dataclass(frozen=True)
 class Line:
-    """One frame of the film that the node processed."""
+    """One frame of the video that the node processed."""
 
     frame: int
     stamp: int
@@ -42,28 +45,30 @@ class Line:
     latency_ms: float
 
 
-def compare(heard: dict[int, Heard], sent: list[tuple[int, int]], truth: list[Box]) -> list[Line]:
-    """Match what was heard with what was sent, by stamp.
+def compare(
+    results: dict[int, ImageResult], sent: list[tuple[int, int]], truth: list[Box]
+) -> list[Line]:
+    """Match results with the frames that were sent, by stamp.
 
     Raises:
-        PlayError: the node named a stamp that no image had.
+        RobotError: a result has a stamp that no image had.
     """
-    if unknown := heard.keys() - {stamp for _, stamp in sent}:
-        raise PlayError(f"{len(unknown)} detections carry stamps that no image had")
+    if unknown := results.keys() - {stamp for _, stamp in sent}:
+        raise RobotError(f"{len(unknown)} detections carry stamps that no image had")
     lines = []
     for frame, stamp in sent:
-        if frame >= 0 and stamp in heard:
-            what = heard[stamp]
-            box = what.boxes[0] if what.boxes else None
+        if frame >= 0 and stamp in results:
+            result = results[stamp]
+            box = result.boxes[0] if result.boxes else None
             iou = float(overlap(box, truth[frame])) if box else 0.0
-            lines.append(Line(frame, stamp, box, iou, (what.arrived - stamp) * 1e-6))
+            lines.append(Line(frame, stamp, box, iou, (result.arrived - stamp) * 1e-6))
     if not lines:
-        raise PlayError("the node processed no frame of the film")
+        raise RobotError("the node processed no frame of the video")
     return lines
 
 
 def summarise(lines: list[Line], sent: int, status: TrackerStatus) -> dict[str, Any]:
-    """Put the figures together."""
+    """Return the figures."""
     overlaps = [line.iou for line in lines]
     p50, p95, p99 = np.percentile([line.latency_ms for line in lines], (50, 95, 99)).round(1)
     return {
@@ -85,25 +90,25 @@ def summarise(lines: list[Line], sent: int, status: TrackerStatus) -> dict[str, 
     }
 
 
-def write_pictures(clip: Path, lines: list[Line], truth: list[Box], out: Path) -> None:
+def write_images(clip: Path, lines: list[Line], truth: list[Box], out: Path) -> None:
     """Write tracked.mp4, all frames, and contact_sheet.png, processed ones."""
     by_frame = {line.frame: line for line in lines}
-    film, processed, last = [], [], lines[0]
+    video, processed, last = [], [], lines[0]
     for index, image in enumerate(read_clip(clip)):
         line = by_frame.get(index)
-        if line is None:  # left out: the robot knows the box of the frame before
-            film.append(Annotated(image, f"{index}  (skipped)", truth[index], last.box, False))
+        if line is None:  # dropped: the robot knows the box of the frame before
+            video.append(Annotated(image, f"{index}  (skipped)", truth[index], last.box, False))
             continue
         last = line
-        caption = f"{index}  IoU {line.iou:.2f}" if line.box else f"{index}  not seen"
-        film.append(Annotated(image, caption, truth[index], line.box))
-        processed.append(film[-1])
-    write_film(film, out / "tracked.mp4", frame_rate(clip))
+        caption = f"{index}  IoU {line.iou:.2f}" if line.box else f"{index}  not visible"
+        video.append(Annotated(image, caption, truth[index], line.box))
+        processed.append(video[-1])
+    write_video(video, out / "tracked.mp4", frame_rate(clip))
     cv2.imwrite(str(out / "contact_sheet.png"), contact_sheet(processed))
 
 
 def write_boxes(lines: list[Line], path: Path) -> None:
-    """Write one row a processed frame."""
+    """Write one row per processed frame."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["frame", "stamp_ns", "x", "y", "w", "h", "iou", "latency_ms"])
@@ -113,21 +118,19 @@ def write_boxes(lines: list[Line], path: Path) -> None:
             writer.writerow([line.frame, line.stamp, *box, *numbers])
 
 
-def table(summary: dict[str, Any]) -> str:
-    """The figures for people."""
+def table(summary: dict[str, Any]) -> Table:
+    """Lay the figures out for the terminal."""
     latency = summary["latency_ms"]
-    rows = [
-        ("frames sent / received", f"{summary['sent']} / {summary['received']}"),
-        ("processed / dropped", f"{summary['processed']} / {summary['dropped']}"),
-        (
-            "latency p50 / p95 / p99",
-            f"{latency['p50']:.0f} / {latency['p95']:.0f} / {latency['p99']:.0f} ms",
-        ),
-        ("mean IoU", f"{summary['mean_iou']:.3f} over {summary['compared']} frames"),
-        ("success rate (IoU > 0.5)", f"{summary['success_rate']:.3f}"),
-        ("network", f"{summary['model']} on {summary['device']}, {summary['machine']}"),
-    ]
-    return "\n".join(f"  {name:<26}{value}" for name, value in rows)
+    figures = {
+        "frames sent / received": f"{summary['sent']} / {summary['received']}",
+        "processed / dropped": f"{summary['processed']} / {summary['dropped']}",
+        "latency p50 / p95 / p99": " / ".join(f"{v:.0f}" for v in latency.values()) + " ms",
+        "mean IoU": f"{summary['mean_iou']:.3f} over {summary['compared']} frames",
+        "success rate (IoU > 0.5)": f"{summary['success_rate']:.3f}",
+        "network": f"{summary['model']} on {summary['device']}, {summary['machine']}",
+    }
+    rows: list[dict[str, Cell]] = [{"figure": k, "value": v} for k, v in figures.items()]
+    return Table("Demo", rows)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -164,21 +167,20 @@ def main(arguments: list[str] | None = None) -> int:
     rclpy.init()
     try:
         log = options.out / "sent.csv"
-        listener = play_to_node(clip, truth[0], log, options.node_arguments)
-        sent = read_sent(log)
-        lines = compare(listener.heard, sent, truth)
-        summary = summarise(lines, len(sent), listener.status)
+        played = play_to_node(clip, truth[0], log, options.node_arguments)
+        lines = compare(played.results, played.sent, truth)
+        summary = summarise(lines, len(played.sent), played.status)
         write_boxes(lines, options.out / "boxes.csv")
         (options.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-        write_pictures(clip, lines, truth, options.out)
-    except PlayError as error:
+        write_images(clip, lines, truth, options.out)
+    except RobotError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     finally:
         rclpy.try_shutdown()
-    print(f"{table(summary)}\n  film, contact sheet, boxes   {options.out}/")
+    print(f"{table(summary).text()}\n\n  video, contact sheet and boxes: {options.out}/")
     if summary["mean_iou"] < HELD_IOU or summary["last_iou"] <= 0:
-        print("demo: the target was not held", file=sys.stderr)
+        print("demo: the target was lost", file=sys.stderr)
         return 1
     return 0
 

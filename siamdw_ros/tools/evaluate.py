@@ -24,7 +24,7 @@ from siamdw_ros.evaluation.outcome import speeds, summaries_of, write_pictures
 from siamdw_ros.evaluation.report import tables, write_report
 from siamdw_ros.evaluation.results import ResultFolder
 from siamdw_ros.evaluation.runner import Job, Protocol, run_all
-from siamdw_ros.evaluation.sequences import Sequence as AnnotatedSequence
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.trackers import NANOTRACK, PEERS, SiamDW, TrackerSpec, read_spec
 from siamdw_ros.evaluation.vot import EAO_INTERVALS
 from siamdw_ros.siamdw import CheckpointError
@@ -222,7 +222,7 @@ def evaluate(options: argparse.Namespace, out: Path) -> int:
     if options.speed:
         found.append(speeds(specs, sequences[0], options.threads))
     for table in found:
-        print(f"\n{table.title}\n\n{table.markdown()}")
+        print(table.text())
     if options.out and found:
         pictures = []
         if summaries[0].scores:

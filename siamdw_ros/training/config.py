@@ -91,7 +91,7 @@ class Config(_Section):
     photographs: Paths = []
     cutouts: Paths = []
     sequences: Paths = []
-    films: Paths = []
+    videos: Paths = []
     meshes: Paths = []
     shares: Shares = Shares()
 
@@ -192,7 +192,7 @@ def _check(config: Config, file: Path) -> None:
         ),
         (
             config.recipe != "matching"
-            and any((config.photographs, config.cutouts, config.sequences, config.films)),
+            and any((config.photographs, config.cutouts, config.sequences, config.videos)),
             f"recipe: {config.recipe} learns from 'datasets' only, not photographs and the like",
         ),
         (
@@ -219,6 +219,6 @@ def _paths(config: Config) -> list[tuple[str, Path]]:
             (f"datasets.{index}.path", source.path),
             (f"datasets.{index}.names", source.names),
         ]
-    for key in ("photographs", "cutouts", "sequences", "films", "meshes"):
+    for key in ("photographs", "cutouts", "sequences", "videos", "meshes"):
         paths += [(f"{key}.{index}", path) for index, path in enumerate(getattr(config, key))]
     return [(key, path) for key, path in paths if path is not None]

@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from siamdw_ros.siamdw.runtime import half_is_faster
 from siamdw_ros.training.callbacks import CHECKPOINT, Checkpoints, LossTable
 from siamdw_ros.training.config import Config
 from siamdw_ros.training.datasets import Dataset, read_dataset
-from siamdw_ros.training.datasets.tracks import Track
+from siamdw_ros.training.datasets.annotated import read_frame_tables
+from siamdw_ros.training.datasets.tracks import Tally, Track
 from siamdw_ros.training.initial import make_network
 from siamdw_ros.training.meshes import read_meshes
 from siamdw_ros.training.module import Training
@@ -29,16 +30,13 @@ from siamdw_ros.training.objectives import (
     SiamFCObjective,
     SiamRPNObjective,
 )
-from siamdw_ros.training.propagation import read_film
+from siamdw_ros.training.propagation import track_by_flow
 from siamdw_ros.training.published import TrackPairs
 from siamdw_ros.training.record import store_config
 from siamdw_ros.training.scenes import PairMaker
-from siamdw_ros.training.sources import (
-    Sequence,
-    read_cutouts,
-    read_photographs,
-    read_sequence,
-)
+from siamdw_ros.training.sources import read_cutouts, read_photographs
+
+LEAST_SIDE = 4.0  # pixels; narrower boxes teach the recipe `matching` nothing
 
 log = logging.getLogger(__name__)
 
@@ -86,31 +84,33 @@ def read_objective(config: Config) -> Objective:
     return SiamRPNObjective(pairs) if config.recipe == "siamrpn" else SiamFCObjective(pairs)
 
 
-def _read_pair_maker(config: Config, datasets: Many[Dataset]) -> PairMaker:
+def _read_pair_maker(config: Config, datasets: Sequence[Dataset]) -> PairMaker:
     photographs, cutouts = read_photographs(config.photographs), read_cutouts(config.cutouts)
-    sequences = [read_sequence(path) for path in config.sequences]
+    sequences = [track for path in config.sequences for track in _read_sequence(path)]
     sequences += [
-        _as_sequence(track)
+        track
         for dataset in datasets
         for index in range(len(dataset.videos))
         for track in dataset.videos[index]
     ]
-    films = [track for path in config.films for track in read_film(path)]
+    videos = [track for path in config.videos for track in track_by_flow(path)]
     turning = read_meshes(config.meshes)
     frames = sum(len(sequence.frames) for sequence in sequences)
     log.info(
-        "%d photographs, %d cut-outs, %d sequences of %d frames, %d tracks in films, %d meshes",
-        *(len(photographs), len(cutouts), len(sequences), frames, len(films), len(turning)),
+        "%d photographs, %d cut-outs, %d sequences of %d frames, %d tracks in videos, %d meshes",
+        *(len(photographs), len(cutouts), len(sequences), frames, len(videos), len(turning)),
     )
     return PairMaker(
-        photographs, cutouts, sequences, config.search_side, config.shares, films, turning
+        photographs, cutouts, sequences, config.search_side, config.shares, videos, turning
     )
 
 
-def _as_sequence(track: Track) -> Sequence:
-    boxes: Any = list(map(tuple, track.boxes.tolist()))
-    frames: Any = track.frames  # read when asked for
-    return Sequence(track.name, frames, boxes)
+def _read_sequence(path: Path) -> list[Track]:
+    """Read a folder or zip with a groundtruth.csv, or several in a folder."""
+    videos = read_frame_tables(path, Tally(), LEAST_SIDE)
+    if not (tracks := [track for video in videos for track in video]):
+        raise ValueError(f"{path}: no groundtruth.csv with a target in it")
+    return tracks
 
 
 def make_trainer(config: Config) -> pl.Trainer:

@@ -5,7 +5,7 @@ shapes, pybullet_data/random_urdfs, and some toys, vehicles and robots.
 """
 
 import logging
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ MIN_VISIBLE = 16  # pixels; a mesh that shows a shorter side is left out
 log = logging.getLogger(__name__)
 
 
-def read_meshes(files: Many[Path], looks: int = 8, seed: int = 0) -> list[Looks]:
+def read_meshes(files: Sequence[Path], looks: int = 8, seed: int = 0) -> list[Looks]:
     """Render each URDF file from `looks` places on an arc around it.
 
     Args:

@@ -1,6 +1,6 @@
 """Things to follow: cut-outs with alpha, rendered meshes, blobs torn from photographs."""
 
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -41,7 +41,10 @@ class Things:
     """
 
     def __init__(
-        self, photographs: Many[bytes], cutouts: Many[Image] = (), turning: Many[Looks] = ()
+        self,
+        photographs: Sequence[bytes],
+        cutouts: Sequence[Image] = (),
+        turning: Sequence[Looks] = (),
     ) -> None:
         self.photographs, self.cutouts, self.turning = photographs, cutouts, turning
 
@@ -120,6 +123,6 @@ def blob(width: int, height: int, rng: Rng) -> Image:
     return np.asarray(cv2.GaussianBlur(mask, (3, 3), 0), np.uint8)
 
 
-def any_of(things: Many[T], rng: Rng) -> T:
+def any_of(things: Sequence[T], rng: Rng) -> T:
     """Draw one of several."""
     return things[int(rng.integers(len(things)))]

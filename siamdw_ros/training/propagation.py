@@ -1,13 +1,12 @@
-"""Boxes for video that nobody annotated, carried from frame to frame by optical flow.
+"""Boxes for video without annotation, propagated from frame to frame by optical flow.
 
 Each step is Median Flow: a grid of points in the box is tracked by pyramidal Lucas-Kanade; the
 points that return to where they came from when tracked backwards move and scale the box by their
 medians (Kalal et al., "Forward-backward error", ICPR 2010). A whole track must pass the same test:
-carried back from its end, the box has to come home.
+propagated back from its end, the box has to return to its start.
 """
 
-from collections.abc import Iterable
-from collections.abc import Sequence as Many
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -16,14 +15,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.evaluation.frames import VideoFrames
+from siamdw_ros.evaluation.metrics import overlap
+from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.training.augment import Rng
-from siamdw_ros.training.sources import Sequence
+from siamdw_ros.training.datasets.tracks import Track
 
 GRID = 6  # points a side
 WINDOW = (15, 15)  # pixels around a point that are compared
-RETURN_ERROR = 0.7  # pixels of the flow picture, between a point and its return
-FLOW_WIDTH = 640  # pixels; flow is computed on pictures not wider than that
+RETURN_ERROR = 0.7  # pixels of the flow image, between a point and its return
+FLOW_WIDTH = 640  # pixels; flow is computed on images not wider than that
 
 Boxes = NDArray[np.float64]  # N x 4: x, y, w, h
 Mask = NDArray[np.bool_]
@@ -31,12 +32,17 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Propagation:
-    """How boxes are sown and carried.
+    """How boxes are sampled and propagated.
 
-    every: frames between sowings. boxes: sown each time. length: frames of a track, at most;
-    tracks shorter than a third of it are dropped. home: overlap (IoU) with its start that a box
-    must reach again. least_move: of a box on its way, as a share of its side; what does not move
-    teaches little. min_side: of a box, in pixels; max_share: of the frame's height.
+    Attributes:
+        every: frames between two samplings.
+        boxes: sampled each time.
+        length: frames of a track, at most; tracks shorter than a third of it are dropped.
+        home: overlap (IoU) with its start that a box must reach again.
+        least_move: of a box on its way, as a share of its side; what does not move teaches
+            little.
+        min_side: of a box, in pixels.
+        max_share: largest side of a box, as a share of the frame's height.
     """
 
     every: int = 10
@@ -49,58 +55,56 @@ class Propagation:
 
 
 @dataclass
-class _Track:
-    """A box on its way: the frame where it starts, and where it was since."""
+class _Moving:
+    """A box that is propagated: the frame where it starts, and its places since."""
 
     start: int
     boxes: Boxes  # frames x 4
     steps: int  # allowed
 
 
-def read_film(path: Path, how: Propagation = Propagation(), seed: int = 0) -> list[Sequence]:
-    """Read a video and carry random boxes through it.
+def track_by_flow(path: Path, how: Propagation = Propagation(), seed: int = 0) -> list[Track]:
+    """Read a video and propagate random boxes through it.
 
     Returns:
-        One sequence a track; they share the encoded frames.
+        Tracks that share the encoded frames.
 
     Raises:
-        FileNotFoundError: there is no such video, or it cannot be read.
+        FileNotFoundError, ValueError: there is no such video, or it has a single frame.
     """
-    capture = cv2.VideoCapture(str(path))
-    frames = []
-    while (image := capture.read()[1]) is not None:
-        frames.append(np.asarray(image, np.uint8))
+    frames = list(VideoFrames(path).read())
     if len(frames) < 2:
-        raise FileNotFoundError(f"{path}: not a video of two frames or more that OpenCV can read")
+        raise ValueError(f"{path}: not a video of two frames or more")
     return propagate(frames, np.random.default_rng(seed), how, path.stem)
 
 
 def propagate(
-    frames: Many[Image], rng: Rng, how: Propagation = Propagation(), name: str = "film"
-) -> list[Sequence]:
-    """Sow boxes over a film, carry them, keep those that come home; see :func:`read_film`."""
+    frames: Sequence[Image], rng: Rng, how: Propagation = Propagation(), name: str = "video"
+) -> list[Track]:
+    """Sample boxes, propagate them, keep those that pass the forward-backward check."""
     zoom = min(1.0, FLOW_WIDTH / frames[0].shape[1])
-    greys = [_flow_picture(frame, zoom) for frame in frames]
+    greys = [_flow_image(frame, zoom) for frame in frames]
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
     encoded = [cv2.imencode(".jpg", frame, quality)[1].tobytes() for frame in frames]
-    sown = [
-        _Track(start, box[None] * zoom, how.length - 1)
+    sampled = [
+        _Moving(start, box[None] * zoom, how.length - 1)
         for start in range(0, len(frames) - how.length // 3, how.every)
-        for box in sow(frames, start, rng, how)
+        for box in sample_boxes(frames, start, rng, how)
     ]
-    carry(greys, sown)
+    propagate_all(greys, sampled)
     return [
-        Sequence(
+        Track(
             f"{name}_{number}",
             encoded[track.start : track.start + len(track.boxes)],
-            [_as_box(box / zoom) for box in track.boxes],
+            (track.boxes / zoom).astype(np.float32),
+            track.start + np.arange(len(track.boxes)),
         )
-        for number, track in enumerate(_those_that_come_home(greys, sown, how))
+        for number, track in enumerate(_consistent_tracks(greys, sampled, how))
     ]
 
 
-def sow(frames: Many[Image], index: int, rng: Rng, how: Propagation) -> Boxes:
-    """Draw boxes on a frame where something is to be seen or, better, moves: N x 4."""
+def sample_boxes(frames: Sequence[Image], index: int, rng: Rng, how: Propagation) -> Boxes:
+    """Draw boxes on a frame where there is structure or, better, motion: N x 4."""
     frame, later = frames[index], frames[min(index + 5, len(frames) - 1)]
     height, width = frame.shape[:2]
     edges = cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.CV_32F)
@@ -116,10 +120,10 @@ def sow(frames: Many[Image], index: int, rng: Rng, how: Propagation) -> Boxes:
     return np.asarray(boxes[np.argsort(-interest * even)[: 4 * how.boxes : 4]])
 
 
-def carry(greys: Many[Image], tracks: Iterable[_Track]) -> None:
-    """Lengthen each track, frame by frame, until the flow contradicts itself."""
+def propagate_all(greys: Sequence[Image], tracks: Iterable[_Moving]) -> None:
+    """Extend each track, frame by frame, until the flow contradicts itself."""
     waiting = sorted(tracks, key=lambda track: track.start)
-    active: list[_Track] = []
+    active: list[_Moving] = []
     for index, (before, after) in enumerate(pairwise(greys)):
         while waiting and waiting[0].start == index:
             active.append(waiting.pop(0))
@@ -134,7 +138,7 @@ def carry(greys: Many[Image], tracks: Iterable[_Track]) -> None:
 
 
 def flow_step(before: Image, after: Image, boxes: Boxes) -> tuple[Boxes, Mask]:
-    """Carry boxes from one frame to the next.
+    """Propagate boxes from one frame to the next.
 
     Args:
         before: H x W, grey.
@@ -163,7 +167,7 @@ def flow_step(before: Image, after: Image, boxes: Boxes) -> tuple[Boxes, Mask]:
 def _there_and_back(
     before: Image, after: Image, points: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Track N x P x 2 points; give their new places and how far from home they return."""
+    """Track N x P x 2 points; return their new places and the error of the way back."""
     start = points.reshape(-1, 1, 2).astype(np.float32)
     there, seen, _ = cv2.calcOpticalFlowPyrLK(before, after, start, start.copy(), winSize=WINDOW)
     again = there.copy()
@@ -194,22 +198,22 @@ def _median_flow(
     return np.hstack([corner, size]), bool(agree)
 
 
-def _those_that_come_home(
-    greys: Many[Image], tracks: Many[_Track], how: Propagation
-) -> list[_Track]:
-    """Carry each track back from its end and compare it with where it started."""
+def _consistent_tracks(
+    greys: Sequence[Image], tracks: Sequence[_Moving], how: Propagation
+) -> list[_Moving]:
+    """Propagate each track back from its end; keep those that return to their start."""
     last = len(greys) - 1
     shortest = max(2, how.length // 3)
     long = [t for t in tracks if len(t.boxes) >= shortest and _move(t.boxes) >= how.least_move]
     returns = [
-        _Track(last - (t.start + len(t.boxes) - 1), t.boxes[-1:], len(t.boxes) - 1) for t in long
+        _Moving(last - (t.start + len(t.boxes) - 1), t.boxes[-1:], len(t.boxes) - 1) for t in long
     ]
-    carry(greys[::-1], returns)
+    propagate_all(greys[::-1], returns)
     return [
         track
         for track, back in zip(long, returns, strict=True)
         if len(back.boxes) == len(track.boxes)
-        and _overlap(back.boxes[-1], track.boxes[0]) >= how.home
+        and overlap(back.boxes[-1], track.boxes[0]) >= how.home
     ]
 
 
@@ -219,28 +223,16 @@ def _move(boxes: Boxes) -> float:
     return float(np.linalg.norm(centers - centers[0], axis=1).max() / np.sqrt(boxes[0, 2:].prod()))
 
 
-def _flow_picture(frame: Image, zoom: float) -> Image:
+def _flow_image(frame: Image, zoom: float) -> Image:
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.resize(grey, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA))
 
 
 def _means(integral: NDArray[np.float64], boxes: Boxes) -> NDArray[np.float64]:
-    """Mean of an integrated picture over each box."""
+    """Mean of an integral image over each box."""
     low = boxes[:, :2].astype(int)
     high = np.maximum((boxes[:, :2] + boxes[:, 2:]).astype(int), low + 1)
     high = np.minimum(high, np.array(integral.shape[::-1]) - 1)
     total = integral[high[:, 1], high[:, 0]] + integral[low[:, 1], low[:, 0]]
     total = total - integral[high[:, 1], low[:, 0]] - integral[low[:, 1], high[:, 0]]
     return np.asarray(total / np.maximum((high - low).prod(1), 1))
-
-
-def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Intersection over union of two boxes."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    return shared / (float(a[2] * a[3] + b[2] * b[3]) - shared)
-
-
-def _as_box(numbers: NDArray[np.float64]) -> Box:
-    x, y, w, h = (float(n) for n in numbers)
-    return x, y, w, h

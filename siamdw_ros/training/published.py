@@ -6,17 +6,17 @@ are drawn once for all).
 """
 
 import logging
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from siamdw_ros.evaluation.frames import decode
 from siamdw_ros.siamdw.crops import Image, Vector, context_side, mean_color
 from siamdw_ros.training.augment import Rng, grey
 from siamdw_ros.training.datasets import Dataset
 from siamdw_ros.training.datasets.tracks import Track
-from siamdw_ros.training.sources import decode
 from siamdw_ros.training.views import camera, look
 
 EXEMPLAR = 127
@@ -70,7 +70,7 @@ class TrackPairs:
 
     def __init__(
         self,
-        datasets: Many[Dataset],
+        datasets: Sequence[Dataset],
         search_side: int = 255,
         augmentation: Augmentation = Augmentation(),
     ) -> None:

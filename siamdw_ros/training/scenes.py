@@ -2,18 +2,19 @@
 
 Three kinds: a thing with alpha (a cut-out, or a blob torn from a photograph) before backgrounds
 among distractors and occluders; a piece of a photograph seen twice through different cameras; two
-frames of a sequence, annotated by people or by optical flow.
+frames of a sequence, annotated by hand or by optical flow.
 """
 
 import logging
 import math
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
 import numpy as np
 
+from siamdw_ros.evaluation.frames import UnreadableImageError, decode
 from siamdw_ros.siamdw.crops import Image, Vector, context_side, crop_window, mean_color
 from siamdw_ros.training.augment import (
     Rng,
@@ -24,13 +25,9 @@ from siamdw_ros.training.augment import (
     recolour,
     shadow,
 )
+from siamdw_ros.training.datasets.tracks import Track
 from siamdw_ros.training.objects import Looks, Thing, Things, any_of, moved
-from siamdw_ros.training.sources import (
-    Sequence,
-    UnreadablePictureError,
-    decode,
-    draw_photograph,
-)
+from siamdw_ros.training.sources import draw_photograph
 from siamdw_ros.training.views import Matrix, camera, look, paste, second_look
 
 EXEMPLAR = 127
@@ -65,7 +62,7 @@ class Shares:
     objects: float = 0.4
     photographs: float = 0.2
     sequences: float = 0.2
-    films: float = 0.2
+    videos: float = 0.2
 
 
 class PairMaker:
@@ -77,19 +74,19 @@ class PairMaker:
         sequences: annotated videos; may be empty.
         search_side: of the search region, in pixels.
         shares: of the kinds of pairs.
-        films: sequences whose boxes optical flow has found; may be empty.
+        videos: sequences whose boxes optical flow has found; may be empty.
         turning: looks at rendered meshes; may be empty.
     """
 
     def __init__(
         self,
-        photographs: Many[bytes],
-        cutouts: Many[Image] = (),
-        sequences: Many[Sequence] = (),
+        photographs: Sequence[bytes],
+        cutouts: Sequence[Image] = (),
+        sequences: Sequence[Track] = (),
         search_side: int = 255,
         shares: Shares = Shares(),
-        films: Many[Sequence] = (),
-        turning: Many[Looks] = (),
+        videos: Sequence[Track] = (),
+        turning: Sequence[Looks] = (),
     ) -> None:
         if not photographs:
             raise ValueError("no photographs: every kind of pair but one needs some")
@@ -104,7 +101,7 @@ class PairMaker:
             (shares.objects, self._object_pair),
             (shares.photographs, self._photograph_pair),
             (shares.sequences if sequences else 0.0, partial(self._frames, sequences)),
-            (shares.films if films else 0.0, partial(self._frames, films)),
+            (shares.videos if videos else 0.0, partial(self._frames, videos)),
         )
         weights = np.array([share for share, _ in kinds])
         self._shares = weights / weights.sum()
@@ -114,24 +111,24 @@ class PairMaker:
         """Draw one pair; a picture that cannot be decoded is left out and counted.
 
         Raises:
-            UnreadablePictureError: a hundred in a row cannot be decoded.
+            UnreadableImageError: a hundred in a row cannot be decoded.
         """
         for _ in range(MAX_UNREADABLE):
             kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
             try:
                 pair = kind(rng)
-            except UnreadablePictureError as error:
+            except UnreadableImageError as error:
                 self._count_unreadable(error)
                 continue
             if rng.random() < 0.1:
                 pair = Pair(grey(pair.template), grey(pair.search), pair.offset)
             return pair
-        raise UnreadablePictureError(f"{MAX_UNREADABLE} pictures in a row cannot be decoded")
+        raise UnreadableImageError(f"{MAX_UNREADABLE} pictures in a row cannot be decoded")
 
-    def _count_unreadable(self, error: UnreadablePictureError) -> None:
+    def _count_unreadable(self, error: UnreadableImageError) -> None:
         self.unreadable += 1
         if self.unreadable & (self.unreadable - 1) == 0:  # the 1st, 2nd, 4th, 8th...
-            log.warning("drew a picture that is left out (%d so far): %s", self.unreadable, error)
+            log.warning("drew an image that is left out (%d so far): %s", self.unreadable, error)
 
     # Things before backgrounds
 
@@ -148,7 +145,7 @@ class PairMaker:
             self._occlude(search, offset, rng)
         if rng.random() < 0.1:
             self._leave_image(search, offset, rng)
-        return self._filmed(template, search, offset, resolution, rng)
+        return self._through_cameras(template, search, offset, resolution, rng)
 
     def _backgrounds(self, distant: bool, rng: Rng) -> tuple[Image, Image]:
         """Cut what lies behind template and search region: of one place, or of two."""
@@ -172,7 +169,8 @@ class PairMaker:
     def _backdrop(self, distant: bool, rng: Rng) -> Image:
         """Draw a photograph or, for things seen from afar, also a frame of a sequence."""
         if distant and self.sequences and rng.random() < 0.5:
-            return decode(any_of(any_of(self.sequences, rng).frames, rng))
+            frames = any_of(self.sequences, rng).frames
+            return decode(frames[int(rng.integers(len(frames)))])
         return draw_photograph(self.photographs, rng)
 
     def _paste_distractor(self, search: Image, thing: Thing, offset: Vector, rng: Rng) -> None:
@@ -217,11 +215,13 @@ class PairMaker:
         if rng.random() < 0.4:
             x, y = offset + self.search_side / 2
             search = bend(search, rng, rng.uniform(0.01, 0.03), (float(x), float(y)))
-        return self._filmed(template, search, offset, draw_resolution(rng, min(1, 1 / zoom)), rng)
+        return self._through_cameras(
+            template, search, offset, draw_resolution(rng, min(1, 1 / zoom)), rng
+        )
 
     # Two frames of a sequence
 
-    def _frames(self, sequences: Many[Sequence], rng: Rng, max_gap: int = 30) -> Pair:
+    def _frames(self, sequences: Sequence[Track], rng: Rng, max_gap: int = 30) -> Pair:
         sequence = any_of(sequences, rng)
         first = int(rng.integers(len(sequence.frames)))
         low, high = max(0, first - max_gap), min(len(sequence.frames) - 1, first + max_gap)
@@ -243,11 +243,11 @@ class PairMaker:
             offset = offset * (-1, 1)
         resolution = draw_resolution(rng, 1.0) if min(size) > 60 else 1.0
         template, search = np.ascontiguousarray(template), np.ascontiguousarray(search)
-        return self._filmed(template, search, offset, resolution, rng)
+        return self._through_cameras(template, search, offset, resolution, rng)
 
     # What all share
 
-    def _filmed(
+    def _through_cameras(
         self, template: Image, search: Image, offset: Vector, resolution: float, rng: Rng
     ) -> Pair:
         """Send both looks through cameras of about one resolution."""
@@ -314,9 +314,9 @@ def _structured_box(photograph: Image, rng: Rng) -> tuple[Vector, Vector]:
     return center, size
 
 
-def _frame(sequence: Sequence, index: int, shift: Vector) -> tuple[Image, Vector, float, Vector]:
+def _frame(sequence: Track, index: int, shift: Vector) -> tuple[Image, Vector, float, Vector]:
     """Decode a frame: with its box's centre, moved by a share of its size, its side and size."""
-    x, y, w, h = sequence.boxes[index]
+    x, y, w, h = sequence.boxes[index].astype(float)
     size = np.array([w, h])
     center = np.array([x, y]) + size * (0.5 + shift)
     return decode(sequence.frames[index]), center, context_side(size), size

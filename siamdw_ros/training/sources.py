@@ -1,31 +1,21 @@
-"""Where training pictures come from: photographs, cut-outs with alpha, annotated sequences.
+"""Where training images come from: photographs, and cut-outs with alpha.
 
-Pictures are kept as encoded bytes and decoded when drawn: a thousand photographs take some tens
+Images are kept as encoded bytes and decoded when drawn: a thousand photographs take some tens
 of megabytes, and every worker process shares them.
 """
 
-import csv
-import io
 import logging
 import zipfile
-from collections.abc import Iterator
-from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.evaluation.frames import IMAGES, UnreadableImageError, decode
+from siamdw_ros.siamdw.crops import Image
 
 log = logging.getLogger(__name__)
-
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp"}
-MIN_SIDE = 4.0  # annotated boxes with a shorter side teach nothing and are left out
-
-
-class UnreadablePictureError(ValueError):
-    """These bytes are not a picture that OpenCV can read."""
 
 
 def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -45,40 +35,28 @@ def read_files(path: Path) -> Iterator[tuple[str, bytes]]:
         raise FileNotFoundError(f"{path}: neither a folder nor a zip file")
 
 
-def decode(encoded: bytes, flags: int = cv2.IMREAD_COLOR) -> Image:
-    """Decode a picture: H x W x 3 BGR (or as `flags` say), uint8.
-
-    Raises:
-        UnreadablePictureError: these bytes are not a picture that OpenCV can read.
-    """
-    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags) if encoded else None
-    if image is None:
-        raise UnreadablePictureError("not a picture that OpenCV can read")
-    return np.asarray(image)
-
-
 def read_photographs(paths: list[Path]) -> list[bytes]:
-    """Collect the encoded pictures of folders and zips."""
+    """Collect the encoded images of folders and zips."""
     return [
         content
         for path in paths
         for name, content in read_files(path)
-        if Path(name).suffix.lower() in PICTURES
+        if Path(name).suffix.lower() in IMAGES
     ]
 
 
-def draw_photograph(encoded: Many[bytes], rng: np.random.Generator) -> Image:
-    """Draw one of several encoded pictures, every second time mirrored: H x W x 3 BGR.
+def draw_photograph(encoded: Sequence[bytes], rng: np.random.Generator) -> Image:
+    """Draw one of several encoded images, every second time mirrored: H x W x 3 BGR.
 
     Raises:
-        UnreadablePictureError: it cannot be decoded.
+        UnreadableImageError: it cannot be decoded.
     """
     image = decode(encoded[int(rng.integers(len(encoded)))])
     return np.ascontiguousarray(image[:, ::-1]) if rng.random() < 0.5 else image
 
 
 def read_cutouts(paths: list[Path], max_side: int = 192) -> list[Image]:
-    """Collect pictures that have transparency, cropped to what is visible: h x w x 4, BGRA."""
+    """Collect images that have transparency, cropped to what is visible: h x w x 4, BGRA."""
     cutouts = []
     for path in paths:
         for name, content in read_files(path):
@@ -86,7 +64,7 @@ def read_cutouts(paths: list[Path], max_side: int = 192) -> list[Image]:
                 continue
             try:
                 image = decode(content, cv2.IMREAD_UNCHANGED)
-            except UnreadablePictureError as error:
+            except UnreadableImageError as error:
                 log.warning("%s: %s left out: %s", path, name, error)
                 continue
             transparent = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 4
@@ -103,32 +81,3 @@ def _visible_part(image: Image, max_side: int) -> Image:
     zoom = min(1.0, max_side / max(image.shape[:2]))
     size = tuple(max(1, round(zoom * side)) for side in image.shape[1::-1])
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """An annotated video: its encoded frames and the boxes of those in which the target shows."""
-
-    name: str
-    frames: list[bytes]
-    boxes: list[Box]
-
-
-def read_sequence(path: Path) -> Sequence:
-    """Read a folder or zip of frames with a groundtruth.csv (file,x,y,w,h; nan: not in view).
-
-    Raises:
-        ValueError: groundtruth.csv is missing or names a frame that is not there.
-    """
-    files = dict(read_files(path))
-    if "groundtruth.csv" not in files:
-        raise ValueError(f"{path}: no groundtruth.csv in it")
-    frames, boxes = [], []
-    for row in csv.DictReader(io.StringIO(files["groundtruth.csv"].decode())):
-        if row["file"] not in files:
-            raise ValueError(f"{path}: groundtruth.csv names {row['file']}, which is not there")
-        x, y, w, h = (float(row[key]) for key in "xywh")
-        if min(w, h) >= MIN_SIDE:  # false for nan too
-            frames.append(files[row["file"]])
-            boxes.append((x, y, w, h))
-    return Sequence(path.stem, frames, boxes)

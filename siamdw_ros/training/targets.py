@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from siamdw_ros.evaluation.metrics import overlap
+
 LABEL_RADIUS = 2  # cells, in L1 distance: 13 cells are hits (SiamDW's release)
 HIT_IOU, MISS_IOU = 0.6, 0.3  # SiamRPN, section 3.3; between them an anchor does not count
 MAX_HITS, MAX_ANCHORS = 16, 64  # that count in a pair
@@ -75,11 +77,11 @@ def anchor_targets(box: Floats, anchors: Floats, rng: np.random.Generator) -> An
         anchors: 4 x A x S x S, see :func:`~siamdw_ros.siamdw.heads.anchor_grid`.
         rng: draws which ones count.
     """
-    overlap = center_iou(anchors, box[:, None, None, None])
-    labels = np.full(overlap.shape, -1, np.int8)
-    hits = _some_of(overlap > HIT_IOU, MAX_HITS, rng)
+    ious = center_iou(anchors, box[:, None, None, None])
+    labels = np.full(ious.shape, -1, np.int8)
+    hits = _some_of(ious > HIT_IOU, MAX_HITS, rng)
     labels.flat[hits] = 1
-    labels.flat[_some_of(overlap < MISS_IOU, MAX_ANCHORS - len(hits), rng)] = 0
+    labels.flat[_some_of(ious < MISS_IOU, MAX_ANCHORS - len(hits), rng)] = 0
     place = (box[:2, None, None, None] - anchors[:2]) / anchors[2:]
     growth = np.log(box[2:, None, None, None] / anchors[2:])
     return AnchorTargets(labels, np.concatenate([place, growth]).astype(np.float32))
@@ -91,9 +93,10 @@ def _some_of(chosen: NDArray[np.bool_], limit: int, rng: np.random.Generator) ->
 
 
 def center_iou(a: Floats, b: Floats) -> Floats:
-    """Intersection over union of boxes 4 x ..., given by centre and size; shapes broadcast."""
-    low = np.maximum(a[:2] - a[2:] / 2, b[:2] - b[2:] / 2)
-    high = np.minimum(a[:2] + a[2:] / 2, b[:2] + b[2:] / 2)
-    common = (high - low).clip(min=0).prod(0)
-    union = a[2:].prod(0) + b[2:].prod(0) - common
-    return np.asarray(common / union, np.float32)
+    """Return the overlap (IoU) of boxes 4 x ..., given by centre and size; shapes broadcast."""
+    return np.asarray(overlap(_as_xywh(a), _as_xywh(b)), np.float32)
+
+
+def _as_xywh(boxes: Floats) -> Floats:
+    """Convert centre and size, 4 x ..., to corner and size, ... x 4."""
+    return np.moveaxis(np.concatenate([boxes[:2] - boxes[2:] / 2, boxes[2:]]), 0, -1)

@@ -1,27 +1,36 @@
-"""A tracker that says what it is told, and sequences of blank pictures."""
+"""A tracker with scripted results, and sequences of blank images."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from siamdw_ros.evaluation.sequences import Boxes, Form, Sequence
+from siamdw_ros.evaluation.frames import Frames
+from siamdw_ros.evaluation.sequences import AnnotatedSequence, Boxes, Form
 from siamdw_ros.siamdw import State, TrackResult
 from siamdw_ros.siamdw.crops import Box, Image
 
 SIZE = (100, 80)
 
 
-class Blank:
+class Blank(Frames):
     """Frames without anything on them, numbered by their grey value."""
 
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def read(self, step: int) -> Iterator[Image]:
-        for i in range(0, self.count, step):
-            yield np.full((SIZE[1], SIZE[0], 3), i, np.uint8)
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> bytes:
+        image = np.full((SIZE[1], SIZE[0], 3), index, np.uint8)
+        return cv2.imencode(".bmp", image)[1].tobytes()
+
+    def take(self, chosen: np.ndarray) -> "Blank":
+        raise NotImplementedError
+
+    def name(self, index: int) -> str:
+        return str(index)
 
 
 class Scripted:
@@ -39,8 +48,10 @@ class Scripted:
         return TrackResult(self.boxes[frame], 1.0, self.states.get(frame, State.TRACKED))
 
 
-def still(count: int, form: Form = "otb", box: Box = (10, 10, 20, 20)) -> Sequence:
-    return Sequence("still", Blank(count), np.tile(np.array(box, float), (count, 1)), form)
+def still(count: int, form: Form = "otb", box: Box = (10, 10, 20, 20)) -> AnnotatedSequence:
+    return AnnotatedSequence(
+        "still", Blank(count), np.tile(np.array(box, float), (count, 1)), form
+    )
 
 
 def write_pictures(folder: Path, count: int, digits: int = 4, first: int = 1) -> None:

@@ -33,7 +33,7 @@ def test_otb(tmp_path: Path, delimiter: str) -> None:
     ball, *jogging = find_sequences(tmp_path)
     assert [s.name for s in (ball, *jogging)] == ["Basketball", "Jogging.1", "Jogging.2"]
     assert list(ball.attributes) == ["IV", "OPR", "OCC", "DEF", "BC"]
-    assert ball.start == tuple(ROW)
+    assert ball.start == (0, 1, 30, 40)  # OTB counts pixels from 1
     images = list(ball.images())
     assert len(images) == 3
     assert images[0].shape == (80, 100, 3)
@@ -107,6 +107,8 @@ def test_uav123(tmp_path: Path) -> None:
     first, second = find_sequences(tmp_path)
     assert (len(first), len(second)) == (577, 3)
     assert second.visible.tolist() == [True, False, True]
+    assert second.start == (0, 1, 30, 40)  # UAV123, too
+    assert next(second.images())[0, 0, 0] == 577 % 256
     assert list(second.attributes) == ["SV", "CM"]
 
 
@@ -132,7 +134,7 @@ def test_what_is_no_sequence_is_said(tmp_path: Path) -> None:
 def test_counts_that_differ_are_an_error(tmp_path: Path) -> None:
     write_pictures(tmp_path / "Boy" / "img", 3)
     write_boxes(tmp_path / "Boy" / "groundtruth_rect.txt", [ROW] * 2)
-    with pytest.raises(ValueError, match="2 boxes for 3 pictures"):
+    with pytest.raises(ValueError, match="2 boxes for 3 images"):
         find_sequences(tmp_path)
 
 

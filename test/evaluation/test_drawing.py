@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from siamdw_ros.evaluation.drawing import FOUND, Annotated, contact_sheet, draw, write_film
+from siamdw_ros.evaluation.drawing import FOUND, Annotated, contact_sheet, draw, write_video
 
 GREY = np.full((120, 160, 3), 128, np.uint8)
 
@@ -23,6 +23,6 @@ def test_a_contact_sheet_is_a_full_grid() -> None:
 
 
 def test_a_film_has_every_frame(tmp_path: Path) -> None:
-    write_film([Annotated(GREY, str(index)) for index in range(5)], tmp_path / "film.mp4", 10)
+    write_video([Annotated(GREY, str(index)) for index in range(5)], tmp_path / "film.mp4", 10)
     film = cv2.VideoCapture(str(tmp_path / "film.mp4"))
     assert sum(film.read()[0] for _ in range(10)) == 5

@@ -81,12 +81,12 @@ def test_results_of_another_sequence_are_refused() -> None:
         score(run, still(3))
 
 
-def test_more_or_fewer_pictures_than_boxes_is_an_error() -> None:
+def test_more_or_fewer_images_than_boxes_is_an_error() -> None:
     sequence = still(3)
-    with pytest.raises(ValueError, match="2 boxes for more pictures"):
+    with pytest.raises(ValueError, match="2 boxes for more images"):
         list(dataclasses.replace(sequence, boxes=sequence.boxes[:2]).images())
     longer = dataclasses.replace(sequence, boxes=np.vstack([sequence.boxes] * 2))
-    with pytest.raises(ValueError, match="6 boxes for only 3 pictures"):
+    with pytest.raises(ValueError, match="6 boxes for only 3 images"):
         list(longer.images())
 
 

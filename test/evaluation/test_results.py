@@ -12,6 +12,7 @@ from siamdw_ros.evaluation.results import ResultFolder
 from siamdw_ros.evaluation.sequences import Form
 from siamdw_ros.evaluation.vot import supervise
 from siamdw_ros.siamdw import State
+from siamdw_ros.training.datasets import Source, read_dataset
 
 EXACT, AWAY = (10.0, 10.0, 20.0, 20.0), (60.0, 50.0, 20.0, 20.0)
 PLACES: dict[Form, str] = {
@@ -42,6 +43,20 @@ def test_boxes_lie_where_the_toolkits_look(tmp_path: Path, form: Form) -> None:
     first, second = (tmp_path / PLACES[form]).read_text().split()
     assert first == ("1" if form == "vot" else "10.000,10.000,20.000,20.000")
     assert second == "10.000,10.000,20.000,20.000"
+
+
+def test_boxes_of_otb_are_written_as_otb_counts_pixels(tmp_path: Path) -> None:
+    """From 1; evaluation and training read the same folder, and the same 0-based boxes."""
+    write_pictures(tmp_path / "otb" / "Boy" / "img", 3)
+    write_boxes(tmp_path / "otb" / "Boy" / "groundtruth_rect.txt", np.tile(EXACT, (3, 1)))
+    (sequence,) = find_sequences(tmp_path / "otb")
+    ((track,),) = read_dataset(Source("otb", tmp_path / "otb")).videos
+    assert sequence.boxes.tolist() == track.boxes.tolist() == [[9, 9, 20, 20]] * 3
+    folder, found = ResultFolder(tmp_path / "out"), (9.0, 9.0, 20.0, 20.0)
+    folder.write_run(sequence, follow(Scripted({2: found, 3: found}), sequence))
+    lines = (tmp_path / "out" / "Boy.txt").read_text().split()
+    assert lines == ["10.000,10.000,20.000,20.000"] * 3
+    assert score(folder.read_run(sequence), sequence).mean_overlap == 1.0
 
 
 def test_a_supervised_run_comes_back_in_vots_form(tmp_path: Path) -> None:

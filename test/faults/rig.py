@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from camera_thread import Camera
 from ledger import Trial, check_counts
 from sensor_msgs.msg import Image
 
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.evaluation.robot import Robot
-from siamdw_ros.measurement.camera_thread import Camera
 from siamdw_ros.node.decoding import image_message
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"

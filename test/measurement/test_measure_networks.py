@@ -30,7 +30,7 @@ def rows(output):
     """The table's rows, split into their columns."""
     header, _, *lines = output.splitlines()
     assert all(line.count("|") == header.count("|") for line in lines)
-    return [line.strip("| ").split(" | ") for line in lines]
+    return [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
 
 
 QUICK = ["--models", "siamfc_res16", "--repeats", "1", "--threads", "1"]
@@ -39,11 +39,11 @@ QUICK = ["--models", "siamfc_res16", "--repeats", "1", "--threads", "1"]
 def test_row_counts_parameters_and_multiplications(capsys):
     networks.main(QUICK)
     ((name, count, template, image, milliseconds),) = rows(capsys.readouterr().out)
-    assert (name, count) == ("siamfc_res16", "1,304,128")
-    assert template == f"{multiplications(127, 3) / 1e9:.2f}"
+    assert (name, count) == ("siamfc_res16", "1304128")
+    assert template == f"{multiplications(127, 3) / 1e9:#.3g}"
     correlation = 3 * 23**2 * 7**2 * 512  # each of 7 x 7 cells meets all of 23 x 23
-    assert image == f"{(multiplications(255, 1) + correlation) / 1e9:.2f}"
-    assert int(milliseconds) > 0
+    assert image == f"{(multiplications(255, 1) + correlation) / 1e9:#.3g}"
+    assert float(milliseconds) > 0
 
 
 def test_backends_are_measured_in_both_precisions(capsys):
@@ -60,4 +60,4 @@ def test_time_of_targets_is_measured(capsys, monkeypatch):
     one, three = rows(capsys.readouterr().out)
     assert one[1] == "1"
     assert three[1] == "3"
-    assert float(three[3]) == pytest.approx((float(three[2]) - float(one[2])) / 2, abs=0.11)
+    assert float(three[3]) == pytest.approx((float(three[2]) - float(one[2])) / 2, rel=0.02)

@@ -1,4 +1,4 @@
-"""The curve of "the target is gone", and the logistic fit of the presence score."""
+"""The curve of "the target is absent", and the logistic fit of the presence score."""
 
 import json
 from pathlib import Path
@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from siamdw_ros.measurement import presence
-from siamdw_ros.measurement.presence_curve import fit_logistic, gone_curve, points
+from siamdw_ros.measurement.presence_curve import absent_curve, fit_logistic, points
 
 CLIPS = Path(__file__).parent.parent / "data" / "clips"
 
 
 def test_precision_and_recall_of_a_hand_worked_case():
     scores, present = np.array([0.1, 0.3, 0.6, 0.9]), np.array([False, True, False, True])
-    curve = gone_curve(scores, present)
+    curve = absent_curve(scores, present)
     found = {t: (p, r) for t, p, r in points(curve, (0.0, 0.2, 0.5, 0.7, 1.0))}
     assert found[0.0] == (1.0, 0.0)
     assert found[0.2] == (1.0, 0.5)
@@ -25,7 +25,7 @@ def test_precision_and_recall_of_a_hand_worked_case():
 
 def test_scores_that_tell_all_apart_have_an_average_precision_of_one():
     present = np.arange(20) >= 10
-    assert gone_curve(np.where(present, 0.9, 0.1), present).average_precision == pytest.approx(1)
+    assert absent_curve(np.where(present, 0.9, 0.1), present).average_precision == pytest.approx(1)
 
 
 def test_logistic_fit_finds_where_both_kinds_are_as_likely():
@@ -38,15 +38,15 @@ def test_logistic_fit_finds_where_both_kinds_are_as_likely():
 
 
 def test_command_measures_the_bundled_weights(tmp_path, capsys):
-    films = [str(CLIPS / f"{name}.mp4") for name in ("cup", "box", "juice")]
+    videos = [str(CLIPS / f"{name}.mp4") for name in ("cup", "box", "juice")]
     options = ["--frames", "6", "--threads", "1", "--out", str(tmp_path)]
-    assert presence.main([*films, *options]) == 0
+    assert presence.main([*videos, *options]) == 0
     figures = json.loads((tmp_path / "presence.json").read_text())
-    assert figures["looks"] > figures["present"] > 9
+    assert figures["searches"] > figures["present"] > 9
     assert figures["average_precision"] > 0.9
     assert "presence_midpoint" in capsys.readouterr().out
 
 
-def test_too_few_films_are_refused(capsys):
+def test_too_few_videos_are_refused(capsys):
     assert presence.main([str(CLIPS / "cup.mp4")]) == 2
     assert "at least three" in capsys.readouterr().err

@@ -1,56 +1,16 @@
-"""Results as tables for the terminal, for Markdown and for JSON."""
+"""The benchmark's report as JSON and as a page."""
 
 import json
 
 import pytest
 
-from siamdw_ros.measurement.report import (
-    MARK,
-    Report,
-    Table,
-    as_markdown,
-    as_text,
-    text,
-    write_into,
-)
+from siamdw_ros.evaluation.table import Table
+from siamdw_ros.measurement.report import MARK, Report, write_into
 
 
 @pytest.fixture
 def table():
-    rows = [
-        {"tracker": "one", "ms": 12.345, "fits": True},
-        {"tracker": "the other", "ms": 1234.5, "mean IoU": None},
-    ]
-    return Table("t", "A title", rows, notes=["How."], skipped=["mil: not there"])
-
-
-def test_markdown_has_a_column_for_whatever_any_row_has(table):
-    lines = as_markdown(table).splitlines()
-    assert "| tracker | ms | fits | mean IoU |" in lines
-    assert "| --- | ---: | ---: | ---: |" in lines
-    assert "| one | 12.3 | yes | - |" in lines
-    assert "| the other | 1234 | - | - |" in lines
-    assert "Skipped: mil: not there" in lines
-
-
-def test_text_is_aligned(table):
-    _, title, head, first, second, note, skipped = as_text(table).splitlines()
-    assert title == "A title"
-    assert head.index("ms") + 2 == first.index("12.3") + 4 == second.index("1234") + 4
-    assert (note.strip(), skipped.strip()) == ("How.", "skipped: mil: not there")
-
-
-def test_a_table_without_rows_still_says_why(table):
-    table.rows.clear()
-    assert "mil: not there" in as_text(table)
-    assert "mil: not there" in as_markdown(table)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"), [(0.01234, "0.0123"), (99.94, "99.9"), (128.6, "129"), (7, "7")]
-)
-def test_numbers_have_three_digits(value, expected):
-    assert text(value) == expected
+    return Table("A title", [{"tracker": "one", "ms": 12.345, "fits": True}], "t")
 
 
 @pytest.fixture

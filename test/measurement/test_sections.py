@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from siamdw_ros.evaluation.table import Table
 from siamdw_ros.measurement import benchmark, core, machine
 from siamdw_ros.measurement.plan import Plan
-from siamdw_ros.measurement.report import Table
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 
@@ -50,7 +50,7 @@ def quick_section(monkeypatch):
     """A section that needs no time, so that the command around it can be tried."""
 
     def section(plan):
-        return [Table("quick", "Quick", [{"network": "none", "ms": 1.5}])]
+        return [Table("Quick", [{"network": "none", "ms": 1.5}])]
 
     monkeypatch.setitem(benchmark.SECTIONS, "sizes", section)
 

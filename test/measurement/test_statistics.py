@@ -2,7 +2,7 @@
 
 import pytest
 
-from siamdw_ros.measurement.statistics import median_ratio, percentiles, slope
+from siamdw_ros.measurement.statistics import median_ratio, percentiles, theil_sen
 
 
 def test_percentiles_carry_their_unit_in_their_name():
@@ -24,6 +24,10 @@ def test_series_that_make_no_pairs_are_an_error(reference, seconds):
         median_ratio(reference, seconds)
 
 
-def test_slope_is_growth_per_unit_of_time():
-    assert slope([0.0, 1.0, 2.0], [5.0, 7.0, 9.0]) == pytest.approx(2.0)
-    assert slope([1.0], [5.0]) == 0.0
+def test_theil_sen_is_the_growth_per_unit_of_time_whatever_single_values_do():
+    assert theil_sen([0.0, 1.0, 2.0], [5.0, 7.0, 9.0]) == pytest.approx(2.0)
+    times = list(range(100))
+    values = [2.0 * t for t in times]
+    values[50] = 1e6
+    assert theil_sen(times, values) == pytest.approx(2.0)
+    assert theil_sen([1.0], [5.0]) == 0.0

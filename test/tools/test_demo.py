@@ -5,43 +5,44 @@ from pathlib import Path
 import pytest
 from siamdw_msgs.msg import TrackerStatus
 
-from siamdw_ros.evaluation.playback import Heard, PlayError
+from siamdw_ros.evaluation.node_client import RobotError
+from siamdw_ros.evaluation.playback import ImageResult
 from siamdw_ros.tools.demo import compare, main, summarise, table
 
 TRUTH = [(0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 10.0, 10.0), (10.0, 0.0, 10.0, 10.0)]
 SENT = [(-1, 1_000_000), (0, 2_000_000), (1, 3_000_000), (2, 4_000_000)]
-HEARD = {
-    1_000_000: Heard(1_500_000, []),
-    2_000_000: Heard(12_000_000, [(0.0, 0.0, 10.0, 10.0)]),
-    4_000_000: Heard(34_000_000, []),
+RESULTS = {
+    1_000_000: ImageResult(1_500_000, []),
+    2_000_000: ImageResult(12_000_000, [(0.0, 0.0, 10.0, 10.0)]),
+    4_000_000: ImageResult(34_000_000, []),
 }
 
 
 def test_processed_frames_are_compared_with_their_own_annotation() -> None:
-    first, last = compare(HEARD, SENT, TRUTH)
+    first, last = compare(RESULTS, SENT, TRUTH)
     assert (first.frame, first.iou, first.latency_ms) == (0, 1.0, 10.0)
     assert (last.frame, last.box, last.iou) == (2, None, 0.0)
 
 
 def test_a_stamp_that_was_never_sent_is_an_error() -> None:
-    with pytest.raises(PlayError, match="stamps that no image had"):
-        compare({**HEARD, 9: Heard(10, [])}, SENT, TRUTH)
+    with pytest.raises(RobotError, match="stamps that no image had"):
+        compare({**RESULTS, 9: ImageResult(10, [])}, SENT, TRUTH)
 
 
 def test_nothing_processed_is_an_error() -> None:
-    with pytest.raises(PlayError, match="processed no frame"):
+    with pytest.raises(RobotError, match="processed no frame"):
         compare({}, SENT, TRUTH)
 
 
 def test_the_summary_counts_a_frame_without_a_box_as_a_miss() -> None:
     status = TrackerStatus(received=4, processed=3, dropped=1, model="siamfc_res22", device="cpu")
-    summary = summarise(compare(HEARD, SENT, TRUTH), len(SENT), status)
+    summary = summarise(compare(RESULTS, SENT, TRUTH), len(SENT), status)
     assert summary["mean_iou"] == 0.5
     assert summary["success_rate"] == 0.5
     assert summary["last_iou"] == 0
     assert (summary["sent"], summary["received"], summary["processed"]) == (4, 4, 3)
     assert summary["latency_ms"]["p50"] == 20.0
-    assert "20 / " in table(summary)
+    assert "20 / " in table(summary).text()
 
 
 def test_a_clip_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

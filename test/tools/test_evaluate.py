@@ -16,8 +16,9 @@ JUICE, CUP = str(CLIPS / "juice.mp4"), str(CLIPS / "cup.mp4")
 
 def test_the_bundled_weights_follow_the_cup(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([CUP, "--every", "40", "--device", "cpu"]) == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| siamdw")]
-    frames, overlap = (float(cell) for cell in rows[0].split("|")[2:4])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    _, frames, overlap, *_ = next(row for row in rows if row[:1] == ["siamdw"])
+    frames, overlap = float(frames), float(overlap)
     assert frames == 6
     assert overlap > 0.5
 
@@ -98,7 +99,7 @@ def test_a_broken_sequence_does_not_end_the_others(
     assert main([*arguments, "--jobs", "1"]) == 1
     said = capsys.readouterr()
     assert "kcf on broken" in said.err
-    assert "| juice" in said.out
+    assert "juice " in said.out
 
 
 def test_a_tracker_from_a_file_says_what_is_wrong_with_it(

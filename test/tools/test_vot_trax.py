@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.evaluation.metrics import overlap
-from siamdw_ros.evaluation.sequences import VideoFile
 from siamdw_ros.tools.vot_trax import main
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
@@ -20,7 +20,7 @@ def test_a_conversation(tmp_path: Path) -> None:
     trax = pytest.importorskip("trax", exc_type=ImportError)
     from trax.client import Client
 
-    first, second = list(VideoFile(CLIP).read(1))[:2]
+    first, second = list(read_clip(CLIP))[:2]
     cv2.imwrite(str(tmp_path / "1.png"), first)
     command = [sys.executable, "-m", "siamdw_ros.tools.vot_trax", "--device", "cpu"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:

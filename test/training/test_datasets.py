@@ -8,9 +8,9 @@ import pytest
 import trees
 from pictures import write_sequence
 
+from siamdw_ros.evaluation.frames import decode
 from siamdw_ros.training.datasets import Dataset, Source, read_dataset
 from siamdw_ros.training.datasets.tracks import Track
-from siamdw_ros.training.sources import decode
 
 
 def read(layout: str, path: Path, **options: object) -> Dataset:
@@ -28,7 +28,7 @@ def test_got10k_leaves_out_absent_covered_and_degenerate_frames(tmp_path: Path) 
     dataset = read("got10k", trees.write_got10k(tmp_path))
     ((track,),) = dataset.videos
     assert track.boxes.tolist() == [[10, 20, 30, 20], [11.5, 21, 30, 20]]
-    assert track.numbers.tolist() == [1, 5]
+    assert track.numbers.tolist() == [0, 4]
     assert shown(track) == [0, 4]
     tally = dataset.tally
     assert (tally.frames, tally.absent, tally.degenerate) == (2, 2, 1)
@@ -74,14 +74,14 @@ def test_otb_has_empty_files_beside_the_true_ones(tmp_path: Path) -> None:
     assert len(jogging) == 1
 
 
-def test_uav_reads_the_first_part_of_a_film_and_names_the_others(tmp_path: Path) -> None:
+def test_uav_names_parts_of_a_video_whose_start_is_not_known(tmp_path: Path) -> None:
     folder = trees.write_uav(tmp_path) / "anno" / "UAV123"
-    for part in ("bike1_1", "bike1_2"):
+    for part in ("bike1_1", "bike1_7"):
         (folder / f"{part}.txt").write_text("11,21,30,20\n")
     (folder / "bike1.txt").unlink()
     dataset = read("uav", tmp_path)
     assert [track.name for (track,) in dataset.videos] == ["bike1_1"]
-    assert dataset.tally.unreadable == ["bike1_2"]
+    assert dataset.tally.unreadable == ["bike1_7"]
 
 
 def test_uav_leaves_out_frames_without_numbers(tmp_path: Path) -> None:
@@ -118,19 +118,19 @@ def test_davis_boxes_span_the_masks(tmp_path: Path) -> None:
     assert dataset.tally.absent == 1
 
 
-def test_films_give_the_very_frame_that_is_asked_for(tmp_path: Path) -> None:
-    ((track,),) = read("films", trees.write_films(tmp_path)).videos
+def test_videos_give_the_very_frame_that_is_asked_for(tmp_path: Path) -> None:
+    ((track,),) = read("videos", trees.write_videos(tmp_path)).videos
     assert track.numbers.tolist() == [0, 1, 2, *range(5, 25)]
     order = np.random.default_rng(0).permutation(len(track.numbers))
     found = [decode(track.frames[int(i)]).mean() for i in order]
     np.testing.assert_allclose(found, 10 + 9 * track.numbers[order], atol=4)
 
 
-def test_films_may_have_several_targets(tmp_path: Path) -> None:
-    trees.write_films(tmp_path)
+def test_videos_may_have_several_targets(tmp_path: Path) -> None:
+    trees.write_videos(tmp_path)
     rows = [f"{i},{name},10,20,30,20" for i in range(3) for name in ("cat", "dog")]
     trees.write_lines(tmp_path / "a.csv", ["frame,target,x,y,w,h", *rows])
-    ((cat, dog),) = read("films", tmp_path).videos
+    ((cat, dog),) = read("videos", tmp_path).videos
     assert (cat.name, dog.name, len(cat.numbers)) == ("a/cat", "a/dog", 3)
 
 
@@ -156,7 +156,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "imagenet_vid": trees.write_imagenet_vid,
     "coco": trees.write_coco,
     "davis": trees.write_davis,
-    "films": trees.write_films,
+    "videos": trees.write_videos,
     "cropped": trees.write_cropped,
 }
 
@@ -183,7 +183,7 @@ def test_a_name_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read("otb", trees.write_otb(tmp_path / "otb"), names=tmp_path / "names.txt")
 
 
-def test_sequences_without_their_pictures_are_left_out_and_named(tmp_path: Path) -> None:
+def test_sequences_without_their_images_are_left_out_and_named(tmp_path: Path) -> None:
     trees.write_otb(tmp_path)
     (tmp_path / "Car4" / "img" / "0003.jpg").unlink()
     for picture in (tmp_path / "Jogging" / "img").iterdir():
@@ -191,7 +191,7 @@ def test_sequences_without_their_pictures_are_left_out_and_named(tmp_path: Path)
     (tmp_path / "Jogging" / "img").rmdir()
     dataset = read("otb", tmp_path)
     assert [track.name for (track,) in dataset.videos] == ["Car4"]
-    assert "2 sequences without pictures (Jogging, Jogging)" in str(dataset)
+    assert "2 sequences without images (Jogging.1, Jogging.2)" in str(dataset)
 
 
 def test_boxes_that_are_no_numbers_name_their_file(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from pictures import photographs, write_sequence
 
+from siamdw_ros.training.datasets.annotated import read_frame_tables
+from siamdw_ros.training.datasets.tracks import Tally
 from siamdw_ros.training.scenes import (
     EXEMPLAR,
     TEMPLATE_CANVAS,
@@ -15,7 +17,6 @@ from siamdw_ros.training.scenes import (
     Shares,
     two_scales,
 )
-from siamdw_ros.training.sources import read_sequence
 
 SIDE = 191
 
@@ -23,8 +24,8 @@ SIDE = 191
 def maker(tmp_path: Path, shares: Shares) -> PairMaker:
     """Make pairs of pictures that are drawn here."""
     rows = [f"{i:06d}.jpg,{100 + 4 * i},80,40,30" for i in range(3)]
-    walk = [read_sequence(write_sequence(tmp_path / "walk.zip", rows))]
-    return PairMaker(photographs(), [disc()], walk, SIDE, shares, films=walk)
+    (walk,) = read_frame_tables(write_sequence(tmp_path / "walk.zip", rows), Tally())
+    return PairMaker(photographs(), [disc()], walk, SIDE, shares, videos=walk)
 
 
 def disc() -> np.ndarray:
@@ -38,7 +39,7 @@ KINDS = {
     "objects": Shares(1, 0, 0, 0),
     "photographs": Shares(0, 1, 0, 0),
     "sequences": Shares(0, 0, 1, 0),
-    "films": Shares(0, 0, 0, 1),
+    "videos": Shares(0, 0, 0, 1),
 }
 
 
@@ -156,7 +157,7 @@ def test_a_photograph_that_cannot_be_decoded_is_left_out_and_counted(
     for _ in range(10):
         assert pairs.draw(rng).search.shape == (SIDE, SIDE, 3)
     assert pairs.unreadable >= 2
-    assert "left out (2 so far): not a picture" in caplog.text
+    assert "left out (2 so far): not an image" in caplog.text
 
 
 def test_no_photograph_that_can_be_decoded_is_an_error() -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from pictures import encoded, textured, write_sequence
 
+from siamdw_ros.evaluation.frames import decode
+from siamdw_ros.training.datasets.annotated import read_frame_tables
+from siamdw_ros.training.datasets.tracks import Tally
 from siamdw_ros.training.sources import (
-    decode,
     read_cutouts,
     read_photographs,
-    read_sequence,
 )
 
 
@@ -28,7 +29,7 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_picture_are_refused() -> None:
-    with pytest.raises(ValueError, match="not a picture"):
+    with pytest.raises(ValueError, match="not an image"):
         decode(b"garbage")
 
 
@@ -44,16 +45,17 @@ def test_cutouts_are_cropped_to_what_shows(tmp_path: Path) -> None:
 
 def test_frames_without_the_target_are_left_out(tmp_path: Path) -> None:
     rows = ["000000.jpg,10,20,30,40", "000001.jpg,nan,nan,nan,nan", "000002.jpg,10,20,2,40"]
-    sequence = read_sequence(write_sequence(tmp_path / "walk.zip", rows))
-    assert sequence.name == "walk"
-    assert sequence.boxes == [(10, 20, 30, 40)]
-    assert len(sequence.frames) == 1
+    path = write_sequence(tmp_path / "walk.zip", rows)
+    ((track,),) = read_frame_tables(path, Tally(), min_side=4)
+    assert track.name == "walk"
+    assert track.boxes.tolist() == [[10, 20, 30, 40]]
+    assert len(track.frames) == 1
 
 
 def test_an_annotation_of_a_frame_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     path = write_sequence(tmp_path / "walk.zip", ["000009.jpg,10,20,30,40"])
     with pytest.raises(ValueError, match="000009"):
-        read_sequence(path)
+        list(read_frame_tables(path, Tally()))
 
 
 def test_a_cutout_that_cannot_be_decoded_is_left_out(

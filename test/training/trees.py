@@ -126,7 +126,7 @@ def write_davis(root: Path) -> Path:
     return root
 
 
-def write_films(root: Path, frames: int = 25) -> Path:
+def write_videos(root: Path, frames: int = 25) -> Path:
     """A film of which every frame is numbered, its target absent from frame 3 on until 5."""
     root.mkdir(parents=True, exist_ok=True)
     film = cv2.VideoWriter(str(root / "a.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (80, 60))

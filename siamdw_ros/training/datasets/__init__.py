@@ -10,12 +10,11 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from siamdw_ros.training.datasets import text_files
+from siamdw_ros.training.datasets import annotated
 from siamdw_ros.training.datasets.coco import read_coco
 from siamdw_ros.training.datasets.cropped import read_cropped
 from siamdw_ros.training.datasets.davis import read_davis
 from siamdw_ros.training.datasets.imagenet_vid import read_imagenet_vid
-from siamdw_ros.training.datasets.tables import read_films, read_frame_tables
 from siamdw_ros.training.datasets.tracks import Tally, Video, Videos
 
 Format = Literal[
@@ -27,7 +26,7 @@ Format = Literal[
     "davis",
     "otb",
     "uav",
-    "films",
+    "videos",
     "frame_tables",
     "cropped",
 ]
@@ -70,7 +69,7 @@ class Dataset:
 
 
 def read_dataset(source: Source, *, progress: bool = False) -> Dataset:
-    """Read the annotations of a data set; pictures stay on disk until they are drawn.
+    """Read the annotations of a data set; images stay on disk until they are drawn.
 
     Raises:
         FileNotFoundError, ValueError: it is missing, or not in its format, or nothing is in it.
@@ -82,19 +81,20 @@ def read_dataset(source: Source, *, progress: bool = False) -> Dataset:
     if source.format == "coco":
         return Dataset(source, read_coco(path, split, tally), tally)
     readers: dict[str, Callable[[], Iterable[Video]]] = {
-        "got10k": lambda: text_files.read_got10k(path, names, tally),
-        "lasot": lambda: text_files.read_lasot(path, names, tally),
-        "trackingnet": lambda: text_files.read_trackingnet(path, names, tally),
-        "otb": lambda: text_files.read_otb(path, names, tally),
-        "uav": lambda: text_files.read_uav(path, names, tally),
+        "trackingnet": lambda: annotated.read_trackingnet(path, names, tally),
         "imagenet_vid": lambda: read_imagenet_vid(path, split, names, tally),
         "davis": lambda: read_davis(path, split, names, tally),
-        "films": lambda: read_films(path, tally),
-        "frame_tables": lambda: read_frame_tables(path, tally),
+        "videos": lambda: annotated.read_videos(path, tally),
+        "frame_tables": lambda: annotated.read_frame_tables(path, tally),
         "cropped": lambda: read_cropped(path, split, tally),
     }
-    described = f"reading {source.format}"
-    videos = tqdm(readers[source.format](), described, unit=" videos", disable=not progress)
+    if source.format in annotated.SHARED:
+        read: Iterable[Video] = annotated.as_videos(
+            annotated.SHARED[source.format](path, names), tally
+        )
+    else:
+        read = readers[source.format]()
+    videos = tqdm(read, f"reading {source.format}", unit=" videos", disable=not progress)
     found = [video for video in videos if video]
     if not found:
         raise ValueError(f"{path}: nothing to learn from in format {source.format} ({tally})")

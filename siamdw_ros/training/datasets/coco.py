@@ -1,4 +1,4 @@
-"""COCO: still pictures with several objects each, a million in all."""
+"""COCO: still images with several objects each, a million in all."""
 
 import json
 from collections import defaultdict
@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.training.datasets.frames import ListedFrames
+from siamdw_ros.evaluation.frames import FrameFiles
 from siamdw_ros.training.datasets.tracks import MIN_SIDE, Boxes, Tally, Track, Video
 
 
 @dataclass(frozen=True, eq=False)
 class Stills:
-    """Pictures as videos of one frame, made when asked for: a million objects stay arrays.
+    """Images as videos of one frame, made when asked for: a million objects stay arrays.
 
-    folder: of the pictures. names: I, their files. starts: I + 1, where the boxes of each begin.
-    boxes: N x 4.
+    Attributes:
+        folder: of the images.
+        names: I, their files.
+        starts: I + 1, where the boxes of each begin.
+        boxes: N x 4.
     """
 
     folder: Path
@@ -30,7 +33,7 @@ class Stills:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Video:
-        frames = ListedFrames(self.folder, [self.names[index]])
+        frames = FrameFiles(self.folder, [self.names[index]])
         start, end = self.starts[index : index + 2]
         return [
             Track(self.names[index], frames, self.boxes[i : i + 1], np.zeros(1, np.int32))
@@ -58,7 +61,7 @@ def read_coco(path: Path, split: str, tally: Tally) -> Stills:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file}: not COCO's instances: {error!r}") from error
     if chosen and not (path / split / chosen[0]).is_file():
-        raise FileNotFoundError(f"{path / split / chosen[0]} is missing: unpack the pictures")
+        raise FileNotFoundError(f"{path / split / chosen[0]} is missing: unpack the images")
     tally.frames += sum(map(len, lists))
     starts = np.cumsum([0, *map(len, lists)])
     return Stills(

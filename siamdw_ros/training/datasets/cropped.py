@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from siamdw_ros.evaluation.frames import FrameFiles, decode
 from siamdw_ros.siamdw.crops import context_side
-from siamdw_ros.training.datasets.frames import ListedFrames
 from siamdw_ros.training.datasets.tracks import Tally, Video, make_track
-from siamdw_ros.training.sources import decode
 
 EXEMPLAR = 127  # pixels that a target with its context has in a crop
 
@@ -18,7 +17,7 @@ EXEMPLAR = 127  # pixels that a target with its context has in a crop
 def read_cropped(path: Path, split: str, tally: Tally) -> Iterator[Video]:
     """Read path/SPLIT.json and the crops path/VIDEO/FRAME.TRACK.x.jpg (511 x 511 or other).
 
-    The JSON is {video: {track: {frame: [left, top, right, bottom]}}} in the original pictures;
+    The JSON is {video: {track: {frame: [left, top, right, bottom]}}} in the original images;
     only the size counts, because the target is in the middle of its crop.
 
     Raises:
@@ -44,7 +43,7 @@ def _read_track(folder: Path, track: str, frames: dict[str, list[float]], tally:
     files = [f"{name}.{track}.x.jpg" for name in names]
     return make_track(
         f"{folder.name}/{track}",
-        lambda kept: ListedFrames(folder, [files[i] for i in kept]),
+        FrameFiles(folder, files),
         _boxes_in_crops(sizes, _side(folder, files)),
         tally,
         numbers=np.array([int(name) for name in names]),

@@ -1,4 +1,4 @@
-"""DAVIS and data sets like it: a mask a frame, in which each object has a colour."""
+"""DAVIS and data sets like it: a mask per frame, in which each object has a colour."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.training.datasets.frames import ListedFrames
+from siamdw_ros.evaluation.frames import FrameFiles
 from siamdw_ros.training.datasets.tracks import Tally, Video, make_track
 
 NOTHING, VOID = 0x000000, 0xC0E0E0  # blue, green, red: background, and not annotated
@@ -29,7 +29,7 @@ def read_davis(
         yield _read_masks(name, root / name, path / "JPEGImages" / split / name, tally)
 
 
-def _read_masks(name: str, annotations: Path, pictures: Path, tally: Tally) -> Video:
+def _read_masks(name: str, annotations: Path, images: Path, tally: Tally) -> Video:
     masks = sorted(annotations.glob("*.png"))
     found: dict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
     for number, file in enumerate(masks):
@@ -41,7 +41,7 @@ def _read_masks(name: str, annotations: Path, pictures: Path, tally: Tally) -> V
         for index, boxes in enumerate(found.values(), start=1)
         for track in make_track(
             f"{name}/{index}",
-            lambda kept: ListedFrames(pictures, [f"{masks[i].stem}.jpg" for i in kept]),
+            FrameFiles(images, [f"{mask.stem}.jpg" for mask in masks]),
             np.array([boxes.get(i, nowhere) for i in range(len(masks))]),
             tally,
             shows=np.array([i in boxes for i in range(len(masks))]),
@@ -52,7 +52,7 @@ def _read_masks(name: str, annotations: Path, pictures: Path, tally: Tally) -> V
 def _boxes_by_color(file: Path) -> dict[int, tuple[int, ...]]:
     mask = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if mask is None:
-        raise ValueError(f"{file}: not a picture that OpenCV can read")
+        raise ValueError(f"{file}: not an image that OpenCV can read")
     codes: NDArray[np.uint32] = mask.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
     return {
         int(code): tuple(cv2.boundingRect((codes == code).astype(np.uint8)))

@@ -1,4 +1,4 @@
-"""ImageNet VID: one XML file a frame."""
+"""ImageNet VID: one XML file per frame."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -6,9 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-from numpy.typing import NDArray
 
-from siamdw_ros.training.datasets.frames import PatternFrames
+from siamdw_ros.evaluation.frames import FrameFiles, Numbered
 from siamdw_ros.training.datasets.tracks import Tally, Video, make_track
 
 
@@ -29,7 +28,7 @@ def read_imagenet_vid(
             yield _read_snippet(folder, path / "Data" / "VID" / split / inner, tally)
 
 
-def _read_snippet(annotations: Path, pictures: Path, tally: Tally) -> Video:
+def _read_snippet(annotations: Path, images: Path, tally: Tally) -> Video:
     """Collect the boxes of each track id; a target is not listed in frames that it is not in."""
     boxes: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     numbers: dict[str, list[int]] = defaultdict(list)
@@ -45,23 +44,11 @@ def _read_snippet(annotations: Path, pictures: Path, tally: Tally) -> Video:
     return [
         track
         for identity in boxes
-        for track in _track(
+        for track in make_track(
             f"{annotations.name}/{identity}",
-            f"{pictures}/{{:06d}}.JPEG",
-            np.array(numbers[identity]),
+            FrameFiles(images, Numbered("{:06d}.JPEG", np.array(numbers[identity]))),
             np.array(boxes[identity]),
             tally,
+            numbers=np.array(numbers[identity]),
         )
     ]
-
-
-def _track(
-    name: str,
-    pattern: str,
-    numbers: NDArray[np.integer],
-    boxes: NDArray[np.floating],
-    tally: Tally,
-) -> Video:
-    return make_track(
-        name, lambda kept: PatternFrames(pattern, numbers[kept]), boxes, tally, numbers=numbers
-    )

@@ -1,33 +1,44 @@
-"""What every reader of a data set gives: videos, the targets in them, and a count of what it left.
+"""What every reader of a data set returns: videos, their targets, and counts of what it left out.
 
-Pictures stay on disk, encoded, until they are asked for. Boxes are (x, y, w, h) in float pixels,
+Images stay on disk, encoded, until they are asked for. Boxes are (x, y, w, h) in float pixels,
 0-based, x and y of the top-left corner.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.training.datasets.frames import Frames, Numbers
+from siamdw_ros.evaluation.frames import Frames
 
 MIN_SIDE = 2.0  # pixels; a narrower box is a mistake, and its context has no size to speak of
 
 Boxes = NDArray[np.float32]
+Numbers = NDArray[np.integer]
+
+
+class EncodedFrames(Protocol):
+    """Encoded images by index; a plain list is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
     """One target through one video: the N frames in which it shows.
 
-    name: for people. frames: encoded pictures. boxes: N x 4. numbers: N, which frames of the
-    video these are, increasing.
+    Attributes:
+        name: for messages.
+        frames: N encoded images.
+        boxes: N x 4.
+        numbers: N, which frames of the video these are, increasing.
     """
 
     name: str
-    frames: Frames
+    frames: EncodedFrames
     boxes: Boxes
     numbers: Numbers
 
@@ -45,58 +56,60 @@ class Videos(Protocol):
 
 @dataclass
 class Tally:
-    """What a reader found: frames are counted once for each target in them."""
+    """Counts of a reader: frames count once for each target in them."""
 
     frames: int = 0
     absent: int = 0  # the annotation says that the target does not show
     degenerate: int = 0  # boxes that are no boxes: not finite, or narrower than 2 pixels
-    unreadable: list[str] = field(default_factory=list)  # sequences without their pictures
+    unreadable: list[str] = field(default_factory=list)  # sequences without their images
 
     def __str__(self) -> str:
         said = f"{self.frames} boxes; left out: {self.absent} where the target is absent, "
         said += f"{self.degenerate} degenerate"
         if self.unreadable:
             some = ", ".join(self.unreadable[:3]) + (" ..." if self.unreadable[3:] else "")
-            said += f"; {len(self.unreadable)} sequences without pictures ({some})"
+            said += f"; {len(self.unreadable)} sequences without images ({some})"
         return said
 
 
 def make_track(
     name: str,
-    frames: Callable[[NDArray[np.intp]], Frames],
+    frames: Frames,
     boxes: NDArray[np.floating],
     tally: Tally,
-    *,
     shows: NDArray[np.bool_] | None = None,
     numbers: NDArray[np.integer] | None = None,
+    *,
+    min_side: float = MIN_SIDE,
 ) -> Video:
     """Make a track of the frames that can be learnt from, and count the others.
 
     Args:
-        name: for people.
-        frames: told which annotations are kept, gives their pictures.
-        boxes: N x 4, one an annotation.
+        name: for messages.
+        frames: one per annotation, or more.
+        boxes: N x 4, one per annotation.
         tally: counts go here.
         shows: N, whether the target shows. None: in every frame.
         numbers: N, of the frames in their video. None: 0, 1, 2, ...
+        min_side: pixels; narrower boxes are left out.
 
     Returns:
         A list of the one track, empty when nothing can be learnt from it.
     """
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
     shows = np.ones(len(boxes), bool) if shows is None else shows
-    sound = np.isfinite(boxes).all(1) & (np.nan_to_num(boxes[:, 2:]).min(1) >= MIN_SIDE)
+    sound = np.isfinite(boxes).all(1) & (np.nan_to_num(boxes[:, 2:]).min(1) >= min_side)
     kept = np.flatnonzero(shows & sound)
     tally.absent += int((~shows).sum())
     tally.degenerate += int((shows & ~sound).sum())
     if not len(kept):
         return []
-    pictures = frames(kept)
+    images = frames.take(kept)
     try:
-        pictures[0], pictures[len(kept) - 1]
+        images[0], images[len(kept) - 1]
     except OSError:
         tally.unreadable.append(name)
         return []
     tally.frames += len(kept)
     numbers = np.arange(len(boxes)) if numbers is None else numbers
-    return [Track(name, pictures, boxes[kept], numbers[kept].astype(np.int32))]
+    return [Track(name, images, boxes[kept], numbers[kept].astype(np.int32))]

@@ -1,4 +1,4 @@
-"""A camera as a thread: images at a steady rate."""
+"""A camera as a thread of the test: images at a steady rate."""
 
 import math
 import threading
@@ -10,17 +10,19 @@ from siamdw_ros.evaluation.robot import Robot
 
 
 class Camera(threading.Thread):
-    """Sends images through a robot at a steady rate, until its `with` block ends.
+    """Publishes images through a robot at a steady rate, until its `with` block ends.
 
     Args:
         robot: whose image topic is used.
         image: called for each image that is sent, raw or compressed.
-        rate: images a second.
+        rate: images per second.
     """
 
     def __init__(self, robot: Robot, image: Callable[[], Any], rate: float) -> None:
         super().__init__(name="camera")
-        self.robot, self.image, self.rate = robot, image, rate
+        self.robot = robot
+        self.image = image
+        self.rate = rate
         self.sent = 0
         self.stamp: Callable[[], int] = robot.now
         self._ended = threading.Event()
