@@ -4,7 +4,9 @@ Each test builds in its own way in the same workspace, whatever was built there 
 compiles is reused, what belongs to another way must be gone.
 """
 
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,17 @@ int main() {
 }
 """,
 }
+USER_MANIFEST = """<?xml version="1.0"?>
+<package format="3">
+  <name>user</name>
+  <version>0.0.0</version>
+  <description>Depends on the interfaces.</description>
+  <maintainer email="user@example.org">user</maintainer>
+  <license>MIT</license>
+  <depend>siamdw_msgs</depend>
+  <export><build_type>cmake</build_type></export>
+</package>
+"""
 
 
 def test_plain_build_brings_the_interfaces(workspace):
@@ -40,6 +53,7 @@ def test_plain_build_brings_the_interfaces(workspace):
     assert (workspace.prefix / "lib" / "siamdw_ros" / "tracker_node").is_file()
 
 
+@pytest.mark.slow
 def test_installed_interfaces_do_not_name_the_folder_they_were_built_in(workspace):
     workspace.colcon_build()
     share = workspace.prefix / "share" / "siamdw_msgs"
@@ -49,6 +63,7 @@ def test_installed_interfaces_do_not_name_the_folder_they_were_built_in(workspac
     assert [path for path in files if staging in path.read_bytes()] == []
 
 
+@pytest.mark.slow
 def test_second_build_compiles_nothing(workspace):
     workspace.colcon_build()
     before = (workspace.staging / "stamp").stat().st_mtime_ns
@@ -57,6 +72,7 @@ def test_second_build_compiles_nothing(workspace):
     assert workspace.probe().is_relative_to(workspace.prefix)
 
 
+@pytest.mark.slow
 def test_building_in_a_shell_that_has_sourced_the_build_changes_nothing(workspace):
     workspace.colcon_build()
     before = (workspace.staging / "stamp").stat().st_mtime_ns
@@ -68,6 +84,7 @@ def test_building_in_a_shell_that_has_sourced_the_build_changes_nothing(workspac
     assert workspace.probe().is_relative_to(workspace.prefix)
 
 
+@pytest.mark.slow
 def test_symlink_install_links_the_interfaces_and_plain_install_copies_them_again(workspace):
     library = workspace.prefix / "lib" / "libsiamdw_msgs__rosidl_typesupport_c.so"
     for _ in range(2):
@@ -112,6 +129,58 @@ def test_cpp_packages_can_use_the_interfaces(workspace, tmp_path):
     setup = workspace.output / "install" / "setup.bash"
     build = 'source "$0" && cd "$1" && cmake -DPython3_EXECUTABLE=$(which python) -B b . '
     workspace.run("bash", "-c", build + "&& cmake --build b && b/user", setup, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", [(), ("--merge-install",)], ids=["isolated", "merged"])
+def test_a_package_of_the_same_workspace_can_depend_on_the_interfaces(workspace, tmp_path, layout):
+    """As the README says: `--base-paths . msg` makes siamdw_msgs a package for colcon."""
+    user = tmp_path / "user"
+    user.mkdir()
+    for name, text in (CPP_USER | {"package.xml": USER_MANIFEST}).items():
+        (user / name).write_text(text)
+    other = type(workspace)(workspace.source, tmp_path / "output")
+    python = f"-DPython3_EXECUTABLE={sys.executable}"
+    other.colcon_build("--base-paths", ".", "msg", user, *layout, "--cmake-args", python)
+    (program,) = (tmp_path / "output" / "build").rglob("user/user")
+    other.run("bash", "-c", 'source "$0" && "$1"', tmp_path / "output/install/setup.bash", program)
+
+
+@pytest.mark.slow
+def test_setuptools_80_builds_in_both_ways(workspace, tmp_path):
+    """It gave `setup.py develop --editable` to pip: colcon installs copies instead of links."""
+    newer = tmp_path / "setuptools"
+    workspace.run("python", "-m", "pip", "install", "-q", "--target", newer, "setuptools==80.9.0")
+    other = type(workspace)(workspace.source, tmp_path / "output")
+    other.environ["PYTHONPATH"] = f"{newer}:{other.environ.get('PYTHONPATH', '')}"
+    for options in ((), ("--symlink-install",)):
+        other.colcon_build(*options)
+        assert other.probe().is_relative_to(other.prefix)
+        assert (other.prefix / "lib" / "siamdw_ros" / "tracker_node").is_file()
+
+
+@pytest.mark.slow
+def test_options_for_cmake_reach_the_interfaces(workspace, tmp_path):
+    other = type(workspace)(workspace.source, tmp_path / "output")
+    other.environ |= {"CMAKE_BUILD_TYPE": "Debug", "CMAKE_ARGS": "-DA_MARK=of_the_test"}
+    other.colcon_build()
+    cache = (other.staging / "cmake" / "CMakeCache.txt").read_text()
+    assert "CMAKE_BUILD_TYPE:STRING=Debug" in cache
+    assert "A_MARK:UNINITIALIZED=of_the_test" in cache
+
+
+@pytest.mark.slow
+def test_colcon_test_runs_pytest_and_reports_it(workspace):
+    workspace.colcon_build()
+    base = ("--build-base", workspace.output / "build")
+    installed = ("--install-base", workspace.output / "install")
+    log = ("--log-base", workspace.output / "log")
+    select = ("--packages-select", "siamdw_ros", "--pytest-args", "test/packaging/test_staging.py")
+    workspace.run("python", "-m", "colcon", *log, "test", *base, *installed, *select)
+    result = ("test-result", "--test-result-base", workspace.output / "build")
+    printed = workspace.run("python", "-m", "colcon", *log, *result)
+    tests = int(re.search(r"Summary: (\d+) tests, 0 errors, 0 failures", printed)[1])
+    assert tests >= 10
 
 
 @pytest.fixture(scope="module")
