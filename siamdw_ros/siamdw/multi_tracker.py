@@ -30,42 +30,55 @@ class Target:
     Attributes:
         center: (x, y) in image pixels.
         size: (w, h) in image pixels.
+        image_size: (w, h) of the last image, in pixels.
         fill: BGR colour of search windows outside of the image.
         presence: tracked, uncertain or lost.
+        parity: report and limit the box as the authors' release does.
     """
 
     center: Vector
     size: Vector
+    image_size: Vector
     fill: Vector
     presence: Presence
+    parity: bool = False
 
     @property
     def box(self) -> Box:
-        """The box (x, y, w, h) in image pixels; its corner is not left of or above the image."""
-        x, y = np.maximum(self.center - self.size / 2, 0.0)
-        return float(x), float(y), float(self.size[0]), float(self.size[1])
+        """The part of the box inside the image: (x, y, w, h) in image pixels.
 
-    def move(self, center: Vector, size: Vector, image: Image, *, parity: bool) -> None:
+        The release shifts a box that leaves the image on the left or at the top, and does nothing
+        on the other two sides; so does parity.
+        """
+        if self.parity:
+            x, y = np.maximum(self.center - self.size / 2, 0.0)
+            return float(x), float(y), float(self.size[0]), float(self.size[1])
+        left, top = np.maximum(self.center - self.size / 2, 0.0)
+        right, bottom = np.minimum(self.center + self.size / 2, self.image_size)
+        return float(left), float(top), float(right - left), float(bottom - top)
+
+    def move(self, center: Vector, size: Vector, image: Image) -> None:
         """Set position and size, within what the image allows.
 
         Args:
             center: (x, y) in image pixels; clipped to the image.
             size: (w, h) in image pixels; clipped to a minimum and to the size of the image.
             image: H x W x 3.
-            parity: use the minimum size of the authors' release.
         """
-        height, width = image.shape[:2]
-        limits = np.array([width, height], float)
-        self.center = center.clip(0.0, limits)
-        smallest = PUBLISHED_MIN_SIZE if parity else MIN_SIZE
-        self.size = size.clip(smallest, np.maximum(limits, smallest))
+        self.image_size = size_of(image)
+        self.center = center.clip(0.0, self.image_size)
+        smallest = PUBLISHED_MIN_SIZE if self.parity else MIN_SIZE
+        self.size = size.clip(smallest, np.maximum(self.image_size, smallest))
 
-    def move_and_scale(self, center: Vector, growth: float, image: Image, *, parity: bool) -> None:
+    def move_and_scale(self, center: Vector, growth: float, image: Image) -> None:
         """Set the position and multiply the size by `growth`; see :meth:`move`."""
-        self.move(center, self.size * growth, image, parity=parity)
+        self.move(center, self.size * growth, image)
 
-    def report(self, score: float) -> TrackResult:
+    def report(self, image: Image, score: float) -> TrackResult:
         """Update the presence with the score of an image, in [0, 1], and return the result."""
+        if size_of(image).tolist() != self.image_size.tolist():
+            # Not moved in an image of another size: the target must stay inside of it.
+            self.move(self.center, self.size, image)
         return TrackResult(self.box, score, self.presence.judge(score))
 
 
@@ -164,7 +177,7 @@ class MultiTracker(ABC, Generic[TargetT]):
             group = [copy.copy(first) for _ in range(count)]
             for side in self.window_sides():
                 self._warm_up_search([image] * count, group, side)
-            self.update(image, group)
+        self.update(image, [first])
 
     @abstractmethod
     def window_sides(self) -> tuple[int, ...]:
@@ -177,6 +190,11 @@ class MultiTracker(ABC, Generic[TargetT]):
     def release(self) -> None:
         """Free what was made for the image sizes seen so far; it is made again when needed."""
         self.runtime.release()
+
+
+def size_of(image: Image) -> Vector:
+    """Return (w, h) of an image, in pixels."""
+    return np.array(image.shape[1::-1], float)
 
 
 def box_to_center_size(box: Box) -> tuple[Vector, Vector]:

@@ -49,5 +49,5 @@ def _placed(target: Target, box: Box, image: Image) -> Target:
     trial.presence = Presence(target.presence.thresholds)
     center, size = box_to_center_size(box)
     growth = float(np.sqrt(size.prod() / target.size.prod()))
-    trial.move_and_scale(center, growth, image, parity=False)
+    trial.move_and_scale(center, growth, image)
     return trial

@@ -28,7 +28,7 @@ from torch import Tensor
 from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
-from siamdw_ros.siamdw.multi_tracker import MultiTracker, box_to_center_size
+from siamdw_ros.siamdw.multi_tracker import MultiTracker, box_to_center_size, size_of
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.siamdw.presence import Presence, PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.runtime import Runtime
@@ -61,9 +61,9 @@ class SiamFCTarget(WideSearchTarget):
     def __post_init__(self) -> None:
         self.kernels = self.templates
 
-    def move_and_scale(self, center: Vector, growth: float, image: Image, *, parity: bool) -> None:
+    def move_and_scale(self, center: Vector, growth: float, image: Image) -> None:
         """Set the position and scale the size and the search window, within their limits."""
-        super().move_and_scale(center, growth, image, parity=parity)
+        super().move_and_scale(center, growth, image)
         self.search_side = float(np.clip(self.search_side * growth, *self.side_limits))
 
 
@@ -125,8 +125,10 @@ class SiamFC(MultiTracker[SiamFCTarget]):
         return SiamFCTarget(
             center=center,
             size=size,
+            image_size=size_of(image),
             fill=fill,
             presence=Presence(self.thresholds),
+            parity=self.parity,
             templates=self.runtime.features(np.stack(exemplars)),
             search_side=search_side,
             side_limits=(SIDE_LIMITS[0] * search_side, SIDE_LIMITS[1] * search_side),
@@ -156,7 +158,7 @@ class SiamFC(MultiTracker[SiamFCTarget]):
             if np.isfinite(match.peak.logit) and wide.accepts(target, match.score):
                 self._move(image, target, match)
                 self._learn(target, match)
-            results.append(target.report(match.score))
+            results.append(target.report(image, match.score))
         return results
 
     def _search(
@@ -246,7 +248,7 @@ class SiamFC(MultiTracker[SiamFCTarget]):
         zoom = searched_side / self.hyper.instance_size  # image pixels per network pixel
         center = match.center + match.peak.displacement * zoom
         growth = (1 - rate) + rate * scale
-        target.move_and_scale(center, growth, image, parity=self.parity)
+        target.move_and_scale(center, growth, image)
 
     def _learn(self, target: SiamFCTarget, match: Match) -> None:
         """Mix what the target looks like now into its templates, if it is clearly seen."""

@@ -17,7 +17,7 @@ from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.heads import Kernels
 from siamdw_ros.siamdw.hyperparameters import SiamRPNHyper
-from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target, box_to_center_size
+from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target, box_to_center_size, size_of
 from siamdw_ros.siamdw.networks import SiamRPNNetwork
 from siamdw_ros.siamdw.presence import Presence, TrackResult
 from siamdw_ros.siamdw.runtime import Runtime
@@ -77,8 +77,10 @@ class SiamRPN(MultiTracker[SiamRPNTarget]):
         return SiamRPNTarget(
             center=center,
             size=size,
+            image_size=size_of(image),
             fill=fill,
             presence=Presence(self.thresholds),
+            parity=self.parity,
             kernels=self._kernels(exemplar),
             instance_size=self._instance_size(image, size),
         )
@@ -147,12 +149,12 @@ class SiamRPN(MultiTracker[SiamRPNTarget]):
     def _move(self, image: Image, target: SiamRPNTarget, choice: Choice) -> TrackResult:
         """Move and resize the target to the proposal chosen (SiamRPN, section 4.2)."""
         if not np.isfinite([*choice.box, choice.score, choice.penalty]).all():
-            return target.report(0.0)  # an overflow in half precision says nothing
+            return target.report(image, 0.0)  # an overflow in half precision says nothing
         x, y, w, h = choice.box / self._zoom(target)
         rate = choice.penalty * choice.score * self.hyper.rate
         size = target.size * (1 - rate) + np.array([w, h]) * rate
-        target.move(target.center + np.array([x, y]), size, image, parity=self.parity)
-        return target.report(choice.score)
+        target.move(target.center + np.array([x, y]), size, image)
+        return target.report(image, choice.score)
 
     def window_sides(self) -> tuple[int, ...]:
         """Return the sides of all search windows that may come, in network pixels."""

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from siamdw_ros.siamdw.checkpoints import load_network
-from siamdw_ros.siamdw.cpu_cores import choose_threads
 from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
 from siamdw_ros.siamdw.search_step import SearchStep
 from siamdw_ros.siamdw.tracker import create_tracker
@@ -88,12 +87,3 @@ def test_half_precision_is_chosen_where_the_gpu_has_it(capability, faster, monke
 def test_half_precision_is_not_chosen_where_nothing_is_known_of_the_cpu(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not half_is_faster(torch.device("cpu"))
-
-
-@pytest.mark.parametrize(
-    ("cores", "threads"), [({0}, 1), ({0, 1}, 1), (set(range(4)), 3), (set(range(64)), 4)]
-)
-def test_a_core_is_left_to_others(cores, threads, monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: cores)
-    assert choose_threads() == threads
-    assert choose_threads(2) == 2

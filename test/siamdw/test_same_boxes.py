@@ -22,6 +22,7 @@ FEW = 12
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 CUDA = pytest.param("cuda", marks=needs_gpu)
+CUDA_GRAPH = pytest.param("cuda_graph", marks=needs_gpu)
 
 
 def make(way, half=False):
@@ -30,6 +31,8 @@ def make(way, half=False):
         pytest.importorskip("openvino", reason="OpenVINO is not installed")
     if way == "cuda":
         return create_multi_tracker(device="cuda", half=half)
+    if way == "cuda_graph":
+        return create_multi_tracker(device="cuda", half=half, backend="cuda_graph")
     method = create_multi_tracker(half=half, backend="openvino" if way == "openvino" else "torch")
     if way == "as on a GPU":
         runtime = method.runtime
@@ -70,7 +73,7 @@ def test_parity_holds_with_openvino(frames):
     np.testing.assert_allclose(found, expected, atol=PIXELS)
 
 
-@pytest.mark.parametrize("way", ["as on a GPU", CUDA])
+@pytest.mark.parametrize("way", ["as on a GPU", CUDA, CUDA_GRAPH])
 def test_boxes_of_a_gpu_overlap_those_of_plain_torch(way):
     """Windows differ by rounding, and so, now and then, peaks: by a step, here 0.7 px."""
     expected, _ = follow(make("torch"), "cup", FEW)
@@ -89,7 +92,7 @@ def test_boxes_of_openvino_are_those_of_plain_torch_over_whole_clips(clip):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("way", ["torch", "openvino", CUDA])
+@pytest.mark.parametrize("way", ["torch", "openvino", CUDA, CUDA_GRAPH])
 @pytest.mark.parametrize("clip", ["cup", "box"])
 def test_half_precision_follows_as_well(clip, way):
     expected = mean_overlap(*follow(make("torch"), clip, 10**6))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamdw_ros.siamdw import State, create_multi_tracker
+from siamdw_ros.siamdw import State, create_multi_tracker, motion
 from siamdw_ros.siamdw.crops import crop_window
 from siamdw_ros.siamdw.hyperparameters import hyperparameters
 from siamdw_ros.siamdw.motion import camera_shift, small_view, tile_centers
@@ -127,6 +127,18 @@ def test_vanished_target_is_lost_where_it_was_and_taken_back_on_evidence(method)
     assert states[-1] is State.TRACKED
     assert len(states) > 1, "one image is no evidence"
     assert target.center == pytest.approx((50, 60), abs=4)
+
+
+def test_small_views_are_computed_only_when_the_target_is_not_seen(method, monkeypatch):
+    computed = []
+    monkeypatch.setattr(motion, "small_view", lambda i: computed.append(1) or small_view(i))
+    tracker, image = method(wide_instance_size=383), scene(160, 120)
+    target = tracker.start(image, (146, 106, 28, 28))
+    for x in (162, 164):
+        tracker.update(scene(x, 120), [target])
+    assert not computed
+    tracker.update(np.full_like(image, 120), [target, target])
+    assert len(computed) == 2, "the image before and this one, whatever the number of targets"
 
 
 def test_camera_shift_is_measured_in_image_pixels():

@@ -65,8 +65,13 @@ def test_boxes_stay_finite_and_inside_their_limits(method, height, width, place,
         x, y, w, h = result.box
         assert np.isfinite(result.box).all()
         smallest = 10 if method.parity else 3
-        assert smallest <= w <= max(10, width)
-        assert smallest <= h <= max(10, height)
+        assert w <= max(10, width)
+        assert h <= max(10, height)
+        assert (tracker._target.size >= smallest).all()
+        if not method.parity:
+            assert x + w <= width
+            assert y + h <= height
+            assert min(w, h) >= smallest / 2, "the centre is inside the image"
         assert 0 <= x <= width
         assert 0 <= y <= height
         assert 0 <= result.score <= 1
@@ -286,6 +291,38 @@ def test_checked_box_is_the_part_inside_the_image(box):
     assert min(w, h) >= 2
     assert x + w == pytest.approx(min(box[0] + box[2], 160))
     assert y + h == pytest.approx(min(box[1] + box[3], 120))
+
+
+@pytest.mark.parametrize(
+    ("center", "expected"),
+    [((5, 60), (0, 50, 15, 20)), ((155, 60), (145, 50, 15, 20)), ((80, 118), (70, 108, 20, 12))],
+    ids=["left", "right", "bottom"],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_reported_box_is_the_part_inside_the_image_on_every_side(kind, center, expected):
+    image = scene(60, 50)
+    target = METHODS[kind, 0].start(image, (70, 50, 20, 20))
+    target.move(np.array(center, float), target.size, image)
+    assert target.box == pytest.approx(expected)
+    published = METHODS[kind, 1].start(image, (70, 50, 20, 20))
+    published.move(np.array((5, 60), float), published.size, image)
+    assert published.box == (0, 50, 20, 20), "parity shifts the box, as the release does"
+
+
+def test_scale_penalty_never_favours_another_scale():
+    """A factor below 1 makes a negative logit larger; the release does so, and so does parity."""
+    response = np.full((3, 17, 17), -9, np.float32)
+    response[:, 8, 8] = (-2.01, -2.0, -2.01)
+    scales = [
+        Peak.from_row(locate(tiny_method("siamfc", parity=parity, preset="published"), response))
+        for parity in (0, 1)
+    ]
+    assert [peak.scale for peak in scales] == [1, 0]
+    response = -response  # positive logits: both apply the same penalty
+    response[:, 8, 8] = (20.0, 19.9, 1.0)
+    for parity in (0, 1):
+        method = tiny_method("siamfc", parity=parity, preset="published")
+        assert Peak.from_row(locate(method, response)).scale == 1
 
 
 def test_box_over_the_border_is_cut_except_with_parity():
