@@ -1,4 +1,4 @@
-"""Films and contact sheets that show boxes on frames."""
+"""Videos and contact sheets that show boxes on frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +22,14 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 @dataclass(frozen=True)
 class Annotated:
-    """A frame and what belongs on it.
+    """A frame and what to draw on it.
 
-    truth: the annotation. found: the tracker's box of this very frame, None when it gave none.
-    caption: one line. processed: False for a frame that the tracker left out.
+    Attributes:
+        image: H x W x 3.
+        caption: one line.
+        truth: the annotation.
+        found: the tracker's box of this very frame, None when it gave none.
+        processed: False for a frame that the tracker dropped.
     """
 
     image: Image
@@ -69,9 +73,21 @@ def write_video(frames: Sequence[Annotated], path: Path, rate: float) -> None:
     writer.release()
 
 
-def run_sheet(sequence: AnnotatedSequence, run: Run, count: int = 20) -> Image:
-    """Contact sheet of what a tracker did on a sequence."""
-    chosen = set(np.linspace(0, len(sequence) - 1, min(count, len(sequence))).round().astype(int))
+def run_sheet(
+    sequence: AnnotatedSequence, run: Run, count: int = 20, around: int | None = None
+) -> Image:
+    """Return a contact sheet of a tracker's boxes on a sequence.
+
+    Args:
+        sequence: the annotation, green.
+        run: the tracker's boxes, orange.
+        count: frames at most.
+        around: show neighbours of this frame; None: frames evenly spread over the sequence.
+    """
+    first, last = 0, len(sequence) - 1
+    if around is not None:
+        first, last = max(0, around - count // 2), min(last, around + count // 2)
+    chosen = set(np.linspace(first, last, min(count, last - first + 1)).round().astype(int))
     frames = []
     for i, image in enumerate(sequence.images()):
         if i in chosen:
@@ -96,7 +112,7 @@ def _box(row: NDArray[np.float64]) -> Box:
 def contact_sheet(
     frames: Sequence[Annotated], columns: int = 5, rows: int = 4, width: int = 320
 ) -> Image:
-    """Lay out frames, evenly spread from the first to the last, on one picture."""
+    """Lay out frames, evenly spread from the first to the last, on one image."""
     count = min(columns * rows, len(frames))
     chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, count).round().astype(int)]
     height = round(width * frames[0].image.shape[0] / frames[0].image.shape[1])

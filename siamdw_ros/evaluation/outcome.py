@@ -1,4 +1,4 @@
-"""What came of the jobs: scores, pictures, and how fast the trackers are."""
+"""Results of the jobs: scores, images, and the speed of the trackers."""
 
 import itertools
 import sys
@@ -23,7 +23,7 @@ SPEED_FRAMES = 60
 
 
 def summaries_of(jobs: Sequence[Job]) -> list[Summary]:
-    """Score all results that are there: a summary for each tracker."""
+    """Score all results that exist: a summary per tracker."""
     found = []
     for label in dict.fromkeys(job.spec.label for job in jobs):
         passed, supervised = (
@@ -40,13 +40,22 @@ def _scored(job: Job, protocol: str) -> bool:
     return job.protocol == protocol and job.done and not job.sequence.hidden
 
 
-def write_pictures(
-    jobs: Sequence[Job], summaries: Sequence[Summary], out: Path, worst: int
+def write_images(
+    jobs: Sequence[Job], summaries: Sequence[Summary], out: Path, worst: int, failures: bool
 ) -> list[Path]:
-    """Write the curves, and contact sheets of the first tracker's worst sequences."""
-    pictures, first = [], summaries[0]
+    """Write the curves, and contact sheets of the first tracker.
+
+    Args:
+        jobs: all that ran.
+        summaries: of the trackers.
+        out: folder to write to.
+        worst: how many of the sequences with the least mean overlap get a sheet.
+        failures: whether every sequence in which the overlap drops below 0.2 gets a sheet of the
+            frames around the first time.
+    """
+    images, first = [], summaries[0]
     try:
-        pictures += plot_all(summaries, out)
+        images += plot_all(summaries, out)
     except ImportError as error:
         print(f"evaluate: {error}", file=sys.stderr)
     mine = {
@@ -54,12 +63,19 @@ def write_pictures(
         for job in jobs
         if job.spec.label == first.label and _scored(job, "one-pass")
     }
-    for score in sorted(first.scores, key=lambda score: score.mean_overlap)[:worst]:
-        job = mine[score.name]
-        sheet = run_sheet(job.sequence, job.folder.read_run(job.sequence))
-        pictures.append(out / f"worst_{first.label}_{score.name}.jpg")
-        cv2.imwrite(str(pictures[-1]), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return pictures
+    sheets: list[tuple[str, str, int | None]] = [
+        ("worst", score.name, None)
+        for score in sorted(first.scores, key=lambda score: score.mean_overlap)[:worst]
+    ]
+    if failures:
+        failing = (score for score in first.scores if score.first_failure is not None)
+        sheets += [("failure", score.name, score.first_failure) for score in failing]
+    for kind, name, around in tqdm(sheets, desc="contact sheets", leave=False):
+        job = mine[name]
+        sheet = run_sheet(job.sequence, job.folder.read_run(job.sequence), around=around)
+        images.append(out / f"{kind}_{first.label}_{name}.jpg")
+        cv2.imwrite(str(images[-1]), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return images
 
 
 def speeds(

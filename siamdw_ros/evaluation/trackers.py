@@ -1,8 +1,9 @@
-"""What can be evaluated side by side: SiamDW with any setting, and OpenCV's trackers."""
+"""Trackers to compare: SiamDW with any setting, and OpenCV's trackers."""
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class SiamDW:
         )
 
     def settings(self) -> dict[str, Any]:
-        """What results depend on."""
+        """Return what the results depend on."""
         path = Path(self.checkpoint or bundled_checkpoint(self.model))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else None
         return {**dataclasses.asdict(self), "checkpoint_sha256": digest}
@@ -67,7 +68,7 @@ class Peer:
         return OpenCVTracker(self)
 
     def settings(self) -> dict[str, Any]:
-        """What results depend on."""
+        """Return what the results depend on."""
         return {**dataclasses.asdict(self), "opencv": cv2.__version__}
 
     def create(self) -> Any:
@@ -95,14 +96,15 @@ TrackerSpec = SiamDW | Peer
 
 
 class OpenCVTracker:
-    """One of OpenCV's trackers, spoken to as ours; it says LOST when it has no box."""
+    """One of OpenCV's trackers with our interface; LOST when it has no box."""
 
     def __init__(self, peer: Peer) -> None:
-        self._peer, self._tracker = peer, peer.create()
+        self._peer = peer
+        self._tracker = peer.create()
         self._last: Box = (0.0, 0.0, 0.0, 0.0)
 
     def init(self, image: Image, box: Box) -> None:
-        """Start to follow what is inside the box."""
+        """Start tracking what is inside the box."""
         self._tracker, self._last = self._peer.create(), box
         height, width = image.shape[:2]
         x, y, w, h = (round(value) for value in box)
@@ -122,14 +124,35 @@ class OpenCVTracker:
         return TrackResult(self._last, float(there), state)
 
 
-def read_spec(text: str, defaults: SiamDW, nanotrack_files: tuple[str, ...]) -> TrackerSpec:
-    """Read what a person asks for.
+def nanotrack_files(given: Sequence[str]) -> tuple[str, ...]:
+    """Find NanoTrack's ONNX files: backbone and head.
+
+    Args:
+        given: the two files, or a folder that holds them; empty: the folder in $NANOTRACK.
+
+    Raises:
+        ValueError: a folder does not have one of each.
+    """
+    places = list(given) or [os.environ.get("NANOTRACK", "")]
+    if len(places) != 1 or not places[0]:
+        return tuple(filter(None, places))
+    parts = ("backbone", "head")
+    found = [sorted(Path(places[0]).glob(f"*{part}*.onnx")) for part in parts]
+    if [len(files) for files in found] != [1, 1]:
+        raise ValueError(
+            f"nanotrack: expected one *backbone*.onnx, one *head*.onnx in {places[0]}"
+        )
+    return tuple(str(file) for (file,) in found)
+
+
+def read_spec(text: str, defaults: SiamDW, nanotrack: Sequence[str]) -> TrackerSpec:
+    """Read a tracker from the command line.
 
     Args:
         text: siamdw, kcf, csrt, mil, nanotrack, or a YAML file as `tools.tune` writes it, with
             any of model, checkpoint, device, preset and overrides.
         defaults: what siamdw means, and what a file leaves out.
-        nanotrack_files: backbone and head.
+        nanotrack: see :func:`nanotrack_files`.
 
     Raises:
         ValueError: it is none of these, or the file is not such a file.
@@ -139,9 +162,12 @@ def read_spec(text: str, defaults: SiamDW, nanotrack_files: tuple[str, ...]) -> 
     if text in PEERS:
         return Peer(text)
     if text == NANOTRACK:
-        if len(nanotrack_files) != 2:
-            raise ValueError("nanotrack: give its files with --nanotrack BACKBONE.onnx HEAD.onnx")
-        return Peer(text, nanotrack_files)
+        if len(files := nanotrack_files(nanotrack)) != 2:
+            raise ValueError(
+                "nanotrack: give its files with --nanotrack BACKBONE.onnx HEAD.onnx, "
+                "or their folder in $NANOTRACK"
+            )
+        return Peer(text, files)
     path = Path(text)
     if not path.is_file():
         known = ", ".join(["siamdw", *PEERS, NANOTRACK])

@@ -113,7 +113,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="weights of a network (default: the bundled ones, else random: no accuracy then)",
     )
     parser.add_argument(
-        "--nanotrack", nargs=2, default=(), metavar=("BACKBONE", "HEAD"), help="its ONNX files"
+        "--nanotrack", nargs="+", default=[], metavar="ONNX", help="its files, or their folder"
     )
     parser.add_argument(
         "--page", type=Path, help="put the report into this page as well: docs/benchmarks.md"

@@ -7,7 +7,7 @@ import torch
 
 from siamdw_ros.evaluation.one_pass import Follower
 from siamdw_ros.evaluation.table import Table
-from siamdw_ros.evaluation.trackers import NANOTRACK, PEERS, Peer
+from siamdw_ros.evaluation.trackers import NANOTRACK, PEERS, SiamDW, read_spec
 from siamdw_ros.measurement.baseline import Published, published_tracker
 from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.race import Contender, race
@@ -73,8 +73,6 @@ def _peers(plan: Plan) -> Iterator[Contender]:
 
 def _builder(plan: Plan, label: str) -> Callable[[], Follower]:
     def build() -> Follower:
-        if label == NANOTRACK and not plan.nanotrack:
-            raise ValueError("give its files with --nanotrack BACKBONE.onnx HEAD.onnx")
-        return Peer(label, plan.nanotrack if label == NANOTRACK else ()).build()
+        return read_spec(label, SiamDW(), plan.nanotrack).build()
 
     return build

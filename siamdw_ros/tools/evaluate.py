@@ -1,8 +1,8 @@
-"""Run trackers over annotated films and benchmarks, side by side, and report how well they follow.
+"""Run trackers on annotated videos and benchmarks, side by side, and report their figures.
 
 One pass (OTB, GOT-10k): started on the first box, never helped again. Supervised (VOT): started
-again five frames after every failure. With --out the results are kept, in the benchmarks' own
-forms, beside a report with curves and pictures; what is finished there is not run again.
+again five frames after every failure. With --out the results are stored, in the benchmarks' own
+forms, beside a report with curves and contact sheets; finished sequences are not run again.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import yaml
 from tqdm import tqdm
 
 from siamdw_ros.evaluation.benchmarks import LAYOUTS, find_sequences
-from siamdw_ros.evaluation.outcome import speeds, summaries_of, write_pictures
+from siamdw_ros.evaluation.outcome import speeds, summaries_of, write_images
 from siamdw_ros.evaluation.report import tables, write_report
 from siamdw_ros.evaluation.results import ResultFolder
 from siamdw_ros.evaluation.runner import Job, Protocol, run_all
@@ -80,7 +80,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help=f"of {peers}, or YAML files with model, checkpoint, preset, overrides",
     )
     parser.add_argument(
-        "--nanotrack", nargs=2, default=(), metavar="ONNX", help="NanoTrack's backbone and head"
+        "--nanotrack",
+        nargs="+",
+        default=[],
+        metavar="ONNX",
+        help="NanoTrack's backbone and head, or a folder with both (default: $NANOTRACK); "
+        "adds the tracker nanotrack",
     )
     add_tracker_options(parser)
     parser.add_argument(
@@ -106,16 +111,21 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--through-node",
         action="store_true",
-        help="let the ROS node follow, at the camera's rate; late boxes count against it",
+        help="run the ROS node, at the camera's rate; late boxes count against it",
     )
-    parser.add_argument("--rate", type=float, help="frames a second of that camera")
+    parser.add_argument("--rate", type=float, help="frames per second of that camera")
     parser.add_argument("--jobs", type=_positive, metavar="N", help="sequences at a time")
     parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads for each")
     parser.add_argument("--speed", action="store_true", help="time each tracker alone at the end")
-    parser.add_argument("--out", type=Path, help="folder for results, report and pictures")
+    parser.add_argument("--out", type=Path, help="folder for results, report and images")
     parser.add_argument("--fresh", action="store_true", help="forget what --out has of these")
     parser.add_argument(
-        "--worst", type=int, default=3, metavar="N", help="sequences to picture (default: 3)"
+        "--worst", type=int, default=3, metavar="N", help="contact sheets (default: 3)"
+    )
+    parser.add_argument(
+        "--failures",
+        action="store_true",
+        help="contact sheets of the frames where the overlap first drops below 0.2",
     )
     return parser.parse_args(arguments)
 
@@ -191,7 +201,7 @@ def run(jobs: Sequence[Job], options: argparse.Namespace) -> list[str]:
 
         results = run_through_node(waiting, options.rate)
     else:
-        workers = options.jobs or min(4, os.cpu_count() or 1)
+        workers = options.jobs or min(4, len(os.sched_getaffinity(0)))
         results = run_all(waiting, min(workers, max(1, len(waiting))), options.threads)
     return [m for m in tqdm(results, total=len(waiting), unit="sequence", leave=False) if m]
 
@@ -203,9 +213,10 @@ def evaluate(options: argparse.Namespace, out: Path) -> int:
         CheckpointError, FileNotFoundError, ValueError: what was asked for cannot be.
     """
     defaults = tracker_options(options)
-    specs = [
-        read_spec(text, defaults, tuple(options.nanotrack)) for text in options.tracker.split(",")
-    ]
+    names = options.tracker.split(",")
+    if options.nanotrack and NANOTRACK not in names:
+        names.append(NANOTRACK)
+    specs = [read_spec(name, defaults, options.nanotrack) for name in names]
     sequences = read_sequences(options.sequences, options.every)
     jobs = plan(specs, sequences, options, out)
     problems = run(jobs, options)
@@ -224,9 +235,9 @@ def evaluate(options: argparse.Namespace, out: Path) -> int:
     for table in found:
         print(table.text())
     if options.out and found:
-        pictures = []
+        images = []
         if summaries[0].scores:
-            pictures = write_pictures(jobs, summaries, out, options.worst)
+            images = write_images(jobs, summaries, out, options.worst, options.failures)
         about = {
             "sequences": ", ".join(sequence.name for sequence in sequences),
             "frames": f"every {options.every}." if options.every > 1 else "all",
@@ -234,7 +245,7 @@ def evaluate(options: argparse.Namespace, out: Path) -> int:
             "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
             "through the ROS node": "yes" if options.through_node else "no",
         }
-        write_report(out, found, summaries, about, options.eao, pictures)
+        write_report(out, found, summaries, about, options.eao, images)
         print(f"\nreport: {out / 'report.html'}")
     return 1 if problems else 0
 

@@ -124,8 +124,12 @@ def test_a_tracker_from_a_file_says_what_is_wrong_with_it(
     ],
 )
 def test_bad_input_is_said(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("NANOTRACK", raising=False)
     assert main([*arguments, "--jobs", "1"]) > 0
     assert said in capsys.readouterr().err
 
@@ -133,7 +137,34 @@ def test_bad_input_is_said(
 @pytest.mark.skipif(
     "NANOTRACK" not in os.environ, reason="$NANOTRACK names no folder of its files"
 )
-def test_nanotrack(capsys: pytest.CaptureFixture[str]) -> None:
-    files = sorted(str(file) for file in Path(os.environ["NANOTRACK"]).glob("*.onnx"))
-    assert main([JUICE, "--every", "30", "--tracker", "nanotrack", "--nanotrack", *files]) == 0
-    assert "| nanotrack" in capsys.readouterr().out
+def test_nanotrack_is_one_more_row(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [JUICE, "--every", "30", "--tracker", "kcf", "--jobs", "1"]
+    assert main([*arguments, "--nanotrack", os.environ["NANOTRACK"]]) == 0
+    assert "nanotrack " in capsys.readouterr().out
+
+
+def test_folder_without_nanotracks_files_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nanotrack_backbone_sim.onnx").touch()
+    assert main([JUICE, "--tracker", "kcf", "--nanotrack", str(tmp_path), "--jobs", "1"]) > 0
+    assert "one *head*.onnx" in capsys.readouterr().err
+
+
+def test_failures_have_contact_sheets_and_a_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [CUP, JUICE, "--every", "10", "--tracker", "kcf", "--out", str(tmp_path)]
+    assert main([*arguments, "--worst", "0", "--failures", "--jobs", "2"]) == 0
+    (tracker,) = json.loads((tmp_path / "summary.json").read_text())["trackers"]
+    sequences = tracker["sequences"]
+    failing = [name for name in sequences if sequences[name]["first failure"] is not None]
+    assert failing
+    sheets = sorted(path.name for path in tmp_path.glob("failure_*.jpg"))
+    assert sheets == [f"failure_kcf_{name}.jpg" for name in sorted(failing)]
+    figures = tracker["one_pass"]
+    by_sequence = [sequence["AO"] for sequence in sequences.values()]
+    assert figures["mean AO"] == pytest.approx(np.mean(by_sequence))
+    printed = capsys.readouterr().out
+    assert "kcf fails at" in printed
+    assert "mean over sequences" in printed
