@@ -26,12 +26,12 @@ def crop(x: Tensor, border: int = 1) -> Tensor:
 
 
 def conv1x1(inputs: int, outputs: int) -> nn.Conv2d:
-    """A pointwise convolution without bias."""
+    """Return a pointwise convolution without bias."""
     return nn.Conv2d(inputs, outputs, 1, bias=False)
 
 
 def conv3x3(inputs: int, outputs: int, groups: int = 1) -> nn.Conv2d:
-    """An unpadded 3x3 convolution without bias: each side loses one cell."""
+    """Return an unpadded 3x3 convolution without bias: each side loses one cell."""
     return nn.Conv2d(inputs, outputs, 3, groups=groups, bias=False)
 
 
@@ -51,10 +51,14 @@ class CIRUnit(nn.Module):
         self, inputs: int, planes: int, *, wide: bool = False, last_relu: bool = True
     ) -> None:
         super().__init__()
-        inner, outputs = planes * (2 if wide else 1), 4 * planes
-        self.conv1, self.bn1 = conv1x1(inputs, planes), nn.BatchNorm2d(planes)
-        self.conv2, self.bn2 = conv3x3(planes, inner), nn.BatchNorm2d(inner)
-        self.conv3, self.bn3 = conv1x1(inner, outputs), nn.BatchNorm2d(outputs)
+        inner = planes * (2 if wide else 1)
+        outputs = 4 * planes
+        self.conv1 = conv1x1(inputs, planes)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = conv3x3(planes, inner)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = conv1x1(inner, outputs)
+        self.bn3 = nn.BatchNorm2d(outputs)
         self.downsample = (
             nn.Sequential(conv1x1(inputs, outputs), nn.BatchNorm2d(outputs))
             if inputs != outputs

@@ -19,13 +19,13 @@ CONTEXT = 0.5  # share of (w + h) / 2 added on each side of the box (SiamFC, sec
 
 
 def context_side(size: Vector) -> float:
-    """Side of the square that holds a box of `size` (w, h) and its context, in image pixels."""
+    """Return the side of the square around a box of `size` (w, h) and its context, in pixels."""
     width, height = size + CONTEXT * size.sum()
     return float(np.sqrt(width * height))
 
 
 def mean_color(image: Image) -> Vector:
-    """Mean of each channel: what is put where a window leaves the image."""
+    """Return the mean BGR colour: it fills search windows outside of the image."""
     return np.array(cv2.mean(image)[:3])
 
 
@@ -60,15 +60,17 @@ def crop_window(image: Image, center: Vector, side: float, out: int, fill: Vecto
 def crop_pyramid(
     image: Image, center: Vector, sides: Sequence[float], out: int, fill: Vector
 ) -> Image:
-    """Cut one window a scale, each straight from the image: S x out x out x 3, uint8."""
+    """Cut one window per scale, each straight from the image: S x out x out x 3, uint8."""
     return np.stack([crop_window(image, center, side, out, fill) for side in sides])
 
 
 class Windows(NamedTuple):
-    """N square windows.
+    """N square windows of images.
 
-    centers: N x 2, x and y, and sides: N, in image pixels. fills: N x 3, BGR, what is put where a
-    window leaves the image.
+    Attributes:
+        centers: N x 2, (x, y) in image pixels.
+        sides: N, in image pixels.
+        fills: N x 3, BGR colour outside of the image.
     """
 
     centers: Vector
@@ -76,14 +78,14 @@ class Windows(NamedTuple):
     fills: Vector
 
     def numbers(self) -> NDArray[np.float32]:
-        """All of it in one array, N x 6: centre x, y, side, fill."""
+        """Return everything in one array, N x 6: centre x, y, side, fill."""
         return np.column_stack([self.centers, self.sides, self.fills]).astype(np.float32)
 
     def cut(self, images: Sequence[Image], out: int) -> Image:
-        """Cut them, see :func:`crop_window`: N x out x out x 3, uint8.
+        """Cut the windows, see :func:`crop_window`: N x out x out x 3, uint8.
 
         Args:
-            images: one a window, or one for as many consecutive windows.
+            images: one per window, or one for the same number of consecutive windows each.
             out: side of the results in pixels.
         """
         each = len(self.sides) // len(images)

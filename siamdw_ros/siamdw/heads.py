@@ -1,4 +1,4 @@
-"""What compares a template with a search region: SiamFC's and SiamRPN's correlation, anchors."""
+"""Heads: they compare a template with search features. Correlations of both kinds, anchors."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,8 +18,8 @@ def correlate(templates: Tensor, searches: Tensor) -> Tensor:
     """Slide each template over its own search features (SiamFC, equation 2).
 
     Args:
-        templates: T x C x h x w, one a target.
-        searches: T*S x C x H x W, S consecutive ones a target (its scales).
+        templates: T x C x h x w, one per target.
+        searches: T*S x C x H x W, S consecutive ones per target (its scales).
 
     Returns:
         T*S x 1 x H-h+1 x W-w+1.
@@ -83,9 +83,11 @@ class SiamFCHead(nn.Module):
 
 
 class Kernels(NamedTuple):
-    """T templates made ready for correlation by :meth:`SiamRPNHead.kernels`.
+    """Kernels of T templates, computed by :meth:`SiamRPNHead.kernels`.
 
-    cls: T*classes x width x 3 x 3. reg: T*4*anchors x width x 3 x 3.
+    Attributes:
+        cls: T*classes x width x 3 x 3, for the scores of the anchors.
+        reg: T*4*anchors x width x 3 x 3, for their corrections.
     """
 
     cls: Tensor
@@ -99,14 +101,15 @@ class SiamRPNHead(nn.Module):
         channels: of the backbone's features.
         thicker: 512 channels and softmax over two classes, as in the authors' training
             configuration; otherwise 256 channels and a sigmoid, as in their released checkpoint.
-        anchors: a cell of the response.
+        anchors: number of anchors per cell of the response.
     """
 
     def __init__(
         self, channels: int = 512, *, thicker: bool = False, anchors: int = len(ANCHOR_RATIOS)
     ) -> None:
         super().__init__()
-        self.thicker, self.anchors = thicker, anchors
+        self.thicker = thicker
+        self.anchors = anchors
         self.width = 512 if thicker else 256
         classes = anchors * (2 if thicker else 1)
         self.template_cls = nn.Conv2d(channels, self.width * classes, 3)
@@ -116,7 +119,7 @@ class SiamRPNHead(nn.Module):
         self.adjust = nn.Conv2d(4 * anchors, 4 * anchors, 1)
 
     def kernels(self, templates: Tensor) -> Kernels:
-        """Turn template features, T x C x 5 x 5, into correlation kernels, once a target."""
+        """Turn template features, T x C x 5 x 5, into correlation kernels, once per target."""
         return Kernels(
             cls=self._as_kernels(self.template_cls(templates)),
             reg=self._as_kernels(self.template_reg(templates)),
@@ -159,9 +162,9 @@ def _of_each(targets: int, kernels: Tensor) -> Tensor:
 def correlate_shifted(kernels: Tensor, searches: Tensor) -> Tensor:
     """Slide K kernels of each of T targets over the target's search features.
 
-    Not by a convolution: on a CPU one with many groups is five times as slow, and TensorRT 8
-    refuses weights that are an input. Each of the h*w cells of the kernels is multiplied with all
-    search features at once; the products are then shifted to where they belong, and added up.
+    It does not use a convolution: with many groups that is five times as slow on a CPU, and
+    TensorRT 8 rejects weights that are an input. Instead, each of the h*w cells of the kernels is
+    multiplied with all search features at once; the products are then shifted and added up.
 
     Args:
         kernels: T x K x C x h x w, or 1 x K x C x h x w, for all.

@@ -1,4 +1,4 @@
-"""Numbers that steer a tracker: our defaults, the published ones and the authors' tuned presets.
+"""Hyper-parameters: our defaults, the published ones and the presets tuned by the authors.
 
 Sources: the defaults of `tracker/siamfc.py` and `tracker/siamrpn.py` and the tables under
 `experiments/test` of researchmm/SiamDW at commit c82b059 (MIT); for ResNet22W the tables of
@@ -28,20 +28,26 @@ def _check_whole(name: str, value: int, low: int, high: int) -> None:
 
 @dataclass(frozen=True)
 class SiamFCHyper:
-    """Steers SiamFC+ (paper section 5.1; SiamFC, section 2.3).
+    """Hyper-parameters of SiamFC+ (paper section 5.1; SiamFC, section 2.3).
 
-    scales: how many are searched. scale_step: factor from one to the next. scale_penalty: factor
-    on the responses of all but the middle scale. scale_rate: share of the new scale in the
-    target's. window_influence: share of the cosine window in the response. instance_size: side of
-    the search region in network pixels; the exemplar's is 128 less. upsampling: of the response.
-
-    The rest is not in the paper, and off in the published settings. scale_templates: compare one
-    search region with templates of all scales, instead of one template with search regions of all
-    scales: one pass through the backbone a frame instead of three. memory: share of a template
-    that is learnt on the way; memory_rate: how fast. wide_instance_size: side of the region that
-    is searched besides when the target is not seen in the usual one; 0: never. presence_midpoint,
-    presence_slope: the score is 1 / (1 + exp(-slope * (logit - midpoint))) of the highest
-    response, see `tools/measure_presence.py`; they belong to the weights.
+    Attributes:
+        scales: number of scales that are searched; odd.
+        scale_step: factor from one scale to the next.
+        scale_penalty: factor on the responses of all but the middle scale.
+        scale_rate: share of the new scale in the size of the target.
+        window_influence: share of the cosine window in the response.
+        instance_size: side of the search window in network pixels; the exemplar's is 128 less.
+        upsampling: factor by which the response is upsampled.
+        scale_templates: not in the paper. Compare one search window with templates of all scales,
+            instead of one template with search windows of all scales: one pass through the
+            backbone per image instead of three.
+        memory: not in the paper. Share of the template that is learnt while tracking; 0: off.
+        memory_rate: how fast it is learnt: share of the last image.
+        wide_instance_size: not in the paper. Side of the wide search window in network pixels,
+            searched as well when the target is not seen in the usual one; 0: off.
+        presence_midpoint, presence_slope: the score is
+            1 / (1 + exp(-slope * (logit - midpoint))) of the highest response. They belong to
+            the weights; `python -m siamdw_ros.measurement.presence` fits them.
     """
 
     scales: int = 3
@@ -86,12 +92,16 @@ class SiamFCHyper:
 
 @dataclass(frozen=True)
 class SiamRPNHyper:
-    """Steers SiamRPN+ (SiamRPN, section 4.2).
+    """Hyper-parameters of SiamRPN+ (SiamRPN, section 4.2).
 
-    penalty_k: how strongly changes of size and shape are punished. window_influence: share of the
-    cosine window in the score. rate: share of the new size in the target's, times its score.
-    instance_size: side of the search region in network pixels, `small_instance_size` for targets
-    that cover less than `small_area` of the image.
+    Attributes:
+        exemplar_size: side of the template in network pixels.
+        penalty_k: strength of the penalty on changes of size and shape.
+        window_influence: share of the cosine window in the score.
+        rate: share of the new size in that of the target, times its score.
+        instance_size: side of the search window in network pixels.
+        small_instance_size: the same, for targets that are small in their image.
+        small_area: share of the image below which a target is small.
     """
 
     exemplar_size: ClassVar[int] = 127
@@ -124,9 +134,9 @@ Hyper = SiamFCHyper | SiamRPNHyper
 
 PUBLISHED: dict[str, Hyper] = {"siamfc": SiamFCHyper(), "siamrpn": SiamRPNHyper()}
 # For the bundled weights: some twenty settings were tried by hand on box.mp4, cup.mp4, eight drone
-# sequences of UAV123 and DTB70 and two more films, started anew every 45 images. The curve of the
-# presence score is from `tools/measure_presence.py` on those films and juice.mp4, for the first
-# stage of the weights (their model card).
+# sequences of UAV123 and DTB70 and two more videos, restarted every 45 images. The curve of the
+# presence score was fitted by `python -m siamdw_ros.measurement.presence` on those videos and
+# juice.mp4, for the first stage of the weights (see their model card).
 OURS: dict[str, Hyper] = {
     "siamfc": SiamFCHyper(
         scale_step=1.06,
@@ -168,7 +178,7 @@ def _siamrpn(
     )
 
 
-# Tuned by the authors, for one checkpoint on one benchmark each.
+# Tuned by the authors, each for one checkpoint and one benchmark.
 PRESETS: dict[str, Hyper] = {
     "res22_otb2013": _siamfc(1.0482, 0.3629, 0.9997, 0.3896),
     "res22_otb2015": _siamfc(1.1897, 0.2226, 0.9370, 0.2897),
@@ -203,16 +213,16 @@ PRESETS: dict[str, Hyper] = {
 
 
 def hyperparameters(network: str, preset: str | None = None, **overrides: Any) -> Hyper:
-    """Choose the numbers for a network.
+    """Return the hyper-parameters for a network.
 
     Args:
         network: a name of :data:`~siamdw_ros.siamdw.networks.NETWORKS`.
         preset: a name of :data:`PRESETS`, `published` for the authors' defaults, None for ours.
-        overrides: single numbers to use instead, by field name.
+        overrides: single values to use instead, by field name.
 
     Raises:
         ValueError: there is no such network, the preset is unknown or made for the other method,
-            a field is unknown, or a number is out of its range.
+            a field is unknown, or a value is out of its range.
     """
     if network not in NETWORKS:
         raise ValueError(f"unknown network '{network}': choose one of {', '.join(NETWORKS)}")

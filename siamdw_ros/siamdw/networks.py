@@ -1,4 +1,4 @@
-"""A name -> a network: a backbone shared by template and search region, and a head."""
+"""Networks by name: a backbone shared by template and search window, and a head."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ HeadT = TypeVar("HeadT", bound=SiamFCHead | SiamRPNHead)
 
 
 class SiameseNetwork(nn.Module, Generic[HeadT]):
-    """A backbone and a head. It holds no target: any number of targets may share it.
+    """A backbone and a head. It holds no target, so any number of targets can share it.
 
     Args:
         name: its key in :data:`NETWORKS`.
@@ -32,12 +32,12 @@ class SiameseNetwork(nn.Module, Generic[HeadT]):
         return features
 
     def search(self, crops: Tensor) -> tuple[Tensor, ...]:
-        """Compute all of a search region that no template is needed for, B x 3 x H x W crops."""
+        """Compute what needs no template from search windows, B x 3 x H x W crops."""
         return (self.features(crops),)
 
 
 class SiamFCNetwork(SiameseNetwork[SiamFCHead]):
-    """SiamFC+: the response says where the search region looks like the template."""
+    """SiamFC+: the response is high where the search window looks like the template."""
 
     def forward(self, templates: Tensor, searches: Tensor) -> Tensor:
         """Compare crops: T x 3 x 127 x 127 and T*S x 3 x 255 x 255 -> T*S x 1 x 17 x 17 logits."""
@@ -49,7 +49,7 @@ class SiamRPNNetwork(SiameseNetwork[SiamRPNHead]):
     """SiamRPN+: every anchor gets a probability and a correction of its box."""
 
     def search(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """B x 3 x H x W crops -> what the head's two kinds of kernels slide over."""
+        """Compute what the head's two kinds of kernels slide over, from B x 3 x H x W crops."""
         return self.head.prepare(self.features(crops).to(self.head.search_cls.weight.dtype))
 
     def forward(self, templates: Tensor, searches: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +87,7 @@ def create_network(name: str, *, learned_scale: bool = False, old_stem: bool = F
         old_stem: see :class:`~siamdw_ros.siamdw.backbones.Inception22`.
 
     Raises:
-        ValueError: there is no such network, or `old_stem` is asked of another than Inception.
+        ValueError: there is no such network, or `old_stem` is given for a network without one.
     """
     if name not in NETWORKS:
         raise ValueError(f"unknown network '{name}': choose one of {', '.join(NETWORKS)}")

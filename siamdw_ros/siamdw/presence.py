@@ -1,4 +1,4 @@
-"""From a response to a presence score in [0, 1], and to tracked, uncertain or lost."""
+"""From presence scores in [0, 1] to the state of a target: tracked, uncertain or lost."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -7,7 +7,7 @@ from siamdw_ros.siamdw.crops import Box
 
 
 class State(IntEnum):
-    """What a tracker knows about its target; the numbers are those of siamdw_msgs/TargetState."""
+    """State of a target; the numbers are those of siamdw_msgs/TargetState."""
 
     IDLE = 0
     TRACKED = 1
@@ -17,10 +17,13 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class TrackResult:
-    """What one image said about a target.
+    """Result of one image for one target.
 
-    box: (x, y, w, h) in pixels of the image. When the state is LOST it is where the search went
-    on, not where the target is. score: presence in [0, 1].
+    Attributes:
+        box: (x, y, w, h) in pixels of the image. When the state is LOST it is where the search
+            continues, not where the target is.
+        score: presence in [0, 1].
+        state: tracked, uncertain or lost.
     """
 
     box: Box
@@ -30,12 +33,16 @@ class TrackResult:
 
 @dataclass(frozen=True)
 class PresenceThresholds:
-    """Scores at which a target's state changes.
+    """Scores at which the state of a target changes.
 
-    tracked: at least this, and the target is seen. lost: below this, for `patience` images one
-    after the other, and it is lost. Anything else is uncertain. recovered: a lost target is seen
-    again once it scores at least this (and `tracked`) in `confirmations` images one after the
-    other.
+    Attributes:
+        tracked: with at least this score the target is tracked.
+        lost: with a score below this in `patience` images in a row the target is lost. Anything
+            else is uncertain.
+        patience: in images.
+        recovered: a lost target is tracked again with at least this score (and `tracked`) in
+            `confirmations` images in a row.
+        confirmations: in images.
     """
 
     tracked: float = 0.5
@@ -56,8 +63,8 @@ class PresenceThresholds:
             raise ValueError(f"confirmations must be at least 1, not {self.confirmations}")
 
     @property
-    def evidence(self) -> float:
-        """The score that speaks for a target that was lost."""
+    def reacquire(self) -> float:
+        """The score that a lost target needs to be re-acquired."""
         return max(self.tracked, self.recovered)
 
 
@@ -65,31 +72,40 @@ DEFAULT_THRESHOLDS = PresenceThresholds()
 
 
 class Presence:
-    """The state of one target, image by image."""
+    """The state of one target, updated with the score of each image.
+
+    Args:
+        thresholds: may be replaced at any time.
+
+    Attributes:
+        state: the present state; a new target is tracked, because the user has just marked it.
+    """
 
     def __init__(self, thresholds: PresenceThresholds) -> None:
         self.thresholds = thresholds
-        self.state = State.TRACKED  # a person has just pointed at it
-        self._faint = 0
-        self._evidence = 0  # images in a row that speak for a lost target
+        self.state = State.TRACKED
+        self._low_scores = 0  # images in a row with a score below `lost`
+        self._confirmations = 0  # images in a row in which a lost target was seen
 
     @property
     def searching(self) -> bool:
-        """Is the target lost, and nothing found that may be it?"""
-        return self.state is State.LOST and not self._evidence
+        """Whether the target is lost and the last image did not show it."""
+        return self.state is State.LOST and not self._confirmations
 
     def judge(self, score: float) -> State:
-        """Take the score of the next image in and say what it means."""
+        """Update the state with the score of the next image and return it."""
         if self.state is State.LOST:
-            self._evidence = self._evidence + 1 if score >= self.thresholds.evidence else 0
-            if self._evidence >= self.thresholds.confirmations:
+            seen = score >= self.thresholds.reacquire
+            self._confirmations = self._confirmations + 1 if seen else 0
+            if self._confirmations >= self.thresholds.confirmations:
                 self.state = State.TRACKED
             return self.state
-        self._faint = self._faint + 1 if score < self.thresholds.lost else 0
+        self._low_scores = self._low_scores + 1 if score < self.thresholds.lost else 0
         if score >= self.thresholds.tracked:
             self.state = State.TRACKED
-        elif self._faint >= self.thresholds.patience:
-            self.state, self._evidence = State.LOST, 0
+        elif self._low_scores >= self.thresholds.patience:
+            self.state = State.LOST
+            self._confirmations = 0
         else:
             self.state = State.UNCERTAIN
         return self.state

@@ -36,7 +36,7 @@ def redetect(
     best = int(np.argmax([result.score for result in results]))
     trial = trials[best]
     score = results[best].score
-    if score < target.presence.thresholds.evidence:
+    if score < target.presence.thresholds.reacquire:
         return None
     trial.presence = copy.copy(target.presence)
     trial.presence.judge(score)

@@ -26,7 +26,7 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `cuda:1` into a device.
+    """Return the device for `auto`, `cpu`, `cuda` or `cuda:1`.
 
     Raises:
         ValueError: no such device exists here.
@@ -48,7 +48,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def half_is_faster(device: torch.device) -> bool:
-    """Whether a device has instructions for half precision: others imitate it slowly.
+    """Return whether a device has instructions for half precision; others emulate it slowly.
 
     Some CPUs have them for bfloat16 (docs/runtime.md has measurements), GPUs from Volta on for
     float16.

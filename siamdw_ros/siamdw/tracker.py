@@ -1,4 +1,4 @@
-"""The tracker's public face: one target, two calls."""
+"""The public interface: `create_tracker` for one target, `create_multi_tracker` for many."""
 
 import math
 from importlib import resources
@@ -31,7 +31,7 @@ class Tracker:
         self._target: Target | None = None
 
     def init(self, image: Image, box: Box) -> None:
-        """Start to follow what is inside `box`.
+        """Start to track what is inside `box`.
 
         Args:
             image: H x W x 3, uint8, BGR.
@@ -91,7 +91,7 @@ def create_multi_tracker(
     backend: str = "auto",
     **overrides: Any,
 ) -> MultiTracker[Any]:
-    """Load a network and make the tracking method that belongs to it.
+    """Load a network and make the tracker that belongs to it.
 
     Args:
         name: of the network, one of :data:`~siamdw_ros.siamdw.networks.NETWORKS`.
@@ -102,11 +102,12 @@ def create_multi_tracker(
         thresholds: of the presence score.
         learned_scale: see :func:`~siamdw_ros.siamdw.checkpoints.load_network`.
         old_stem: see :class:`~siamdw_ros.siamdw.backbones.Inception22`.
-        half: compute features in half precision: float16 on a GPU, bfloat16 on a CPU. None: where
-            that is known to be faster, but not with `parity`.
-        backend: what computes: `torch`, `openvino` on a CPU, or `auto` for the faster that is
-            installed (with `parity` torch).
-        overrides: single hyper-parameters.
+        half: compute features in half precision: float16 on a GPU, bfloat16 on a CPU. None: only
+            where that is known to be faster, and not with `parity`.
+        backend: what computes: `torch`, `openvino` on a CPU, `cuda_graph` on a GPU (not yet
+            proven on one), or `auto`: OpenVINO on a CPU where it is installed, else torch
+            (with `parity` always torch).
+        overrides: single hyper-parameters, by name.
 
     Raises:
         CheckpointError: the file is missing, damaged, unsafe, or of another network.
@@ -132,10 +133,10 @@ def create_multi_tracker(
 
 
 def bundled_checkpoint(name: str) -> str:
-    """Path of the checkpoint that comes with the package.
+    """Return the path of the checkpoint that comes with the package.
 
     Raises:
-        ValueError: none comes for this network.
+        ValueError: no checkpoint comes for this network.
     """
     if name not in BUNDLED:
         raise ValueError(
@@ -158,7 +159,7 @@ def checked_image(image: Image) -> Image:
 
 
 def checked_box(box: Box, image: Image) -> Box:
-    """Return the box, its part inside the image, if there is something to follow in it.
+    """Return the box, its part inside the image, if there is something to track in it.
 
     Raises:
         ValueError: it is not finite, smaller than 2 px, or outside the image.

@@ -133,7 +133,7 @@ class WideSearch:
         if not self.enabled:
             return True
         if target.presence.searching:
-            return score >= self.thresholds.evidence
+            return score >= self.thresholds.reacquire
         return score >= self.thresholds.lost
 
 

@@ -44,7 +44,7 @@ def test_the_place_that_shows_the_target_takes_it_back_once_confirmed(
     found = redetect(method, image, lost, [WALL, (x + 20, y - 15, w * 1.2, h * 1.1)])
     assert found is not None
     target, score = found
-    assert score >= target.presence.thresholds.evidence
+    assert score >= target.presence.thresholds.reacquire
     assert np.abs(target.center - box_to_center_size(CUP)[0]).max() < 25
     assert target.presence.state is State.LOST  # one image is not enough
     states = [method.update(image, [target])[0].state for _ in range(2)]
