@@ -25,7 +25,7 @@ bench: build ## Measure speed and latency on this machine, results in bench_out/
 gpu: build ## Run the tests that need a GPU, then measure on it
 	$(RUN) python -c "import sys, torch; sys.exit(None if torch.cuda.is_available() else 'no CUDA device here')"
 	$(RUN) python -m pytest test/siamdw -k "cuda or gpu" $(ARGS)
-	$(RUN) python -m siamdw_ros.measurement.networks --device cuda --table targets
+	$(RUN) python -m siamdw_ros.measurement.networks --device cuda --table targets --backend cuda_graph
 	$(RUN) python -m siamdw_ros.measurement.networks --device cuda --table backends
 	$(RUN) python -m siamdw_ros.measurement.benchmark --device cuda --only core peers targets sizes
 

@@ -95,7 +95,7 @@ PARAMETERS = (
     Parameter(
         "backend",
         "auto",
-        "what computes: torch, openvino (on a CPU), or auto: the faster one that is installed",
+        "what computes: torch, openvino (CPU), cuda_graph (GPU, unproven), or auto: openvino or torch",
         read=Read.CONFIGURE,
     ),
     Parameter(
