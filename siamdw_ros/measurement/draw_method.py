@@ -1,7 +1,6 @@
 """Draw why padding harms a Siamese tracker: responses before and after the scene moves."""
 
 import argparse
-import copy
 import importlib
 import sys
 from pathlib import Path
@@ -12,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from siamdw_ros.siamdw.backbones import CIRUnit, ResNet
+from siamdw_ros.measurement.baseline_network import PaddedResNet
+from siamdw_ros.siamdw.backbones import ResNet
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.heads import correlate
@@ -24,41 +23,6 @@ TEMPLATE, SEARCH = 127, 255  # pixels
 MOVED = 48  # pixels, six cells of the response
 CELLS = MOVED // ResNet.stride
 Response = NDArray[np.float32]
-
-
-class PaddedUnit(nn.Module):
-    """A residual unit that pads and does not crop: what a CIR unit is made from."""
-
-    def __init__(self, unit: CIRUnit) -> None:
-        super().__init__()
-        self.unit = unit
-
-    def forward(self, x: Tensor) -> Tensor:
-        """B x C x H x W -> B x 4*planes x H x W."""
-        unit = self.unit
-        out = F.relu(unit.bn1(unit.conv1(x)))
-        out = F.relu(unit.bn2(F.conv2d(out, unit.conv2.weight, padding=1)))
-        out = unit.bn3(unit.conv3(out)) + unit.downsample(x)
-        return F.relu(out) if unit.last_relu else out
-
-
-class PaddedResNet(nn.Module):
-    """A ResNet22 with the same weights, padded as an image classifier is."""
-
-    def __init__(self, backbone: ResNet) -> None:
-        super().__init__()
-        self.backbone = copy.deepcopy(backbone)
-        for stage in (self.backbone.layer1, self.backbone.layer2):
-            for index, unit in enumerate(stage):
-                if isinstance(unit, CIRUnit):
-                    stage[index] = PaddedUnit(unit)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """B x 3 x H x W -> B x 512 x H/8 x W/8."""
-        own = self.backbone
-        x = F.relu(own.bn1(F.conv2d(x, own.conv1.weight, stride=2, padding=3)))
-        features: Tensor = own.layer2(own.layer1(F.max_pool2d(x, 2)))
-        return features
 
 
 def draw_scene(seed: int = 4) -> Image:
@@ -114,7 +78,7 @@ def draw(backbone: ResNet, path: Path) -> None:
     pyplot = importlib.import_module("matplotlib.pyplot")  # needed here only
     scene = draw_scene()
     figure, axes = pyplot.subplots(2, 4, figsize=(10, 5.2), layout="constrained")
-    networks = {"padding kept": PaddedResNet(backbone), "padding cropped": backbone}
+    networks = {"padding kept": PaddedResNet(backbone, crop=False), "padding cropped": backbone}
     for row, (name, network), pixels in zip(axes, networks.items(), (0, MOVED), strict=True):
         _show_window(row[0], middle_window(scene, SEARCH, pixels), pixels)
         still, moved = respond(network, scene)
