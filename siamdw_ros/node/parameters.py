@@ -95,7 +95,7 @@ PARAMETERS = (
     Parameter(
         "backend",
         "auto",
-        "what computes: torch, openvino (CPU), cuda_graph (GPU, unproven), or auto: openvino or torch",
+        "torch, openvino (CPU), cuda_graph (GPU, unproven), or auto: one of the first two",
         read=Read.CONFIGURE,
     ),
     Parameter(
