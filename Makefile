@@ -4,7 +4,7 @@ ARGS ?=
 RUN := ros_env/run
 
 .DEFAULT_GOAL := help
-.PHONY: help env build demo bench gpu test test-all lint clean distclean
+.PHONY: help env build demo follow-demo bench gpu test test-all lint clean distclean
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -18,6 +18,9 @@ build: env ## Build the package and its interfaces into install/
 
 demo: build ## Follow a target through a short film, results in demo_out/
 	$(RUN) python -m siamdw_ros.tools.demo $(ARGS)
+
+follow-demo: build ## Follow a rendered person with a base and a drone, results in follow_demo_out/
+	$(RUN) python -m siamdw_ros.simulation.follow_demo $(ARGS)
 
 bench: build ## Measure speed and latency on this machine, results in bench_out/ (ARGS=--quick)
 	$(RUN) python -m siamdw_ros.measurement.benchmark $(ARGS)
@@ -41,7 +44,7 @@ lint: env ## ruff and mypy
 	$(RUN) mypy
 
 clean: ## Remove what the build made
-	rm -rf build install log demo_out bench_out
+	rm -rf build install log demo_out follow_demo_out bench_out
 
 distclean: clean ## Remove the environment as well
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

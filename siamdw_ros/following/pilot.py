@@ -5,6 +5,7 @@ it looks at no clock. guard.py decides what of a command goes out.
 """
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -26,6 +27,8 @@ from siamdw_ros.following.settings import FollowSettings
 from siamdw_ros.following.target_filter import Sight, TargetFilter
 
 MAX_LATENCY = 0.5  # seconds that are predicted over
+DRIFT_SECONDS = 1.5  # in which a target shows where it goes
+LEAST_DRIFT = 0.05  # radians; less is no direction
 SIGMA_TRACKED = 0.008  # of a direction, radians
 SIGMA_UNCERTAIN = 0.05
 
@@ -97,6 +100,7 @@ class Pilot:
     def restart(self) -> None:
         """Forget the target, as when the operator starts to follow another one."""
         self._filter = TargetFilter()
+        self._tracked: deque[tuple[float, float]] = deque(maxlen=100)
         self._controller = Controller()
         self._search: Search | None = None
         self._confirmation: Confirmation | None = None
@@ -229,15 +233,31 @@ class Pilot:
             return
         metric = sight.distance * self._image_size if sight.distance is not None else None
         self._confirmation = Confirmation(self._image_size, metric)
-        bearing = wrap(sight.azimuth - _yaw(self.own.at(seen.stamp)))
-        side = sight.azimuth_rate if abs(sight.azimuth_rate) > 0.05 else bearing
+        side = self._drift()
+        if abs(side) < LEAST_DRIFT:
+            side = wrap(sight.azimuth - _yaw(self.own.at(seen.stamp)))
         self._search = Search(seen.stamp, sight.azimuth, 1.0 if side >= 0 else -1.0)
+
+    def _drift(self) -> float:
+        """How far the target moved to the left in the last DRIFT_SECONDS it was tracked, radians.
+
+        The filter's rate is no measure of it: just before a loss the box often sticks to what
+        covers the target.
+        """
+        if not self._tracked:
+            return 0.0
+        newest, azimuth = self._tracked[-1]
+        recent = (a for stamp, a in self._tracked if newest - stamp <= DRIFT_SECONDS)
+        return wrap(azimuth - next(recent))
 
     def _look(self, seen: Observation, camera: Camera, sigma: float) -> None:
         """Put the direction to the target into the filter."""
         rotation = self.own.at(seen.stamp).rotation
         direction = rotation @ self.mount.rotation() @ _ray(seen.box, camera)
-        self._filter.see(*bearing_and_elevation(direction), sigma, seen.stamp)
+        azimuth, elevation = bearing_and_elevation(direction)
+        self._filter.see(azimuth, elevation, sigma, seen.stamp)
+        if seen.state is State.TRACKED:
+            self._tracked.append((seen.stamp, azimuth))
 
     def _sight(self, seen: Observation) -> Sight | None:
         """Where the target is when the tracker's result is published, latency compensated."""

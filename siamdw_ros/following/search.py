@@ -103,7 +103,9 @@ class Confirmation:
                 "~/start to accept it"
             )
         self.seen += 1
-        return self.seen >= needed, f"re-acquired in {self.seen} of {needed} images"
+        if self.seen >= needed:
+            return True, ""
+        return False, f"re-acquired in {self.seen} of {needed} images"
 
     def missed(self) -> None:
         """Start counting again: the target was not seen."""

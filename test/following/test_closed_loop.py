@@ -192,3 +192,14 @@ def test_the_same_messages_give_the_same_commands() -> None:
             made.append(world.plan)
         plans.append(made)
     assert plans[0] == plans[1]
+
+
+def test_a_box_that_sticks_to_what_covers_the_target_does_not_turn_the_search_around() -> None:
+    world = World(replace(SETTINGS, search_wait=0.5), velocity=np.array([0.1, 0.6, 0.0]))
+    world.run(3.0)
+    world.velocity = np.array([0.0, -0.8, 0.0])  # the box slides back along the pillar's edge
+    world.run(0.2)
+    lose(world, 2.0)
+    assert world.plan is not None
+    assert world.plan.mode == "searching"
+    assert world.plan.motion.turn > 0, "it left to the left"
