@@ -28,7 +28,7 @@ import interface_build  # noqa: E402
 
 # Every installed command and the module whose main() it runs.
 COMMANDS = {
-    "tracker_node": "node.tracker_node",
+    "tracker_node": "node.__main__",
     "respawning_tracker_node": "node.process.respawning",
     "target_pose": "following.target_pose",
     "follower": "following.follower",

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 # pytest changes the first one itself, with each test.
 # torch sets the second one by itself when its compiler is imported.
-# The third one is OpenCV's log level, which readers of videos set once.
-IGNORED = frozenset({"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "OPENCV_FFMPEG_LOGLEVEL"})
+IGNORED = frozenset({"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"})
 
 
 class LeftChangedError(AssertionError):

@@ -4,7 +4,6 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,11 +15,9 @@ from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.node.debug_image import draw
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, ImageMessage, Transport
 from siamdw_ros.node.decoding.raw import ENCODINGS, image_message
-from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.publishers import jpeg_message
-from siamdw_ros.node.smoothing import BoxFilter
-from siamdw_ros.node.targets import FollowedTarget
-from siamdw_ros.siamdw import State, TrackResult
+from siamdw_ros.node.results import TargetResult
+from siamdw_ros.siamdw import State
 
 SIZES = ((640, 480), (1280, 720), (1920, 1080))
 
@@ -81,14 +78,7 @@ def showing(width: int, height: int, repeats: int) -> dict[str, float]:
     """Return milliseconds to make a debug image of one target with its response."""
     image, box = scene(width, height), (width / 3, height / 3, width / 4, height / 3)
     response = np.random.default_rng(0).normal(0, 3, (17, 17)).astype(np.float32)
-    target = FollowedTarget(
-        "cup",
-        SimpleNamespace(response=response),
-        Frame("camera", image_message(image), 0.0),
-        TrackResult(box, 0.9, State.TRACKED),
-        Time(),
-        BoxFilter(0.0),
-    )
+    target = TargetResult("cup", State.TRACKED, 0.9, box, Time(), response=response)
     picture = draw(image, [target], "caption")
     steps = {
         "drawing": lambda: draw(image, [target], "caption"),

@@ -1,85 +1,100 @@
-"""One camera: its image topic, what came in on it, and what goes out for it."""
+"""The input of one camera: its subscriptions, and the check of every message that arrives."""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from siamdw_msgs.msg import TargetState
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.decoding import ImageDecoder, ImageMessage, Transport
 from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, check_stamp, nanoseconds
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
-from siamdw_ros.node.parameters import Settings
-from siamdw_ros.node.publishers import CameraPublishers, DebugPublisher, Report
-from siamdw_ros.node.receiver import NotForTheExecutor
+from siamdw_ros.node.rclpy_internals import NotForTheExecutor
+from siamdw_ros.node.throttled_log import ThrottledLog
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
-if TYPE_CHECKING:
-    from siamdw_ros.node.inference import Processed
 
-WARNING_PERIOD = 5.0  # seconds between warnings of one kind
-
-
-class Camera:
-    """Checks what arrives and hands it on; publishes what comes of it.
+class CameraInput:
+    """Subscribes to one camera and puts every usable image into a frame buffer.
 
     Args:
-        node: of the subscription and the publishers.
-        topic: of the images, if they were raw.
-        transport: how they come.
-        name: see :func:`camera_names`.
-        prefix: of the topics it publishes on.
+        node: Node of the subscriptions.
+        topic: Topic of the raw images, with its full name.
+        transport: How the images arrive.
+        name: Name of the camera, see :func:`camera_names`.
+        prefix: Prefix of the camera's own topics, see :func:`topic_prefixes`.
+        log: Log of the node.
+
+    Attributes:
+        topic: Topic that is subscribed to. As with image_transport, a remapping of the raw topic
+            applies to the compressed one as well.
+        received: Counts of the receiving thread.
+        processed: Counts of the inference thread.
+        subscription: Subscription to the images while the node is active. A receiver takes them.
+        qos: QoS of the subscription, with the user's overrides.
+        since: Time of the steady clock at which the images were subscribed to, in seconds.
+        frame_id: frame_id of the last image.
     """
 
     def __init__(
-        self, node: Node, topic: str, transport: Transport, name: str, prefix: str
+        self,
+        node: Node,
+        topic: str,
+        transport: Transport,
+        name: str,
+        prefix: str,
+        log: ThrottledLog,
     ) -> None:
-        # As image_transport does: a remapping of the raw topic holds for the others, too.
-        self.topic = node.resolve_topic_name(topic) + transport.suffix
-        self.node, self.name, self.transport = node, name, transport
-        self.intake, self.progress = ReceiveStats(), ProcessStats()
-        self.decoder = ImageDecoder(transport)
+        self.topic = topic + transport.suffix
+        self.name = name
+        self.transport = transport
+        self.received = ReceiveStats()
+        self.processed = ProcessStats()
+        self.subscription: Any = None
         self.qos = image_qos()
-        self._publishers = CameraPublishers(node, prefix)
-        self._debug = DebugPublisher(node, prefix)
-        self.subscription = self._detector = None
+        self.since = 0.0
+        self.frame_id = ""
+        self.decoder = ImageDecoder(transport)
+        self._node = node
         self._prefix = prefix
-        self._inbox: FrameBuffer | None = None
+        self._log = log
+        self._detector: Any = None
+        self._buffer: FrameBuffer | None = None
         self._last_stamp = 0
-        self.since = 0.0  # subscribed, by the steady clock
-        self.frame_id = ""  # of the last image
 
-    def subscribe(self, inbox: FrameBuffer, *, with_detector: bool = False) -> None:
-        """Put images, and what a detector says of them, into an inbox from now on.
+    def subscribe(self, buffer: FrameBuffer, *, with_detector: bool = False) -> None:
+        """Subscribe to the images and put them into a buffer.
 
-        The images wait in `subscription` for a receiver.
+        Args:
+            buffer: Buffer for the images.
+            with_detector: Subscribe to the boxes of a detector as well.
         """
-        self._inbox = inbox
-        self.intake.last = self.progress.last = None
+        self._buffer = buffer
+        self.received.last = None
+        self.processed.last = None
         self.since = time.monotonic()
         try:
             self.subscription = self._subscribe(message_lost=self._on_lost)
-        except UnsupportedEventTypeError:  # not every middleware tells
+        except UnsupportedEventTypeError:  # some middlewares do not report lost messages
             self.subscription = self._subscribe()
         if with_detector:
-            self._detector = self.node.create_subscription(
+            self._detector = self._node.create_subscription(
                 Detection2DArray, f"{self._prefix}/detector", self._on_detections, image_qos()
             )
 
     def _subscribe(self, **callbacks: Callable[[Any], None]) -> Any:
-        self.qos = image_qos()  # anew: rclpy writes overrides into it
-        # Each event costs time with every image; what does not connect, diagnostics find out.
+        self.qos = image_qos()  # a new one: rclpy writes the overrides into it
+        # Each QoS event slows every wait. Diagnostics report an incompatible QoS instead.
         events = SubscriptionEventCallbacks(use_default_callbacks=False, **callbacks)
-        return self.node.create_subscription(
+        return self._node.create_subscription(
             self.transport.message,
             self.topic,
             self._on_image,
@@ -89,97 +104,104 @@ class Camera:
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
-    def _on_lost(self, event: Any) -> None:
-        self.intake.lost = event.total_count
-
     def unsubscribe(self) -> None:
-        """Take no more images. The receiver has ended."""
+        """Destroy the subscriptions and release what is held of earlier images.
+
+        Call it when the receiver and the inference thread have ended.
+        """
         for subscription in (self.subscription, self._detector):
             if subscription is not None:
-                self.node.destroy_subscription(subscription)
-        self.subscription = self._detector = self._inbox = self._publishers.last = None
+                self._node.destroy_subscription(subscription)
+        self.subscription = None
+        self._detector = None
+        self._buffer = None
         self.decoder.reset()
 
-    @property
-    def targets(self) -> Sequence[TargetState]:
-        """What was last said about the camera's targets."""
-        last = self._publishers.last
-        return last.targets if last is not None else []
-
-    def destroy(self) -> None:
-        """Take everything of it away."""
-        self.unsubscribe()
-        self._publishers.destroy()
-        self._debug.destroy()
-
     def _on_image(self, message: ImageMessage) -> None:
-        """In the receiver's thread."""
+        """Check an image and put it into the buffer. Called in the receiving thread."""
         now = time.monotonic()
-        self.intake.received += 1
-        self.intake.rate.tick(now)
-        self.intake.last = now
+        self.received.count(now)
+        buffer = self._buffer
+        if buffer is None:
+            return
         if problem := self.transport.check(message) or check_stamp(message.header.stamp):
-            self.intake.rejected += 1
-            self.intake.problem = problem
-            self._warn(f"image rejected, {self.intake.rejected} so far: {problem}")
-        elif self._inbox is not None:
+            self._reject(problem)
+            buffer.note_problem(self.name, problem)
+        else:
             frame = Frame(self.name, message, now, self.decoder)
             self._watch_time(frame)
-            self.intake.dropped += self._inbox.put_frame(frame)
+            self.received.dropped += buffer.put_frame(frame)
 
-    def _on_detections(self, message: Detection2DArray) -> None:
-        lost = any(target.state == TargetState.LOST for target in self.targets)
-        if lost and self._inbox is not None:
-            self._inbox.put_detections(self.name, message)
+    def _reject(self, problem: str) -> None:
+        self.received.rejected += 1
+        self.received.problem = problem
+        count = self.received.rejected
+        self._log.warning(
+            f"{self.name} rejected", f"{self.topic}: image rejected, {count} so far: {problem}"
+        )
 
     def _watch_time(self, frame: Frame) -> None:
         stamp = nanoseconds(frame.stamp)
         if stamp < self._last_stamp:
             back = (self._last_stamp - stamp) * 1e-9
-            self._warn(f"time jumped back by {back:.3f} s: images from before are let go")
+            self._log.warning(
+                f"{self.name} time",
+                f"{self.topic}: the stamps jumped back by {back:.3f} s: older images are released",
+            )
         self._last_stamp = stamp
         self.frame_id = frame.frame_id
 
-    def _warn(self, text: str) -> None:
-        self.node.get_logger().warning(
-            f"{self.name}: {text}", throttle_duration_sec=WARNING_PERIOD
-        )
+    def _on_detections(self, message: Detection2DArray) -> None:
+        if self._buffer is not None:
+            self._buffer.put_detections(self.name, message)
 
-    def publish(self, processed: "Processed", settings: Settings, device: str) -> None:
-        """Tell what one image showed. In the inference thread."""
-        self._publishers.publish(processed, self._report(settings, device))
-        if warning := self.decoder.warning:
-            self._warn(warning)
-
-    def show(self, processed: "Processed", settings: Settings, device: str) -> None:
-        """Draw it, if somebody looks. In the inference thread."""
-        self._debug.publish(processed, self._report(settings, device))
-
-    def _report(self, settings: Settings, device: str) -> Report:
-        return Report(settings, device, self.intake, self.progress)
+    def _on_lost(self, event: Any) -> None:
+        self.received.lost = event.total_count
 
 
 def image_qos() -> QoSProfile:
-    """What REP 2003 asks of consumers of sensor data; depth 1, since only the newest counts."""
+    """Return the QoS of sensor data (REP 2003). Depth 1: only the newest image counts."""
     return QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def camera_names(topics: Sequence[str]) -> list[str]:
-    """Short names: /front/image_raw is `front`, unless two cameras would share the name."""
+    """Return short camera names: /front/image_raw is `front`.
+
+    Where two cameras would share a short name, all have the whole topic as their name.
+
+    Args:
+        topics: Topics of the raw images, as the user gave them.
+    """
     whole = [topic.strip("/").removeprefix("~/") for topic in topics]
     short = [topic.rpartition("/")[0] or topic for topic in whole]
     return short if max(Counter(short).values()) == 1 else whole
 
 
-def make_cameras(node: Node, topics: Sequence[str], transport: Transport) -> list[Camera]:
-    """One camera a topic. The only one publishes under `~`, several under `~/NAME`.
+def topic_prefixes(names: Sequence[str]) -> list[str]:
+    """Return the prefix of each camera's own topics: `~` for a single camera, else `~/NAME`."""
+    return ["~"] if len(names) == 1 else [f"~/{name}" for name in names]
+
+
+def check_cameras(node: Node, topics: Sequence[str], transport: Transport) -> None:
+    """Check that every camera has a topic and a name of its own.
+
+    Args:
+        node: Node whose namespace and remappings apply.
+        topics: Topics of the raw images, as the user gave them.
+        transport: How the images arrive.
 
     Raises:
-        Exception: rclpy's own, for a topic that has no valid name.
+        ValueError: Two topics are the same or lead to the same camera name, or a topic ends with
+            the suffix that the transport adds.
     """
-    names = camera_names(topics)
-    prefixes = ["~"] if len(names) == 1 else [f"~/{name}" for name in names]
-    return [
-        Camera(node, topic, transport, name, prefix)
-        for topic, name, prefix in zip(topics, names, prefixes, strict=True)
-    ]
+    resolved = [node.resolve_topic_name(topic) for topic in topics]
+    for kind, values in (("topic", resolved), ("camera name", camera_names(topics))):
+        value, count = Counter(values).most_common(1)[0]
+        if count > 1:
+            raise ValueError(f"image_topics: {count} cameras have the {kind} '{value}'")
+    for topic in resolved:
+        if transport.suffix and topic.endswith(transport.suffix):
+            raise ValueError(
+                f"image topic '{topic}' ends with {transport.suffix}, which image_transport adds: "
+                f"give '{topic.removesuffix(transport.suffix)}'"
+            )

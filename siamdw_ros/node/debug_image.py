@@ -1,20 +1,17 @@
-"""What the tracker sees, for people: boxes, ids, scores and responses drawn on the image."""
+"""The debug image: boxes, ids, scores and responses drawn on the image."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.siamdw import State
+from siamdw_ros.node.results import TargetResult
 from siamdw_ros.siamdw.crops import Box, Image
-
-if TYPE_CHECKING:
-    from siamdw_ros.node.targets import FollowedTarget
+from siamdw_ros.siamdw.presence import State
 
 Color = tuple[int, int, int]  # BGR
-COLORS: dict[State, Color] = {  # of Okabe and Ito, which the colour-blind can tell apart
+COLORS: dict[State, Color] = {  # of Okabe and Ito, distinct for colour-blind people too
     State.IDLE: (178, 114, 0),
     State.TRACKED: (115, 158, 0),
     State.UNCERTAIN: (0, 159, 230),
@@ -26,41 +23,42 @@ LINE = 480  # rows of the image for a pixel of line width, and for text of scale
 INSET = 5  # the image is so many times as high as a response drawn on it
 
 
-def draw(image: Image, targets: Iterable["FollowedTarget"], caption: str) -> Image:
-    """Draw on a copy of the image.
+def draw(image: Image, targets: Sequence[TargetResult], caption: str) -> Image:
+    """Draw the targets on a copy of the image.
+
+    A lost target has a thin box, where it was searched last. The responses, where there are any,
+    are at the bottom, in the order of the targets.
 
     Args:
         image: H x W x 3, uint8, BGR.
-        targets: their boxes in pixels of the image. One that is lost has a thin box, where it was
-            last searched. Responses, where known, are at the bottom, in the targets' order.
-        caption: one line at the top.
+        targets: Boxes in pixels of the image.
+        caption: Line at the top of the image.
     """
-    canvas, shown = image.copy(), list(targets)
-    for target in shown:
+    canvas = image.copy()
+    for target in targets:
         _draw_target(canvas, target)
-    responses = [(t, getattr(t.state, "response", None)) for t in shown]
-    _draw_responses(canvas, [(t, response) for t, response in responses if response is not None])
+    _draw_responses(canvas, [(t, t.response) for t in targets if t.response is not None])
     _label(canvas, caption, (0, 0), DARK)
     return canvas
 
 
-def _draw_target(canvas: Image, target: "FollowedTarget") -> None:
-    result = target.result
-    color, unit = COLORS[result.state], _unit(canvas)
-    x, y, right, bottom = _corners(result.box, canvas)
-    thickness = unit if result.state is State.LOST else 2 * unit
+def _draw_target(canvas: Image, target: TargetResult) -> None:
+    color, unit = COLORS[target.state], _unit(canvas)
+    x, y, right, bottom = _corners(target.box, canvas)
+    thickness = unit if target.state is State.LOST else 2 * unit
     cv2.rectangle(canvas, (x, y), (right, bottom), color, thickness)
-    text = f"{target.id} {result.score:.2f} {result.state.name.lower()}"
+    text = f"{target.id} {target.score:.2f} {target.state.name.lower()}"
     line = _line_height(canvas)
     _label(canvas, text, (x, max(y - line, line)), color)  # below the caption
 
 
 def _draw_responses(
-    canvas: Image, responses: Sequence[tuple["FollowedTarget", NDArray[np.float32]]]
+    canvas: Image, responses: Sequence[tuple[TargetResult, NDArray[np.float32]]]
 ) -> None:
-    """Lay out responses from the bottom's left, as many as there is room for."""
+    """Draw responses from the bottom left, as many as fit."""
     height, width = canvas.shape[:2]
-    side, gap = height // INSET, 2 * _unit(canvas)
+    side = height // INSET
+    gap = 2 * _unit(canvas)
     room = width // (side + gap)
     if side == 0:
         return
@@ -68,12 +66,12 @@ def _draw_responses(
         x, y = place * (side + gap), height - side
         canvas[y:, x : x + side] = _heat(response, side)
         corner = (x + side - 1, height - 1)
-        cv2.rectangle(canvas, (x, y), corner, COLORS[target.result.state], gap // 2)
-        _label(canvas, target.id, (x, y - _line_height(canvas)), COLORS[target.result.state])
+        cv2.rectangle(canvas, (x, y), corner, COLORS[target.state], gap // 2)
+        _label(canvas, target.id, (x, y - _line_height(canvas)), COLORS[target.state])
 
 
 def _heat(response: NDArray[np.float32], side: int) -> Image:
-    """Cells x cells logits -> side x side x 3, bright where the target is likely."""
+    """Return a heat map of cells x cells logits: side x side x 3, bright where the target is."""
     chance = 1 / (1 + np.exp(-np.clip(np.nan_to_num(response), -30, 30)))
     grey = np.round(255 * chance).astype(np.uint8)
     heat = cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)
@@ -81,7 +79,7 @@ def _heat(response: NDArray[np.float32], side: int) -> Image:
 
 
 def _label(canvas: Image, text: str, corner: tuple[int, int], color: Color) -> None:
-    """Write on a bar whose top left corner is at `corner`, or where it is inside the image."""
+    """Write on a bar with its top-left corner at `corner`, moved so that it is in the image."""
     unit, scale = _unit(canvas), 0.5 * max(canvas.shape[0] / LINE, 0.7)
     (width, _), _ = cv2.getTextSize(text, FONT, scale, unit)
     bar = _line_height(canvas)
@@ -93,7 +91,7 @@ def _label(canvas: Image, text: str, corner: tuple[int, int], color: Color) -> N
 
 
 def _corners(box: Box, canvas: Image) -> list[int]:
-    """The box's corners, rounded, no further than an image's size outside of it."""
+    """Return the box's corners, rounded, at most one image size outside of the image."""
     x, y, w, h = box
     height, width = canvas.shape[:2]
     limits = [width, height, width, height]

@@ -1,47 +1,220 @@
-"""From counts and what the ROS graph shows to diagnostic statuses: how well, and why not.
+"""The node's diagnostics: one status of the tracker, one of each camera, one of the targets.
 
-diagnostic_updater would do little here: the statuses are few, and what each says is decided below.
-Names and levels follow its conventions, so that rqt_runtime_monitor, rqt_robot_monitor and
-diagnostic_aggregator (config/diagnostics.yaml) read them.
+Names and levels follow the conventions of diagnostic_updater, so that rqt_runtime_monitor,
+rqt_robot_monitor and diagnostic_aggregator (config/diagnostics.yaml) read them. The library itself
+would do little here: the statuses are few, and their content is decided below.
 """
 
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import Clock, ClockType
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 from siamdw_msgs.msg import TargetState
 
-from siamdw_ros.node.camera_input import Camera
+from siamdw_ros.node.camera_input import CameraInput
+from siamdw_ros.node.managed_node import ManagedNode
 from siamdw_ros.node.metrics import Durations
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.publishers import CameraOutput
 
-if TYPE_CHECKING:
-    from siamdw_ros.node.tracker_node import TrackerNode
-
+PERIOD = 1.0  # seconds
+STUCK = 5.0  # seconds without a result, while images arrive, until inference counts as stuck
 MAX_LISTED = 32  # targets, one by one
+MAX_TOPICS = 5  # other topics named when nothing publishes the camera's
+QUIET = 60.0  # seconds that a problem must be absent before it is logged again
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the diagnostics report about.
+
+    Attributes:
+        state: Lifecycle state of the node.
+        failure: Why the node could not be configured or activated; empty if it could.
+        settings: The node's parameters.
+        device: Device of the network; empty while there is none.
+        memory: Memory of that device, by name.
+        cameras: Input and output of each camera.
+    """
+
+    state: str
+    failure: str
+    settings: Settings
+    device: str
+    memory: Mapping[str, float | str]
+    cameras: Sequence[tuple[CameraInput, CameraOutput]]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that a person should look at."""
+    """Something that the operator should look at.
+
+    Attributes:
+        level: WARN or ERROR of diagnostic_msgs/DiagnosticStatus.
+        message: What is wrong.
+        logged: It is written to the log where it happens, and must not be repeated there.
+    """
 
     level: bytes
     message: str
+    logged: bool = False
 
 
-def warning(message: str) -> Problem:
-    """A problem that may pass by itself."""
-    return Problem(DiagnosticStatus.WARN, message)
+def warning(message: str, *, logged: bool = False) -> Problem:
+    """Return a problem that may pass by itself."""
+    return Problem(DiagnosticStatus.WARN, message, logged)
 
 
-def error(message: str) -> Problem:
-    """A problem that keeps the node from its work."""
-    return Problem(DiagnosticStatus.ERROR, message)
+def error(message: str, *, logged: bool = False) -> Problem:
+    """Return a problem that keeps the node from its work."""
+    return Problem(DiagnosticStatus.ERROR, message, logged)
+
+
+@dataclass
+class ProblemLog:
+    """Decides which problems are logged: each once, and again after it was absent for a while.
+
+    Without it, a camera slower than `camera_timeout` would be reported with each of its images.
+    """
+
+    _seen: dict[str, float] = field(default_factory=dict)
+
+    def new(self, problems: Iterable[Problem], about: str, now: float) -> list[Problem]:
+        """Return the problems to log now.
+
+        Args:
+            problems: The present problems.
+            about: What they are about, for example a topic.
+            now: Time of the steady clock, in seconds.
+        """
+        due = []
+        for problem in problems:
+            kind = f"{about} {re.sub(r'[0-9.]+', '', problem.message)}"  # without its figures
+            if not problem.logged and now - self._seen.get(kind, -math.inf) > QUIET:
+                due.append(problem)
+            self._seen[kind] = now
+        self._seen = {kind: last for kind, last in self._seen.items() if now - last <= QUIET}
+        return due
+
+
+class DiagnosticsPublisher:
+    """Publishes `/diagnostics` once a second, in every state of the node.
+
+    Lives in the executor's thread.
+
+    Args:
+        node: Node of the publisher.
+        snapshot: Returns what to report about.
+    """
+
+    def __init__(self, node: ManagedNode, snapshot: Callable[[], Snapshot]) -> None:
+        self._node = node
+        self._snapshot = snapshot
+        self._before: dict[str, tuple[int, int, int]] = {}
+        self._logged = ProblemLog()
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        # By the steady clock: a simulated time that stands still is worth a report.
+        node.create_steady_timer(PERIOD, self._on_timer)
+
+    def _on_timer(self) -> None:
+        message = DiagnosticArray(status=self.statuses(self._snapshot(), time.monotonic()))
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(message)
+
+    def statuses(self, snapshot: Snapshot, now: float) -> list[DiagnosticStatus]:
+        """Return all statuses, and log the problems that are new.
+
+        Args:
+            snapshot: What to report about.
+            now: Time of the steady clock, in seconds.
+        """
+        name = self._node.get_fully_qualified_name().strip("/")
+        targets = [target for _, output in snapshot.cameras for target in output.targets]
+        return [
+            tracker_status(f"{name}: tracker", snapshot),
+            *(
+                self._camera(f"{name}: camera {camera.name}", camera, snapshot, now)
+                for camera, _ in snapshot.cameras
+            ),
+            target_status(f"{name}: targets", "none", targets),
+        ]
+
+    def _camera(
+        self, name: str, camera: CameraInput, snapshot: Snapshot, now: float
+    ) -> DiagnosticStatus:
+        active = snapshot.state == "active"
+        problems = []
+        if active:
+            timeout = snapshot.settings.camera_timeout
+            problems = [*self._connection(camera, timeout, now), *self._troubles(camera, now)]
+            if now - camera.since > timeout:  # a camera that starts with the node needs a moment
+                self._log(problems, camera.topic, now)
+        rate = camera.received.rate.value(now)
+        well = f"{rate:.1f} images/s" if active else "not subscribed"
+        values = camera_values(camera, now)
+        return make_status(name, camera.frame_id or "none", problems, well, values)
+
+    def _log(self, problems: Sequence[Problem], topic: str, now: float) -> None:
+        for problem in self._logged.new(problems, topic, now):
+            text = f"{topic}: {problem.message}"
+            if problem.level == DiagnosticStatus.ERROR:
+                self._node.get_logger().error(text)
+            else:
+                self._node.get_logger().warning(text)
+
+    def _connection(self, camera: CameraInput, timeout: float, now: float) -> list[Problem]:
+        """Return why no image arrives."""
+        publishers = self._node.get_publishers_info_by_topic(camera.topic)
+        kind = camera.transport.message.__module__.split(".")[0]
+        type_name = f"{kind}/msg/{camera.transport.message.__name__}"
+        if not publishers:
+            return [warning(f"nothing publishes {camera.topic}; {self._others(type_name)}")]
+        last = camera.received.last
+        silence = None if last is None else now - last
+        return [
+            *connection_problems(publishers, type_name, camera.qos),
+            *silence_problems(silence, timeout),
+            *clock_problems(camera),
+        ]
+
+    def _others(self, type_name: str) -> str:
+        """Name the topics of a type, which the user may have meant."""
+        own = self._node.get_fully_qualified_name()
+        topics = [
+            topic
+            for topic, types in self._node.get_topic_names_and_types()
+            if type_name in types
+            and not topic.startswith(own)
+            and self._node.count_publishers(topic)
+        ]
+        listed = ", ".join(sorted(topics)[:MAX_TOPICS])
+        return f"topics of this type: {listed}" if listed else f"no topic has a {type_name}"
+
+    def _troubles(self, camera: CameraInput, now: float) -> list[Problem]:
+        """Return what went wrong with images since the last time."""
+        received, processed = camera.received, camera.processed
+        counts = (received.received, received.rejected + processed.rejected, processed.failed)
+        before = self._before.get(camera.name, counts)
+        self._before[camera.name] = counts
+        images, rejected, failed = (a - b for a, b in zip(counts, before, strict=True))
+        problems = []
+        if rejected > 0:
+            make = error if rejected >= images else warning
+            reason = received.problem or "they cannot be decoded"
+            text = f"{rejected} of {images} images rejected: {reason}"
+            problems.append(make(text, logged=True))
+        if failed > 0:
+            text = f"{failed} images could not be processed, see the log"
+            problems.append(error(text, logged=True))
+        idle = now - (processed.last or camera.since)
+        if received.rate.value(now) > 0 and idle > STUCK:
+            problems.append(error(f"images arrive, but none was processed for {idle:.0f} s"))
+        return problems
 
 
 def make_status(
@@ -51,14 +224,14 @@ def make_status(
     well: str,
     values: Mapping[str, Any],
 ) -> DiagnosticStatus:
-    """One status: as bad as the worst problem, and saying all of that level.
+    """Return a status with the level of the worst problem, and all problems of that level.
 
     Args:
-        name: `NODE: PART`, which is how tools group statuses.
-        hardware_id: of the device it is about.
-        problems: in the order in which they are to be said.
-        well: what to say where there is none.
-        values: what was measured; floats are rounded.
+        name: `NODE: PART`, by which tools group statuses.
+        hardware_id: Id of the device that it is about.
+        problems: Problems, in the order in which they are listed.
+        well: Message if there is no problem.
+        values: Measured values; floats are rounded.
     """
     level = max((problem.level for problem in problems), default=DiagnosticStatus.OK)
     worst = [problem.message for problem in problems if problem.level == level]
@@ -71,22 +244,35 @@ def make_status(
     )
 
 
+def tracker_status(name: str, snapshot: Snapshot) -> DiagnosticStatus:
+    """Return the status of the node itself: its lifecycle state, network and device."""
+    device = snapshot.device or "none"
+    problems = []
+    if snapshot.failure:
+        problems.append(error(f"no tracker: {snapshot.failure}", logged=True))
+    if snapshot.state == "configuring":
+        problems.append(warning("the network is being loaded"))
+    values = {
+        "lifecycle state": snapshot.state,
+        "model": snapshot.settings.model,
+        "device": device,
+        **snapshot.memory,
+    }
+    return make_status(name, device, problems, snapshot.state, values)
+
+
 def connection_problems(
-    publishers: Iterable[Any], topic: str, type_name: str, qos: QoSProfile
+    publishers: Iterable[Any], type_name: str, qos: QoSProfile
 ) -> list[Problem]:
-    """Why nothing can come from some publishers, or that there is none.
+    """Return why a subscription receives nothing from some publishers.
 
     Args:
-        publishers: as Node.get_publishers_info_by_topic gives them.
-        topic: that is subscribed to, with its full name.
-        type_name: as sensor_msgs/msg/Image.
-        qos: of the subscription.
+        publishers: Publishers, as Node.get_publishers_info_by_topic returns them.
+        type_name: Message type of the subscription, for example sensor_msgs/msg/Image.
+        qos: QoS of the subscription.
     """
-    found = list(publishers)
-    if not found:
-        return [warning(f"nothing publishes {topic}")]
     problems = []
-    for endpoint in found:
+    for endpoint in publishers:
         who = f"{endpoint.node_namespace.rstrip('/')}/{endpoint.node_name}"
         if endpoint.topic_type != type_name:
             problems.append(error(f"{who} publishes {endpoint.topic_type}, not {type_name}"))
@@ -99,7 +285,12 @@ def connection_problems(
 
 
 def silence_problems(silence: float | None, timeout: float) -> list[Problem]:
-    """What it means that no image came for a time, in seconds; None: since the node listens."""
+    """Return the problem that no image arrives.
+
+    Args:
+        silence: Seconds since the last image; None if none has arrived.
+        timeout: Seconds from which on it is a problem.
+    """
     if silence is None:
         return [warning("no image has come yet")]
     if silence > timeout:
@@ -107,164 +298,58 @@ def silence_problems(silence: float | None, timeout: float) -> list[Problem]:
     return []
 
 
+def clock_problems(camera: CameraInput) -> list[Problem]:
+    """Return the problem that the stamps are of another clock than the node's."""
+    if camera.processed.last is None or not camera.processed.foreign_clock:
+        return []
+    age = camera.processed.stamp_age
+    side = "behind" if age > 0 else "ahead of"
+    return [
+        warning(
+            f"the stamps are {abs(age):.1f} s {side} the node's clock, so that the latency is "
+            "unknown: synchronise the machines' clocks, or set use_sim_time"
+        )
+    ]
+
+
+def camera_values(camera: CameraInput, now: float) -> dict[str, Any]:
+    """Return the counts, rates and durations of a camera, by name."""
+    received, processed = camera.received, camera.processed
+    values = {
+        "topic": camera.topic,
+        "images/s received": received.rate.value(now),
+        "images/s processed": processed.rate.value(now),
+        "received": received.received,
+        "processed": processed.processed,
+        "dropped": received.dropped,
+        "rejected": received.rejected + processed.rejected,
+        "failed": processed.failed,
+        "lost on the way": received.lost,
+    }
+    for what in ("waiting", "inference", "latency"):
+        durations: Durations = getattr(processed, what)
+        for percent, value in zip((50, 95), durations.percentiles(now), strict=True):
+            if not math.isnan(value):
+                values[f"{what} p{percent} (ms)"] = value
+    return values
+
+
 def target_status(name: str, hardware_id: str, targets: Sequence[TargetState]) -> DiagnosticStatus:
-    """How many targets are seen; a warning while one is lost."""
+    """Return how many targets are seen; a warning while one is lost."""
     names = {
         TargetState.TRACKED: "tracked",
         TargetState.UNCERTAIN: "uncertain",
         TargetState.LOST: "lost",
     }
     counts = {word: sum(t.state == state for t in targets) for state, word in names.items()}
-    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    summary = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     listed = {
         f"target {t.id}": f"{names.get(t.state, 'idle')}, score {t.score:.2f}"
         for t in targets[:MAX_LISTED]
     }
-    problems = [warning(told)] if counts["lost"] else []
-    return make_status(name, hardware_id, problems, told or "no target", {**counts, **listed})
-
-
-def gpu_memory(device: str) -> dict[str, float | str]:
-    """Memory of a GPU in MiB: this process's, and the whole; nothing where it is none."""
-    if not device.startswith("cuda"):
-        return {}
-    import torch  # here: the node answers sooner without it
-
-    try:
-        free, total = torch.cuda.mem_get_info(device)
-    except RuntimeError as problem:  # the device itself failed; the rest is told all the same
-        return {"GPU memory": f"unknown: {problem}"}
-    return {
-        "GPU memory allocated (MiB)": torch.cuda.memory_allocated(device) / 2**20,
-        "GPU memory reserved (MiB)": torch.cuda.memory_reserved(device) / 2**20,
-        "GPU memory used by all (MiB)": (total - free) / 2**20,
-        "GPU memory (MiB)": total / 2**20,
-    }
+    problems = [warning(summary)] if counts["lost"] else []
+    return make_status(name, hardware_id, problems, summary or "no target", {**counts, **listed})
 
 
 def _readable(value: Any) -> str:
     return f"{value:.1f}" if isinstance(value, float) else str(value)
-
-
-PERIOD = 1.0  # seconds
-STUCK = 5.0  # seconds without a result, while images arrive, until inference counts as stuck
-
-
-class DiagnosticsPublisher:
-    """Lives in the executor's thread, in every state of the node.
-
-    Args:
-        node: that it tells about.
-    """
-
-    def __init__(self, node: "TrackerNode") -> None:
-        self._node = node
-        self._before: dict[str, tuple[int, int, int]] = {}
-        self._errors: set[str] = set()  # told last, without figures
-        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        # By the steady clock: when simulated time stands still there is all the more to tell.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        node.create_timer(PERIOD, self._on_timer, clock=steady)
-
-    def _on_timer(self) -> None:
-        stamp = self._node.get_clock().now().to_msg()
-        message = DiagnosticArray(status=self.statuses(time.monotonic()))
-        self._log_new_errors(message.status)
-        message.header.stamp = stamp
-        self._publisher.publish(message)
-
-    def _log_new_errors(self, statuses: list[DiagnosticStatus]) -> None:
-        """Say an error in the log too, once: not everybody looks at diagnostics."""
-        texts = [f"{s.name}: {s.message}" for s in statuses if s.level == DiagnosticStatus.ERROR]
-        errors = {re.sub(r"[\d.]+", "", text): text for text in texts}  # but for the figures
-        for error_kind in errors.keys() - self._errors:
-            self._node.get_logger().error(errors[error_kind])
-        self._errors = set(errors)
-
-    def statuses(self, now: float) -> list[DiagnosticStatus]:
-        """One of the tracker, one of each camera, one of the targets.
-
-        Args:
-            now: time of the steady clock, in seconds.
-        """
-        name = self._node.get_fully_qualified_name().strip("/")
-        cameras = list(self._node.cameras.values())
-        targets = [target for camera in cameras for target in camera.targets]
-        return [
-            self._tracker(f"{name}: tracker"),
-            *(self._camera(f"{name}: camera {camera.name}", camera, now) for camera in cameras),
-            target_status(f"{name}: targets", "none", targets),
-        ]
-
-    def _tracker(self, name: str) -> DiagnosticStatus:
-        node = self._node
-        device = node.engine.device if node.engine is not None else ""
-        problems = [error(f"no tracker: {node.failure}")] if node.failure else []
-        if node.state == "configuring":
-            problems.append(warning("the network is being loaded"))
-        values = {
-            "lifecycle state": node.state,
-            "model": node.parameters.settings.model,
-            "device": device or "none",
-            **gpu_memory(device),
-        }
-        return make_status(name, device or "none", problems, node.state, values)
-
-    def _camera(self, name: str, camera: Camera, now: float) -> DiagnosticStatus:
-        active = self._node.state == "active"
-        problems = [*self._connection(camera, now), *self._troubles(camera, now)] if active else []
-        rate = camera.intake.rate.value(now)
-        well = f"{rate:.1f} images/s" if active else "not subscribed"
-        values = _camera_values(camera, now)
-        return make_status(name, camera.frame_id or "none", problems, well, values)
-
-    def _connection(self, camera: Camera, now: float) -> list[Problem]:
-        publishers = self._node.get_publishers_info_by_topic(camera.topic)
-        kind = camera.transport.message.__module__.split(".")[0]
-        type_name = f"{kind}/msg/{camera.transport.message.__name__}"
-        last = camera.intake.last
-        silence = None if last is None else now - last
-        return [
-            *connection_problems(publishers, camera.topic, type_name, camera.qos),
-            *silence_problems(silence, self._node.parameters.settings.camera_timeout),
-        ]
-
-    def _troubles(self, camera: Camera, now: float) -> list[Problem]:
-        """What went wrong with images since the last time."""
-        intake, progress = camera.intake, camera.progress
-        counts = (intake.received, intake.rejected + progress.rejected, progress.failed)
-        before = self._before.get(camera.name, counts)
-        self._before[camera.name] = counts
-        received, rejected, failed = (a - b for a, b in zip(counts, before, strict=True))
-        problems = []
-        if rejected > 0:
-            found = error if rejected >= received else warning
-            reason = intake.problem or "they cannot be decoded"
-            problems.append(found(f"{rejected} of {received} images rejected: {reason}"))
-        if failed > 0:
-            problems.append(error(f"{failed} images could not be processed, see the log"))
-        idle = now - (progress.last or camera.since)
-        if intake.rate.value(now) > 0 and idle > STUCK:
-            problems.append(error(f"images arrive, but none was processed for {idle:.0f} s"))
-        return problems
-
-
-def _camera_values(camera: Camera, now: float) -> dict[str, Any]:
-    intake, progress = camera.intake, camera.progress
-    values = {
-        "topic": camera.topic,
-        "images/s received": intake.rate.value(now),
-        "images/s processed": progress.rate.value(now),
-        "received": intake.received,
-        "processed": progress.processed,
-        "dropped": intake.dropped,
-        "rejected": intake.rejected + progress.rejected,
-        "failed": progress.failed,
-        "lost on the way": intake.lost,
-    }
-    for what in ("waiting", "inference", "latency"):
-        durations: Durations = getattr(progress, what)
-        for percent, value in zip((50, 95), durations.percentiles(now), strict=True):
-            if not math.isnan(value):
-                values[f"{what} p{percent} (ms)"] = value
-    return values

@@ -1,4 +1,4 @@
-"""The network and the tracking method, from being loaded to being let go."""
+"""Loading the network and the tracker, and releasing them."""
 
 import gc
 import sys
@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from siamdw_ros.node.managed_node import Outcome
 from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.throttled_log import ThrottledLog
 
 if TYPE_CHECKING:
     from siamdw_ros.siamdw.multi_tracker import MultiTracker
 
+MEMORY_PERIOD = 1.0  # seconds between two measurements of the GPU's memory
+
 
 class Engine:
-    """A tracking method that is ready to run. Whoever has it is the only one to use it.
+    """A network and a tracker that are ready to run. The inference thread is their only user.
 
-    Imports torch, and takes seconds; see :class:`Loader`.
+    Creating one imports torch and takes seconds, see :class:`Loader`.
+
+    Attributes:
+        method: The tracker.
+        device: Device of the network, for example `cuda:0`.
+        memory: Memory of a GPU by name, see :func:`gpu_memory`.
 
     Raises:
-        ValueError, OSError, RuntimeError: there is no such network, file or device, or they do
+        ValueError, OSError, RuntimeError: There is no such network, file or device, or they do
             not work together; the message says why.
     """
 
@@ -42,33 +50,66 @@ class Engine:
             **settings.hyper(),
         )
         self.device = str(self.method.runtime.device)
+        self.memory: dict[str, float | str] = {}
+        self._next_measurement = 0.0
         self.method.warm_up()  # so that no image of a camera waits for a compiler
 
     def check(self, settings: Settings) -> Any:
-        """The hyper-parameters that settings lead to; callable from any thread.
+        """Return the hyper-parameters that settings lead to. Callable from any thread.
 
         Raises:
-            ValueError: they do not fit the network.
+            ValueError: They do not fit the network.
         """
         from siamdw_ros.siamdw.hyperparameters import hyperparameters
 
         return hyperparameters(settings.model, settings.preset or None, **settings.hyper())
 
     def apply(self, settings: Settings) -> None:
-        """Take over what may change while it runs.
+        """Use changed hyper-parameters and thresholds from now on.
 
         Raises:
-            ValueError: the hyper-parameters do not fit the network.
+            ValueError: The hyper-parameters do not fit the network.
         """
         self.method.configure(self.check(settings), settings.thresholds())
 
     def release(self) -> None:
-        """Free what the method made for the image sizes it has seen."""
+        """Release what the tracker made for the image sizes that it has seen."""
         self.method.release()
+
+    def measure_memory(self, now: float) -> None:
+        """Measure the GPU's memory, at most once a second, into `memory`.
+
+        In the inference thread: a hung driver must not block the executor's thread, which answers
+        requests.
+
+        Args:
+            now: Time of the steady clock, in seconds.
+        """
+        if now >= self._next_measurement:
+            self._next_measurement = now + MEMORY_PERIOD
+            self.memory = gpu_memory(self.device)
+
+
+def gpu_memory(device: str) -> dict[str, float | str]:
+    """Return the memory of a GPU in MiB: this process's and the whole; empty for a CPU."""
+    if not device.startswith("cuda"):
+        return {}
+    import torch
+
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+    except RuntimeError as problem:  # the device failed; the rest is reported all the same
+        return {"GPU memory": f"unknown: {problem}"}
+    return {
+        "GPU memory allocated (MiB)": torch.cuda.memory_allocated(device) / 2**20,
+        "GPU memory reserved (MiB)": torch.cuda.memory_reserved(device) / 2**20,
+        "GPU memory used by all (MiB)": (total - free) / 2**20,
+        "GPU memory (MiB)": total / 2**20,
+    }
 
 
 def free_memory() -> None:
-    """Give back memory of the GPU that nothing needs any more."""
+    """Release memory of the GPU that is not used any more."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         gc.collect()
@@ -76,33 +117,38 @@ def free_memory() -> None:
 
 
 class Loader(threading.Thread):
-    """Makes an engine in the background, so that the node answers meanwhile.
+    """Creates an engine in the background; the node answers requests meanwhile.
 
-    A daemon: it may be inside a driver that never comes back.
+    A daemon thread: it may be inside a driver that never returns.
 
     Args:
-        settings: the node's parameters.
-        wake: called when `outcome`, an engine or the text of an error, is there.
+        settings: The node's parameters.
+        wake: Called when `outcome` is settled, with an engine or the text of an error.
+        log: Log of the node.
     """
 
-    def __init__(self, settings: Settings, wake: Callable[..., None]) -> None:
+    def __init__(self, settings: Settings, wake: Callable[..., None], log: ThrottledLog) -> None:
         super().__init__(name="siamdw_loader", daemon=True)
         self.settings = settings
+        self._log = log
         self.seconds = 0.0
         self.outcome = Outcome(wake, time.monotonic() + settings.load_timeout)
         self.start()
 
     def run(self) -> None:
-        """Load, and tell."""
+        """Load the network, and settle the outcome."""
         start = time.monotonic()
         try:
             made: Engine | str = Engine(self.settings)
-        except Exception as error:  # whatever it is, requests are answered with it
+        except (ValueError, OSError, RuntimeError) as error:
             made = str(error) or repr(error)
+        except Exception as error:
+            self._log.exception("loading the network", error)
+            made = repr(error)
         self.seconds = time.monotonic() - start
         self.outcome.settle(made)
 
     def check_deadline(self) -> None:
-        """Give up when it takes too long."""
+        """Settle the outcome with an error if loading takes too long."""
         if time.monotonic() >= self.outcome.deadline:
             self.outcome.settle(f"not loaded within {self.settings.load_timeout:g} s")

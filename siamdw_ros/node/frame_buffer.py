@@ -1,11 +1,12 @@
-"""Between the threads that receive and the inference thread: images and requests.
+"""The buffer between the receiving threads and the inference thread: frames and service calls.
 
-Messages are held by reference; no pixel is copied.
+Messages are stored by reference; no pixel is copied.
 """
 
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,15 +16,18 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.decoding import ImageDecoder, ImageMessage
-from siamdw_ros.node.services import RefusedError, Request
+from siamdw_ros.node.services import PendingCall, RefusedError
 
 
 @dataclass(frozen=True)
 class Frame:
-    """An image message that was checked.
+    """An image message that passed the check.
 
-    camera: name of the camera that it came from. arrived: when, by the steady clock in seconds.
-    decoder: of the camera.
+    Attributes:
+        camera: Name of the camera.
+        message: The message.
+        arrived: Arrival time by the steady clock, in seconds.
+        decoder: Decoder of the camera.
     """
 
     camera: str
@@ -32,54 +36,58 @@ class Frame:
     decoder: ImageDecoder = field(default_factory=ImageDecoder)
 
     def image(self) -> NDArray[np.uint8]:
-        """H x W x 3, uint8, BGR; for the inference thread only. Do not write to it.
+        """Return the image. For the inference thread only.
+
+        Returns:
+            H x W x 3, uint8, BGR. Do not write to it: it may share the message's memory.
 
         Raises:
-            UndecodableError: a compressed image is damaged inside.
+            UndecodableError: A compressed image is damaged inside.
         """
         return self.decoder.image(self.message, self.arrived)
 
     @property
     def stamp(self) -> Time:
-        """Of the message's header."""
+        """Stamp of the image."""
         return self.message.header.stamp
 
     @property
     def frame_id(self) -> str:
-        """Of the message's header."""
+        """frame_id of the image."""
         return str(self.message.header.frame_id)
 
     @property
     def size(self) -> int:
-        """Bytes of the message's data."""
+        """Number of bytes of the message's data."""
         return len(self.message.data)
 
 
 def nanoseconds(stamp: Time) -> int:
-    """A stamp as one number."""
+    """Return a stamp as one number."""
     return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 
 def check_stamp(stamp: Time) -> str | None:
-    """Say what is wrong with a stamp, None if nothing is."""
-    if stamp.sec < 0:  # the message allows it, the clocks of ROS do not
-        return f"stamp {stamp.sec} s is before the beginning of time"
+    """Return what is wrong with a stamp; None if nothing is."""
+    if stamp.sec < 0:  # the message type allows it, the clocks of ROS do not
+        return f"stamp {stamp.sec} s is negative: it must be at least 0"
     return None
 
 
 @dataclass
 class History:
-    """The frames of one camera that came last, oldest first; the newest is held in any case.
+    """The last frames of one camera, oldest first. The newest one is always kept.
 
-    Stamps grow from one frame to the next. Where they jump back, as when a bag starts over, what
-    was held is of another time and is let go; a repeated stamp replaces the frame that had it.
+    Stamps increase from one frame to the next. When they jump back, as when a bag starts over,
+    the older frames belong to another time and are released. A repeated stamp replaces the frame
+    that had it.
     """
 
     _frames: deque[Frame] = field(default_factory=deque)
     _size: int = 0
 
     def add(self, frame: Frame, seconds: float, size: float) -> None:
-        """Append the newest frame; let go of those older than `seconds` or beyond `size` bytes."""
+        """Append the newest frame; release those older than `seconds` or beyond `size` bytes."""
         self._make_room_for_stamp(nanoseconds(frame.stamp))
         self._frames.append(frame)
         self._size += frame.size
@@ -100,15 +108,32 @@ class History:
             self._size -= self._frames.pop().size
 
     def frames(self) -> list[Frame]:
-        """All that are held, oldest first."""
+        """Return all frames, oldest first."""
         return list(self._frames)
 
 
 @dataclass(frozen=True)
-class Work:
-    """What the inference thread finds when it looks, beside requests: a frame a camera.
+class HeldFrames:
+    """What is held of one camera.
 
-    detections: what a detector said last of each camera.
+    Attributes:
+        topic: Topic of the images.
+        frames: The last frames, oldest first.
+        problem: What was wrong with the last image, if it was rejected.
+    """
+
+    topic: str
+    frames: Sequence[Frame]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What waits for the inference thread, beside service calls.
+
+    Attributes:
+        frames: The newest frame of each camera that has one.
+        detections: The newest message of a detector, by camera.
     """
 
     frames: list[Frame]
@@ -116,141 +141,184 @@ class Work:
 
 
 class FrameBuffer:
-    """One slot a camera for its newest frame, its history, and a queue of requests.
+    """One slot per camera for its newest frame, its history, and a queue of service calls.
 
-    A newer frame replaces one that nobody has taken: latency stays one inference, never a queue.
-    All cameras' frames are taken at once, so that none waits for another.
+    A newer frame replaces one that was not taken: the latency is one inference, never a queue.
+    The frames of all cameras are taken together, so that no camera waits for another.
 
     Args:
-        cameras: their names.
-        seconds, size: how long and how many bytes of frames to hold of each camera.
+        topics: Topic of each camera, by the camera's name.
+        seconds: How long frames are held.
+        size: How many bytes of frames are held per camera.
     """
 
-    def __init__(self, cameras: Iterable[str], seconds: float, size: float) -> None:
-        self._histories = {camera: History() for camera in cameras}
+    def __init__(self, topics: Mapping[str, str], seconds: float, size: float) -> None:
+        self._topics = topics
+        self._histories = {camera: History() for camera in topics}
         self._limits = seconds, size
         self._frames: dict[str, Frame] = {}
-        self._requests: deque[Request] = deque()
+        self._problems: dict[str, str] = {}
+        self._calls: deque[PendingCall] = deque()
         self._detections: dict[str, Detection2DArray] = {}
         self._closed = False
         self._changed = threading.Condition()
 
     def limit_history(self, seconds: float, size: float) -> None:
-        """Hold frames for so many seconds and bytes, from the next one on."""
+        """Change how long and how many bytes of frames are held, from the next frame on."""
         with self._changed:
             self._limits = seconds, size
 
     def put_frame(self, frame: Frame) -> bool:
-        """Offer a camera's newest frame; True if it replaces one that nobody has taken."""
+        """Store a camera's newest frame; return True if it replaces one that was not taken."""
         with self._changed:
             replaced = frame.camera in self._frames
             self._frames[frame.camera] = frame
             self._histories[frame.camera].add(frame, *self._limits)
+            self._problems.pop(frame.camera, None)
             self._changed.notify()
             return replaced
 
-    def put_request(self, request: Request) -> None:
-        """Queue a request."""
+    def note_problem(self, camera: str, problem: str) -> None:
+        """Store why a camera's newest image was rejected."""
         with self._changed:
-            self._requests.append(request)
+            self._problems[camera] = problem
+
+    def put_call(self, call: PendingCall) -> None:
+        """Append a service call to the queue."""
+        with self._changed:
+            self._calls.append(call)
             self._changed.notify()
 
-    def next_request(self) -> Request | None:
-        """Take the request that has waited longest, if any does."""
+    def next_call(self) -> PendingCall | None:
+        """Take the service call that has waited longest; None if there is none."""
         with self._changed:
-            return self._requests.popleft() if self._requests else None
+            return self._calls.popleft() if self._calls else None
 
     def put_detections(self, camera: str, message: Detection2DArray) -> None:
-        """Offer what a detector says of a camera; it replaces what nobody has taken."""
+        """Store what a detector found in a camera's image; it replaces an older message."""
         with self._changed:
             self._detections[camera] = message
             self._changed.notify()
 
-    def take(self) -> Work | None:
-        """Wait for work, or a request, and take the work; None once closed."""
+    def take(self) -> Batch | None:
+        """Wait for a frame, a service call or detections, and take all frames and detections.
+
+        Returns:
+            What was taken; None once the buffer is closed.
+        """
         with self._changed:
-            self._changed.wait_for(self._is_work)
+            self._changed.wait_for(self._has_something)
             if self._closed:
                 return None
-            work = Work(list(self._frames.values()), self._detections)
+            batch = Batch(list(self._frames.values()), self._detections)
             self._frames.clear()
             self._detections = {}
-            return work
+            return batch
 
-    def _is_work(self) -> bool:
-        return self._closed or bool(self._frames or self._requests or self._detections)
+    def _has_something(self) -> bool:
+        return self._closed or bool(self._frames or self._calls or self._detections)
 
-    def histories(self) -> dict[str, list[Frame]]:
-        """The frames that are held of each camera, oldest first."""
+    def held(self) -> dict[str, HeldFrames]:
+        """Return what is held of each camera."""
         with self._changed:
-            return {camera: history.frames() for camera, history in self._histories.items()}
+            return {
+                camera: HeldFrames(topic, history.frames(), self._problems.get(camera, ""))
+                for (camera, topic), history in zip(
+                    self._topics.items(), self._histories.values(), strict=True
+                )
+            }
 
-    def close(self) -> None:
-        """Let `take` return None from now on."""
+    def close(self) -> list[str]:
+        """Let `take` return None from now on; return the cameras whose frame was not taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            return list(self._frames)
 
 
-Histories = Mapping[str, Sequence[Frame]]
-
-
-def frames_from(header: Header, histories: Histories) -> list[Frame]:
-    """The frame that a request names, and the newer ones of its camera.
+def frames_from(header: Header, held: Mapping[str, HeldFrames], oldest: float) -> list[Frame]:
+    """Return the frame that a request names, and the newer ones of its camera.
 
     Args:
-        header: stamp of the image, zero for the newest; frame_id of its camera (or the camera's
-            name), empty for the only one.
-        histories: the frames held of each camera, oldest first.
+        header: The stamp of the image, zero for the newest one; the frame_id of the camera or the
+            camera's name, empty if there is only one.
+        held: What is held of each camera.
+        oldest: Time of the steady clock, in seconds. A request without a stamp needs a frame
+            that arrived later.
 
     Raises:
-        RefusedError: there is no such camera, or no such frame any more.
+        RefusedError: There is no such camera or no such frame, or the newest frame is too old.
     """
-    held = histories[_camera(header.frame_id, histories)]
-    if not held:
-        raise RefusedError("no image has arrived yet: check the image topic and its QoS")
+    camera = held[_camera(header.frame_id, held)]
+    frames = camera.frames
+    if not frames:
+        reason = camera.problem and f": the last one was rejected: {camera.problem}"
+        hint = f"check the topic and its QoS with 'ros2 topic info --verbose {camera.topic}'"
+        raise RefusedError(f"no image has arrived yet on {camera.topic}{reason or ': ' + hint}")
     if not (header.stamp.sec or header.stamp.nanosec):
-        return [held[-1]]
-    for index, frame in enumerate(held):
+        if frames[-1].arrived < oldest:
+            raise RefusedError(_too_old(camera))
+        return [frames[-1]]
+    for index, frame in enumerate(frames):
         if frame.stamp == header.stamp:
-            return list(held[index:])
+            return list(frames[index:])
     raise RefusedError(
-        f"no image with stamp {_readable(header.stamp)} is held, only {_span(held)}: "
-        "leave it zero to start on the newest"
+        f"no image with stamp {_readable(header.stamp)} is held, only {_span(frames)}: "
+        "leave the stamp zero to start on the newest image"
     )
 
 
-def _camera(frame_id: str, histories: Histories) -> str:
+def _too_old(camera: HeldFrames) -> str:
+    newest = camera.frames[-1]
+    age = time.monotonic() - newest.arrived
+    reason = (
+        f"newer ones are rejected: {camera.problem}" if camera.problem else "no newer one arrives"
+    )
+    return (
+        f"the newest image of {camera.topic} is {age:.1f} s old, {reason}. To start on it all the "
+        f"same, give its stamp, {_readable(newest.stamp)}"
+    )
+
+
+def _camera(frame_id: str, held: Mapping[str, HeldFrames]) -> str:
+    """Return the name of the camera that a request means."""
     if not frame_id:
-        if len(histories) == 1:
-            return next(iter(histories))
-        raise RefusedError(f"there are several cameras: give the frame_id of {_known(histories)}")
+        if len(held) == 1:
+            return next(iter(held))
+        raise RefusedError(f"there are several cameras: give the frame_id of {_known(held)}")
     fitting = [
-        camera
-        for camera, held in histories.items()
-        if frame_id == camera or (held and held[-1].frame_id == frame_id)
+        name
+        for name, camera in held.items()
+        if frame_id == name or (camera.frames and camera.frames[-1].frame_id == frame_id)
     ]
     if len(fitting) > 1:
         raise RefusedError(
-            f"frame_id '{frame_id}' is that of several cameras: give a name, {', '.join(fitting)}"
+            f"several cameras have the frame_id '{frame_id}': give a camera's name, "
+            f"{', '.join(fitting)}"
         )
     if not fitting:
-        held_any = any(histories.values())
-        reason = f"the cameras are {_known(histories)}" if held_any else "no image has arrived yet"
-        raise RefusedError(f"frame_id '{frame_id[:64]}' is of no camera: {reason}")
+        topics = " and ".join(camera.topic for camera in held.values())
+        reason = (
+            f"the cameras are {_known(held)}"
+            if any(camera.frames for camera in held.values())
+            else f"no image has arrived yet on {topics}"
+        )
+        raise RefusedError(f"no camera has the frame_id '{frame_id[:64]}': {reason}")
     return fitting[0]
 
 
-def _known(histories: Histories) -> str:
+def _known(held: Mapping[str, HeldFrames]) -> str:
     return " or ".join(
-        f"'{held[-1].frame_id}' ({camera})" if held else f"{camera} (no image yet)"
-        for camera, held in histories.items()
+        f"'{camera.frames[-1].frame_id}' ({name})"
+        if camera.frames
+        else f"{name} (no image yet on {camera.topic})"
+        for name, camera in held.items()
     )
 
 
-def _span(held: Sequence[Frame]) -> str:
-    oldest, newest = _readable(held[0].stamp), _readable(held[-1].stamp)
-    return f"{len(held)} from {oldest} to {newest}" if len(held) > 1 else newest
+def _span(frames: Sequence[Frame]) -> str:
+    oldest, newest = _readable(frames[0].stamp), _readable(frames[-1].stamp)
+    return f"{len(frames)} from {oldest} to {newest}" if len(frames) > 1 else newest
 
 
 def _readable(stamp: Time) -> str:

@@ -1,74 +1,61 @@
-"""The one thread that uses the network and holds every target, while the node is active."""
+"""The inference thread: the only one that uses the network and the targets."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from rclpy.impl.rcutils_logger import RcutilsLogger
 from siamdw_msgs.srv import StartTracking, StopTracking
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.engine import Engine
-from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, Work, frames_from
-from siamdw_ros.node.metrics import ProcessStats
+from siamdw_ros.node.frame_buffer import Batch, Frame, FrameBuffer, frames_from
 from siamdw_ros.node.parameters import Settings
-from siamdw_ros.node.redetection import places
-from siamdw_ros.node.services import Answer, Asked, RefusedError, Request, refusal
-from siamdw_ros.node.targets import FollowedTarget, Search, Targets, carry_out
-from siamdw_ros.siamdw.presence import State
+from siamdw_ros.node.publishers import CameraOutput
+from siamdw_ros.node.redetection import redetect_lost, usable_boxes
+from siamdw_ros.node.results import FrameResult
+from siamdw_ros.node.services import RefusedError, ServiceRequest, ServiceResponse, refusal
+from siamdw_ros.node.targets import FrameSearch, Targets, track
+from siamdw_ros.node.throttled_log import ThrottledLog
 
-REQUEST_SECONDS = 0.2  # for requests between two frames, so that they cannot stop the tracking
-ERROR_PERIOD = 5.0  # seconds between errors of one kind in the log
-
-
-@dataclass(frozen=True)
-class Processed:
-    """One frame, what the tracker made of it, and how long its batch took."""
-
-    frame: Frame
-    targets: list[FollowedTarget]
-    inference_seconds: float
+CALL_SECONDS = 0.2  # for service calls between two frames: they cannot stop the tracking
 
 
 class InferenceThread(threading.Thread):
-    """Carries out requests and tracks through the newest frames.
+    """Carries out service calls and tracks the targets through the newest frames.
 
     Args:
-        engine: nobody else uses it while the thread runs.
-        inbox: where frames and requests come from; closing it ends the thread.
-        settings: returns the node's parameters; those that may change are read at each turn.
-        progress: of each camera, to count in.
-        publish: called after each frame, in this thread.
-        show: called then, when all that robots wait for is published.
-        logger: of the node.
+        engine: The network and the tracker. Nobody else uses it while the thread runs.
+        buffer: Source of frames and service calls. The thread ends when it is closed.
+        settings: Returns the node's parameters.
+        outputs: Output of each camera, by the camera's name.
+        log: Log of the node.
     """
 
     def __init__(
         self,
         engine: Engine,
-        inbox: FrameBuffer,
+        buffer: FrameBuffer,
         settings: Callable[[], Settings],
-        progress: Mapping[str, ProcessStats],
-        publish: Callable[[Processed], None],
-        show: Callable[[Processed], None],
-        logger: RcutilsLogger,
+        outputs: Mapping[str, CameraOutput],
+        log: ThrottledLog,
     ) -> None:
         super().__init__(name="siamdw_inference", daemon=True)
-        self._engine, self._inbox, self._settings = engine, inbox, settings
-        self._progress, self._publish, self._show = progress, publish, show
-        self._logger = logger
+        self._engine = engine
+        self._buffer = buffer
+        self._settings = settings
+        self._outputs = outputs
+        self._log = log
         self._applied: Settings | None = None
         self._targets = Targets()
 
     def run(self) -> None:
-        """Work until the inbox is closed."""
-        while (work := self._inbox.take()) is not None:
-            self._guarded("parameters", self._apply_settings)
-            self._guarded("a turn", self._carry_out, work)
+        """Process batches until the buffer is closed."""
+        while (batch := self._buffer.take()) is not None:
+            self._guarded("applying parameters", self._apply_settings)
+            self._guarded("processing images", self._process, batch)
 
     def _apply_settings(self) -> None:
         settings = self._settings()
@@ -77,127 +64,141 @@ class InferenceThread(threading.Thread):
             self._engine.apply(settings)
             self._targets.apply(settings)
 
-    def _carry_out(self, work: Work) -> None:
-        """Find the targets in the frames, then carry out requests on them, then tell.
+    def _process(self, batch: Batch) -> None:
+        """Track the targets through the frames, then answer service calls, then publish.
 
-        A target that is started on a frame is thus not searched in it again. Nothing is told of
-        a frame in which the search failed: the boxes would be those of the frame before.
+        Calls come after the tracking, so that a target is not searched again in the frame that it
+        is started on. Nothing is published of a frame whose search failed: the boxes would be
+        those of the frame before.
         """
-        for frame in work.frames:
+        for frame in batch.frames:
             self._give_up(frame)
-        done, seconds = self._track(work.frames)
-        self._answer_some()
-        for camera, detections in work.detections.items():
-            self._guarded("taking a target back", self._take_back, camera, detections)
-        told = [Processed(frame, self._targets.in_frame(frame), seconds) for frame in done]
-        for processed in told:
-            self._guarded("publishing", self._publish, processed)
-        for processed in told:
-            self._guarded("drawing", self._show, processed)
-
-    def _answer_some(self) -> None:
-        """Carry out requests for as long as frames may wait for them; one in any case."""
-        end = time.monotonic() + REQUEST_SECONDS
-        while request := self._inbox.next_request():
-            if request.begin():
-                request.settle(self._answer(request))
-            if time.monotonic() > end:
-                break
+        done, seconds = self._track(batch.frames)
+        self._answer_calls()
+        for camera, detections in batch.detections.items():
+            self._guarded("re-detection", self._redetect, camera, detections)
+        results = [self._result(frame, seconds) for frame in done]
+        for result in results:
+            output = self._outputs[result.frame.camera]
+            self._guarded("publishing", output.publish, result)
+        for result in results:
+            output = self._outputs[result.frame.camera]
+            self._guarded("drawing the debug image", output.show, result)
+        self._guarded("measuring memory", self._engine.measure_memory, time.monotonic())
 
     def _give_up(self, frame: Frame) -> None:
-        for name in self._targets.give_up(frame, self._settings().give_up_seconds):
-            self._logger.warning(f"target {name} was lost for too long: it is forgotten")
+        seconds = self._settings().give_up_seconds
+        for name in self._targets.give_up(frame, seconds):
+            self._log.warning(
+                f"{name} given up", f"target {name} was lost for {seconds:g} s: it is removed"
+            )
 
     def _track(self, frames: list[Frame]) -> tuple[list[Frame], float]:
-        """Search all frames in one batch: those that were searched, and how long it took."""
+        """Search all frames in one batch; return those that were searched, and the seconds."""
         start = time.monotonic()
         for frame in frames:
-            self._progress[frame.camera].waiting.add(start, 1e3 * (start - frame.arrived))
+            stats = self._outputs[frame.camera].processed
+            stats.waiting.add(start, 1e3 * (start - frame.arrived))
         searches = [search for frame in frames if (search := self._prepare(frame))]
         done = [search.frame for search in searches]
         try:
-            carry_out(searches, self._engine.method)
+            track(searches, self._engine.method)
         except Exception as error:
             self._fail(done, error)
             return [], 0.0
         end = time.monotonic()
         for frame in done:
-            self._progress[frame.camera].count(end, end - start)
+            self._outputs[frame.camera].processed.count(end, end - start)
         return done, end - start
 
-    def _prepare(self, frame: Frame) -> Search | None:
-        """Read a frame's image, if there is anything to search in it; None if it is damaged."""
+    def _prepare(self, frame: Frame) -> FrameSearch | None:
+        """Decode a frame if there is a target to search in it; None if it is damaged."""
         try:
-            return self._targets.search_in(frame)
+            search = self._targets.search_in(frame)
         except UndecodableError as error:
-            self._progress[frame.camera].rejected += 1
-            self._logger.warning(
-                f"{frame.camera}: image rejected: {error}", throttle_duration_sec=ERROR_PERIOD
+            self._outputs[frame.camera].processed.rejected += 1
+            self._log.warning(
+                f"{frame.camera} undecodable", f"{frame.camera}: image rejected: {error}"
             )
+            return None
         except Exception as error:
             self._fail([frame], error)
-        return None
+            return None
+        if search.image is not None:
+            for target in search.targets:
+                if change := target.fit_to(search.image):
+                    self._log.warning(f"{target.id} size", f"{frame.camera}: {change}")
+            if warning := frame.decoder.warning:
+                self._log.warning(f"{frame.camera} range", f"{frame.camera}: {warning}")
+        return search
 
     def _fail(self, frames: list[Frame], error: Exception) -> None:
         for frame in frames:
-            self._progress[frame.camera].processed += 1
-            self._progress[frame.camera].failed += 1
-        self._report("an image", error)
+            stats = self._outputs[frame.camera].processed
+            stats.processed += 1
+            stats.failed += 1
+        self._log.exception("tracking", error)
+
+    def _result(self, frame: Frame, seconds: float) -> FrameResult:
+        settings = self._settings()
+        targets = tuple(
+            target.report(settings.prediction_horizon) for target in self._targets.in_frame(frame)
+        )
+        return FrameResult(frame, targets, seconds, settings)
 
     def _guarded(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
-        """Keep the thread alive through what nobody foresaw."""
+        """Keep the thread alive when an action fails."""
         try:
             action(*arguments)
         except Exception as error:
-            self._report(what, error)
+            self._log.exception(what, error)
 
-    def _report(self, what: str, error: Exception) -> None:
-        self._logger.error(f"{what} failed: {error!r}", throttle_duration_sec=ERROR_PERIOD)
-
-    def _take_back(self, camera: str, detections: Detection2DArray) -> None:
-        """Look for lost targets where a detector saw something, in the image that it saw."""
+    def _redetect(self, camera: str, detections: Detection2DArray) -> None:
+        """Search lost targets in a detector's boxes, in the image that the detector saw."""
+        if not self._targets.lost(camera):
+            return
         settings = self._settings()
         header = Header(stamp=detections.header.stamp, frame_id=camera)
         try:
-            frames = frames_from(header, self._inbox.histories())
-        except RefusedError as reason:  # the detector is slower than the history is long
-            self._logger.warning(f"~/detector: {reason}", throttle_duration_sec=ERROR_PERIOD)
+            frames = frames_from(header, self._buffer.held(), oldest=0.0)
+        except RefusedError as reason:  # the detector takes longer than frames are held
+            self._log.warning(f"{camera} detector", f"~/detector: {reason}")
             return
-        boxes = places(detections, settings.rearm_class)
-        for target in self._targets.take_back(boxes, frames, self._engine.method, settings):
-            self._logger.info(f"target {target.id} may be where the detector says")
+        boxes = usable_boxes(detections, settings.redetection_class)
+        for target in redetect_lost(self._targets, boxes, frames, self._engine.method, settings):
+            self._log.info(f"target {target.id} may be in a box of the detector")
 
-    def _answer(self, request: Request) -> Answer:
-        """Carry out a request; whatever goes wrong becomes its answer."""
-        asked = request.asked
+    def _answer_calls(self) -> None:
+        """Carry out service calls for as long as frames may wait for them; one in any case."""
+        end = time.monotonic() + CALL_SECONDS
+        while call := self._buffer.next_call():
+            if call.begin():
+                call.settle(self._answer(call.request))
+            if time.monotonic() > end:
+                break
+
+    def _answer(self, request: ServiceRequest) -> ServiceResponse:
+        """Carry out a request and return its response, whatever goes wrong."""
         try:
-            return (
-                self._stop_target(asked)
-                if isinstance(asked, StopTracking.Request)
-                else self._start_target(asked)
-            )
+            if isinstance(request, StopTracking.Request):
+                return self._stop_target(request)
+            return self._start_target(request)
         except RefusedError as reason:
-            return refusal(asked, str(reason))
+            return refusal(request, str(reason))
         except Exception as error:
-            self._logger.error(f"a request failed: {error!r}", throttle_duration_sec=ERROR_PERIOD)
-            return refusal(asked, f"failed: {error}")
+            self._log.exception("a request", error)
+            return refusal(request, f"failed: {error}")
 
-    def _stop_target(self, asked: Asked) -> Answer:
-        stopped = self._targets.stop(asked)
-        message = f"stopped {', '.join(stopped)}" if stopped else "nothing was followed"
+    def _stop_target(self, request: StopTracking.Request) -> ServiceResponse:
+        stopped = self._targets.stop(request)
+        message = f"stopped target {', '.join(stopped)}" if stopped else "there was no target"
         return StopTracking.Response(success=True, message=message, target_ids=stopped)
 
-    def _start_target(self, asked: Asked) -> Answer:
-        frames = frames_from(asked.header, self._inbox.histories())
-        target, searched = self._targets.start(
-            asked, frames, self._engine.method, self._settings()
-        )
-        message = f"following target {target.id}"
-        if len(frames) > 1:
-            message += f", {searched} of {len(frames) - 1} newer images searched"
-        if target.result.state is State.LOST:
-            message += "; it was lost on the way"
-        self._logger.info(message)
+    def _start_target(self, request: StartTracking.Request) -> ServiceResponse:
+        settings = self._settings()
+        oldest = time.monotonic() - settings.camera_timeout
+        frames = frames_from(request.header, self._buffer.held(), oldest)
+        target, message = self._targets.start(request, frames, self._engine.method, settings)
         return StartTracking.Response(
             success=True, message=message, target_id=target.id, stamp=frames[0].stamp
         )

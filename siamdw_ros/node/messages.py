@@ -1,7 +1,4 @@
-"""From what the tracker says to what goes out on topics, and back from what comes in."""
-
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+"""Conversion between the tracker's records and ROS messages."""
 
 from rclpy.duration import Duration
 from rclpy.time import Time
@@ -14,24 +11,19 @@ from vision_msgs.msg import (
     ObjectHypothesisWithPose,
 )
 
-from siamdw_ros.siamdw import State
+from siamdw_ros.node.results import FrameResult, TargetResult
 from siamdw_ros.siamdw.crops import Box
-
-if TYPE_CHECKING:
-    from siamdw_ros.node.targets import FollowedTarget
-
-SEEN = (State.TRACKED, State.UNCERTAIN)  # states in which there is a box to publish
 
 
 def box_from_message(bbox: BoundingBox2D) -> Box:
-    """Centre and size -> (x, y, w, h) of the top-left corner, pixels."""
+    """Convert centre and size to (x, y, w, h) with the top-left corner, in pixels."""
     center = bbox.center.position
     width, height = bbox.size_x, bbox.size_y
     return center.x - width / 2, center.y - height / 2, width, height
 
 
 def box_to_message(box: Box) -> BoundingBox2D:
-    """(x, y, w, h) of the top-left corner -> centre and size, pixels."""
+    """Convert (x, y, w, h) with the top-left corner to centre and size, in pixels."""
     x, y, width, height = box
     message = BoundingBox2D(size_x=width, size_y=height)
     message.center.position.x = x + width / 2
@@ -39,38 +31,40 @@ def box_to_message(box: Box) -> BoundingBox2D:
     return message
 
 
-def detections(
-    header: Header, targets: Iterable["FollowedTarget"], class_id: str
-) -> Detection2DArray:
-    """All targets that are seen in the image with this header."""
-    seen = [target for target in targets if target.result.state in SEEN]
+def detections(result: FrameResult) -> Detection2DArray:
+    """Return all targets that are seen in a frame. The header is the image's."""
+    header = result.frame.message.header
+    class_id = result.settings.class_id
     return Detection2DArray(
         header=header,
-        detections=[_detection(header, t, class_id, t.result.box) for t in seen],
+        detections=[_detection(header, t, class_id, t.box) for t in result.targets if t.seen],
     )
 
 
-def predictions(
-    header: Header, targets: Iterable["FollowedTarget"], class_id: str, ahead: float
-) -> Detection2DArray:
-    """Where the targets that are seen in the image with this header will be `ahead` seconds later.
+def predictions(result: FrameResult) -> Detection2DArray:
+    """Return where the targets that are seen in a frame will be `prediction_horizon` later.
 
-    The stamp is that later time.
+    The stamp is that later time; the frame_id is the image's.
     """
-    later = Duration(nanoseconds=round(ahead * 1e9))
-    stamp = (Time.from_msg(header.stamp) + later).to_msg()
-    header = Header(stamp=stamp, frame_id=header.frame_id)
-    seen = [target for target in targets if target.result.state in SEEN]
+    image = result.frame.message.header
+    later = Duration(nanoseconds=round(result.settings.prediction_horizon * 1e9))
+    stamp = (Time.from_msg(image.stamp) + later).to_msg()
+    header = Header(stamp=stamp, frame_id=image.frame_id)
+    class_id = result.settings.class_id
     return Detection2DArray(
         header=header,
-        detections=[_detection(header, t, class_id, t.motion.predict(ahead)) for t in seen],
+        detections=[
+            _detection(header, target, class_id, target.predicted)
+            for target in result.targets
+            if target.predicted is not None
+        ],
     )
 
 
-def _detection(header: Header, target: "FollowedTarget", class_id: str, box: Box) -> Detection2D:
+def _detection(header: Header, target: TargetResult, class_id: str, box: Box) -> Detection2D:
     hypothesis = ObjectHypothesisWithPose()
     hypothesis.hypothesis.class_id = class_id
-    hypothesis.hypothesis.score = target.result.score
+    hypothesis.hypothesis.score = target.score
     return Detection2D(
         header=header,
         id=target.id,
@@ -79,12 +73,12 @@ def _detection(header: Header, target: "FollowedTarget", class_id: str, box: Box
     )
 
 
-def target_state(target: "FollowedTarget") -> TargetState:
-    """What is known about a target, whether it is seen or not."""
+def target_state(target: TargetResult) -> TargetState:
+    """Return the state of a target, whether it is seen or not."""
     return TargetState(
         id=target.id,
-        state=int(target.result.state),
-        score=target.result.score,
-        bbox=box_to_message(target.result.box),
+        state=int(target.state),
+        score=target.score,
+        bbox=box_to_message(target.box),
         last_seen=target.last_seen,
     )

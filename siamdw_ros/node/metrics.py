@@ -1,4 +1,4 @@
-"""Counts, rates and durations of what the node does, for status, diagnostics and log."""
+"""Counts, rates and durations, for the status, the diagnostics and the log."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -7,45 +7,56 @@ import numpy as np
 
 WINDOW = 2.0  # seconds over which a rate is taken
 LONG_WINDOW = 10.0  # seconds over which percentiles are taken
+# Latency from an image's stamp to the publishing, in seconds. Outside of these limits the stamps
+# are of another clock: the stamps of two synchronised machines differ by a few milliseconds.
+LATENCY_LIMITS = (-0.1, 60.0)
 
 
 @dataclass
 class Rate:
-    """Events a second over the last seconds. Written by one thread, read by any."""
+    """Events per second over the last seconds. Written by one thread, read by any."""
 
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
     def tick(self, now: float) -> None:
         """Count an event at a time of the steady clock, in seconds."""
+        while self._times and now - self._times[0] > WINDOW:
+            self._times.popleft()
         self._times.append(now)
 
     def value(self, now: float) -> float:
-        """Events a second."""
+        """Return the events per second."""
         return sum(now - time <= WINDOW for time in tuple(self._times)) / WINDOW
 
 
 @dataclass
 class Durations:
-    """How long something took lately. Written by one thread, read by any."""
+    """Durations of the last seconds. Written by one thread, read by any."""
 
     _values: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=1000))
 
     def add(self, now: float, value: float) -> None:
-        """Note a duration at a time of the steady clock, in seconds."""
+        """Store a duration at a time of the steady clock, in seconds."""
         self._values.append((now, value))
 
     def percentiles(self, now: float, wanted: tuple[float, ...] = (50, 95)) -> list[float]:
-        """Percentiles over the last seconds; NaN where nothing was noted."""
+        """Return percentiles over the last seconds; NaN where nothing was stored."""
         recent = [value for time, value in tuple(self._values) if now - time <= LONG_WINDOW]
         return [float(p) for p in np.percentile(recent or [np.nan], wanted)]
 
 
 @dataclass
 class ReceiveStats:
-    """What arrived. Written by the receiver's thread, read by any.
+    """What arrived from one camera. Written by the receiving thread, read by any.
 
-    lost: between camera and node, as far as the middleware noticed. last: time of the steady clock
-    at which the last image came. problem: with the last image that was rejected.
+    Attributes:
+        received: Number of images.
+        lost: Number of images lost between camera and node, as far as the middleware reports it.
+        last: Time of the steady clock at which the last image arrived, in seconds.
+        problem: What was wrong with the last image that was rejected.
+        rejected: Number of images that failed the check.
+        dropped: Number of images replaced by a newer one before they were processed.
+        rate: Images per second.
     """
 
     received: int = 0
@@ -53,31 +64,68 @@ class ReceiveStats:
     last: float | None = None
     problem: str = ""
     rejected: int = 0
-    dropped: int = 0  # replaced by a newer image before inference came to them
+    dropped: int = 0
     rate: Rate = field(default_factory=Rate)
+
+    def count(self, now: float) -> None:
+        """Count an image that arrived at a time of the steady clock, in seconds."""
+        self.received += 1
+        self.rate.tick(now)
+        self.last = now
 
 
 @dataclass
 class ProcessStats:
-    """What was done. Written by the inference thread, read by any.
+    """What was processed of one camera. Written by the inference thread, read by any.
 
-    last: time of the steady clock at which the last image was done. Of each image, in
-    milliseconds: waiting until inference came to it, inference, and latency from its stamp to the
-    publishing of its detections.
+    Attributes:
+        processed: Number of images.
+        failed: Number of images whose search failed with an exception.
+        rejected: Number of images that could not be decoded.
+        last: Time of the steady clock at which the last image was done, in seconds.
+        stamp_age: Seconds from the last image's stamp to its publishing, whatever clock the
+            stamp is of.
+        waiting: Milliseconds that an image waited for the inference thread.
+        inference: Milliseconds of the batch that an image was part of.
+        latency: Milliseconds from the stamp to the publishing, of stamps of the node's clock.
+        rate: Images per second.
     """
 
     processed: int = 0
     failed: int = 0
-    rejected: int = 0  # could not be decoded
+    rejected: int = 0
     last: float | None = None
+    stamp_age: float = 0.0
     waiting: Durations = field(default_factory=Durations)
     inference: Durations = field(default_factory=Durations)
     latency: Durations = field(default_factory=Durations)
     rate: Rate = field(default_factory=Rate)
 
     def count(self, now: float, seconds: float) -> None:
-        """Count an image that was done now, by the steady clock, and took so long."""
+        """Count an image that was done now, by the steady clock, and took so many seconds."""
         self.processed += 1
         self.rate.tick(now)
         self.last = now
         self.inference.add(now, 1e3 * seconds)
+
+    def count_latency(self, now: float, seconds: float) -> float:
+        """Store the age of an image's stamp when its detections are published.
+
+        Args:
+            now: Time of the steady clock, in seconds.
+            seconds: The node's time minus the stamp.
+
+        Returns:
+            The latency in milliseconds; NaN if the stamp is of another clock.
+        """
+        self.stamp_age = seconds
+        if self.foreign_clock:
+            return float("nan")
+        self.latency.add(now, 1e3 * seconds)
+        return 1e3 * seconds
+
+    @property
+    def foreign_clock(self) -> bool:
+        """Whether the last image's stamp cannot be of the node's clock."""
+        low, high = LATENCY_LIMITS
+        return not low <= self.stamp_age <= high

@@ -1,24 +1,77 @@
-"""What a detector says, as places at which a lost target may be."""
+"""Re-detection of lost targets by the boxes of a detector."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from vision_msgs.msg import Detection2D, Detection2DArray
 
+from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.targets import Targets, TrackedTarget, catch_up
 from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.siamdw.multi_tracker import MultiTracker
+from siamdw_ros.siamdw.presence import TrackResult
+from siamdw_ros.siamdw.redetection import redetect
 
-MAX_PLACES = 4  # a message: each costs a search
-MAX_DETECTIONS = 1024  # of a message; one with more is not looked at
+MAX_BOXES = 4  # used of a message: each costs a search
+MAX_SEARCHES = 8  # per message, for all lost targets together
+MAX_DETECTIONS = 1024  # of a message; one with more is ignored
 MIN_SIZE = 2.0  # pixels
 ANY_CLASS = "*"
 
 
-def places(message: Detection2DArray, wanted: str) -> list[Box]:
-    """Boxes (x, y, w, h), pixels, of the likeliest detections of a class, the likeliest first.
+def redetect_lost(
+    targets: Targets,
+    boxes: Sequence[Box],
+    frames: Sequence[Frame],
+    tracker: MultiTracker[Any],
+    settings: Settings,
+) -> list[TrackedTarget]:
+    """Search the lost targets of a camera in a detector's boxes, and catch up to the newest frame.
 
     Args:
-        message: of any sender; what cannot be used in it is left out.
-        wanted: name of the class, or `*` for any.
+        targets: All targets.
+        boxes: (x, y, w, h) in pixels of the first frame's image.
+        frames: The frame that the detector saw, and the newer ones of its camera.
+        tracker: The tracker.
+        settings: The node's parameters.
+
+    Returns:
+        The targets that were found in one of the boxes. They stay LOST until enough images in a
+        row confirm it.
+
+    Raises:
+        UndecodableError: The first frame's image is damaged inside.
+    """
+    first, *later = frames
+    lost = targets.lost(first.camera)
+    if not (lost and boxes):
+        return []
+    image = first.image()
+    found = []
+    for target in lost:
+        tried = boxes[: max(MAX_SEARCHES // len(lost), 1)]
+        if (match := redetect(tracker, image, target.state, tried)) is not None:
+            target.state, score = match
+            result = TrackResult(target.state.box, score, target.state.presence.state)
+            target.take(first, image, result)
+            found.append(target)
+    if found:
+        catch_up(found, later, tracker, settings.catch_up_seconds)
+    return found
+
+
+def usable_boxes(message: Detection2DArray, wanted: str) -> list[Box]:
+    """Return the boxes of the most likely detections of a class, the most likely first.
+
+    Args:
+        message: Message of a detector. Unusable detections in it are ignored.
+        wanted: Name of the class, or `*` for any.
+
+    Returns:
+        Boxes (x, y, w, h) in pixels.
     """
     if len(message.detections) > MAX_DETECTIONS:
         return []
@@ -29,11 +82,11 @@ def places(message: Detection2DArray, wanted: str) -> list[Box]:
     ]
     usable = [(score, box) for score, box in scored if _is_usable(box)]
     usable.sort(key=lambda pair: pair[0], reverse=True)
-    return [box for _, box in usable[:MAX_PLACES]]
+    return [box for _, box in usable[:MAX_BOXES]]
 
 
 def _score(detection: Detection2D, wanted: str) -> float | None:
-    """The best score of the class; None if the detection is not of it."""
+    """Return the best score of the class; None if the detection is not of it."""
     scores = [
         result.hypothesis.score
         for result in detection.results

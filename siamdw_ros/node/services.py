@@ -1,4 +1,9 @@
-"""The services: there in every state, answered by the inference thread or refused."""
+"""The services `~/start_tracking` and `~/stop_tracking`.
+
+They exist in every state of the node. The executor's thread accepts a call or refuses it; the
+inference thread answers the accepted ones. Each call is answered exactly once, by whichever of
+the inference thread, the timeout and the deactivation comes first.
+"""
 
 import time
 from collections.abc import Callable
@@ -11,84 +16,105 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.managed_node import ManagedNode, Outcome
 from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.throttled_log import ThrottledLog
 
-MAX_REQUESTS = 32  # that wait at a time; more are refused
-# Deep: of requests that come all at once, each shall be answered, if only by a refusal. By default
-# the eleventh that waits for the executor overwrites the first.
+MAX_CALLS = 32  # that wait at the same time; more are refused
+# Deep, so that each of many calls that arrive together is answered, if only by a refusal. With
+# rclpy's depth of 10, the eleventh call that waits for the executor overwrites the first.
 QOS = QoSProfile(depth=1000)
-CHECK_PERIOD = 0.25  # seconds between looks for requests that have waited for too long
+CHECK_PERIOD = 0.25  # seconds between two searches for calls that have waited for too long
 
-
-Asked: TypeAlias = StartTracking.Request | StopTracking.Request
-Answer: TypeAlias = StartTracking.Response | StopTracking.Response
+ServiceRequest: TypeAlias = StartTracking.Request | StopTracking.Request
+ServiceResponse: TypeAlias = StartTracking.Response | StopTracking.Response
 
 
 class RefusedError(ValueError):
     """A request cannot be carried out; the message tells the operator why."""
 
 
-class Request(Outcome):
-    """One service call: what was asked, and the answer to be."""
+class PendingCall(Outcome):
+    """One service call that waits for its response.
 
-    def __init__(self, asked: Asked, wake: Callable[..., None], deadline: float) -> None:
+    Args:
+        request: The request.
+        wake: Called when the response is there, from the thread that sets it.
+        deadline: Time of the steady clock at which the call is refused, in seconds.
+    """
+
+    def __init__(
+        self, request: ServiceRequest, wake: Callable[..., None], deadline: float
+    ) -> None:
         super().__init__(wake, deadline)
-        self.asked = asked
+        self.request = request
         self.begun = False
 
     def begin(self) -> bool:
-        """Take it in hand; False when it was refused already."""
+        """Mark the call as being carried out; return False if it was answered already."""
         with self._lock:
             self.begun = not self.future.done()
             return self.begun
 
     def refuse(self, reason: str) -> bool:
-        """Answer no, and why."""
-        return self.settle(refusal(self.asked, reason))
+        """Refuse the call for a reason; return False if it was answered already."""
+        return self.settle(refusal(self.request, reason))
 
 
-def refusal(asked: Asked, reason: str) -> Answer:
-    """The response that says no, and why."""
-    if isinstance(asked, StartTracking.Request):
-        return StartTracking.Response(success=False, message=reason, target_id=asked.target_id)
+def refusal(request: ServiceRequest, reason: str) -> ServiceResponse:
+    """Return the response that refuses a request."""
+    if isinstance(request, StartTracking.Request):
+        return StartTracking.Response(success=False, message=reason, target_id=request.target_id)
     return StopTracking.Response(success=False, message=reason)
 
 
 @dataclass
 class RateLimit:
-    """Lets through a number of events a second, and as many at once after a quiet second."""
+    """A token bucket: accepts `rate` events per second, and as many at once after a pause."""
 
-    _left: float = 0.0
+    _tokens: float = 0.0
     _last: float = -1e9
 
     def allows(self, rate: float, now: float) -> bool:
-        """Whether one more may pass at a time, in seconds; a rate of 0 lets all through."""
-        self._left = min(rate, self._left + (now - self._last) * rate)
+        """Return whether one more event is accepted.
+
+        Args:
+            rate: Events per second; 0 accepts all.
+            now: Time of the steady clock, in seconds.
+        """
+        if not rate:
+            return True
+        capacity = max(rate, 1.0)  # below one event per second the bucket still holds a whole one
+        self._tokens = min(capacity, self._tokens + (now - self._last) * rate)
         self._last = now
-        if rate and self._left < 1:
+        if self._tokens < 1 - 1e-9:  # sums of small numbers are not exact
             return False
-        self._left -= 1
+        self._tokens -= 1
         return True
 
 
-class RequestServices:
-    """~/start_tracking and ~/stop_tracking. Lives in the executor's thread.
+class TrackingServices:
+    """The two services. Lives in the executor's thread.
 
     Args:
-        node: of the services.
-        settings: returns the node's parameters.
-        accept: hands a request on to be carried out, or raises RefusedError.
+        node: Node of the services.
+        settings: Returns the node's parameters.
+        accept: Passes a call on to be carried out, or raises RefusedError.
+        log: Log of the node.
     """
 
     def __init__(
         self,
         node: ManagedNode,
         settings: Callable[[], Settings],
-        accept: Callable[[Request], None],
+        accept: Callable[[PendingCall], None],
+        log: ThrottledLog,
     ) -> None:
-        self._node, self._settings, self._accept = node, settings, accept
-        self._open: list[Request] = []
+        self._node = node
+        self._settings = settings
+        self._accept = accept
+        self._log = log
+        self._open: list[PendingCall] = []
         self._limit = RateLimit()
-        # Reentrant: a request that waits for the inference thread must not hold up another.
+        # Reentrant: a call that waits for the inference thread must not delay another.
         group = ReentrantCallbackGroup()
         for kind, name in ((StartTracking, "start_tracking"), (StopTracking, "stop_tracking")):
             node.create_service(
@@ -96,35 +122,48 @@ class RequestServices:
             )
         node.create_steady_timer(CHECK_PERIOD, self._refuse_overdue)
 
-    async def _on_request(self, asked: Asked, _response: Any) -> Answer:
-        """Hand a request on; the executor does other things until it is answered."""
+    async def _on_request(self, request: ServiceRequest, _response: Any) -> ServiceResponse:
+        """Pass a call on; the executor does other work until it is answered."""
         now = time.monotonic()
-        request = Request(asked, self._node.wake, now + self._settings().request_timeout)
+        call = PendingCall(request, self._node.wake, now + self._settings().request_timeout)
         try:
             self._check_load(now)
-            self._accept(request)
+            self._accept(call)
         except RefusedError as reason:
-            return refusal(asked, str(reason))
-        self._open.append(request)
-        response: Answer = await request.future
-        self._open.remove(request)
+            response = refusal(request, str(reason))
+        else:
+            self._open.append(call)
+            response = await call.future
+            self._open.remove(call)
+        self._log_response(request, response)
         return response
 
     def _check_load(self, now: float) -> None:
         rate = self._settings().max_request_rate
         if not self._limit.allows(rate, now):
-            raise RefusedError(f"more than {rate:g} requests in a second: slow down")
-        if len(self._open) >= MAX_REQUESTS:
+            raise RefusedError(
+                f"too many requests: at most {rate:g} per second (parameter max_request_rate)"
+            )
+        if len(self._open) >= MAX_CALLS:
             raise RefusedError(f"{len(self._open)} requests wait already: try again later")
+
+    def _log_response(self, request: ServiceRequest, response: ServiceResponse) -> None:
+        if response.success:
+            self._node.get_logger().info(response.message)
+        else:
+            kind = "start" if isinstance(request, StartTracking.Request) else "stop"
+            self._log.warning(
+                f"{kind} refused", f"{kind}_tracking was refused: {response.message}"
+            )
 
     def _refuse_overdue(self) -> None:
         now = time.monotonic()
-        for request in self._open:
-            if request.deadline <= now:
-                late = "it may still be carried out" if request.begun else "inference is busy"
-                request.refuse(f"no answer within {self._settings().request_timeout:g} s: {late}")
+        for call in self._open:
+            if call.deadline <= now:
+                late = "it may still be carried out" if call.begun else "inference is busy"
+                call.refuse(f"no answer within {self._settings().request_timeout:g} s: {late}")
 
     def refuse_all(self, reason: str) -> None:
-        """Answer no to all that wait."""
-        for request in self._open:
-            request.refuse(reason)
+        """Refuse all calls that wait."""
+        for call in self._open:
+            call.refuse(reason)

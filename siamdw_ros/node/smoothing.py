@@ -1,9 +1,9 @@
-"""A target's box without jitter, and where the box will be a moment later.
+"""A filter that removes jitter from a target's box and predicts the box.
 
 A critically damped g-h filter (Brookner, Tracking and Kalman Filtering Made Easy, section 1.2.6):
-least squares over all images, whose weight fades with their age. It assumes a constant velocity,
-so that a target that keeps its velocity is followed without lag; one that accelerates by a px/s^2
-is followed with a lag of at most a * time_constant^2 pixels.
+least squares over all images, weighted by their age. It assumes a constant velocity: a target that
+keeps its velocity is filtered without lag, one that accelerates by a px/s^2 with a lag of at most
+a * time_constant^2 pixels.
 """
 
 import math
@@ -12,16 +12,16 @@ import numpy as np
 
 from siamdw_ros.siamdw.crops import Box, Vector
 
-MAX_GAP = 1.0  # seconds without an image, after which nothing is known of the velocity
-MIN_GAP = 1e-6  # seconds; images so close are one image twice
-MIN_SIZE = 1.0  # pixels, of what is predicted
+MAX_GAP = 1.0  # seconds without an image after which the velocity is unknown
+MIN_GAP = 1e-6  # seconds; closer images are the same image twice
+MIN_SIZE = 1.0  # pixels, of a predicted box
 
 
 class BoxFilter:
     """The motion of one target: centre and size, each with its rate of change.
 
     Args:
-        time_constant: seconds in which the weight of an image fades to 1/e; 0 smooths nothing.
+        time_constant: Seconds in which the weight of an image falls to 1/e; 0: no smoothing.
     """
 
     def __init__(self, time_constant: float) -> None:
@@ -37,21 +37,26 @@ class BoxFilter:
 
     @property
     def velocity(self) -> tuple[float, float]:
-        """Of the centre, in pixels a second."""
+        """Velocity of the centre, in pixels per second."""
         return float(self._rate[0]), float(self._rate[1])
 
     def update(self, box: Box, stamp: float) -> Box:
-        """Take in where the target was seen, and say where it is.
+        """Add the box of an image and return the filtered box.
 
         Args:
-            box: (x, y, w, h) in pixels; what is returned too.
-            stamp: of the image, in seconds. When it lies before that of the last image, or long
-                after it, the filter starts over.
+            box: (x, y, w, h) in pixels.
+            stamp: Stamp of the image, in seconds. If it is before that of the last image, or
+                long after it, the filter starts over.
+
+        Returns:
+            (x, y, w, h) in pixels.
         """
         measured, passed = _center_size(box), stamp - self._stamp
         self._stamp = stamp
         if not MIN_GAP < passed <= MAX_GAP:
-            self._updates, self._place, self._rate = 0, measured, np.zeros(4)
+            self._updates = 0
+            self._place = measured
+            self._rate = np.zeros(4)
             return box
         self._updates += 1
         g, h = self._gains(passed)
@@ -61,11 +66,11 @@ class BoxFilter:
         return _corner_size(self._place) if self.time_constant else box
 
     def predict(self, ahead: float) -> Box:
-        """Where the target will be `ahead` seconds after the last image, (x, y, w, h), pixels."""
+        """Return the box `ahead` seconds after the last image, (x, y, w, h) in pixels."""
         return _corner_size(self._place + self._rate * ahead)
 
     def _gains(self, passed: float) -> tuple[float, float]:
-        """Of place and rate: those of plain least squares until the fading ones are smaller."""
+        """Return the gains of position and rate: of least squares while they are larger."""
         n, constant = self._updates, self.time_constant
         fading = math.exp(-passed / constant) if constant else 0.0
         g = max(1 - fading**2, 2 * (2 * n + 1) / ((n + 1) * (n + 2)))

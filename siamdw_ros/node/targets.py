@@ -1,4 +1,4 @@
-"""The targets a node follows, and what it answers when asked to start or stop."""
+"""The targets that the node tracks. Everything here runs in the inference thread."""
 
 import contextlib
 import math
@@ -16,36 +16,50 @@ from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.frame_buffer import Frame, nanoseconds
 from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
+from siamdw_ros.node.results import TargetResult
 from siamdw_ros.node.services import RefusedError
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.siamdw.crops import Box
-from siamdw_ros.siamdw.multi_tracker import MultiTracker
+from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.presence import State, TrackResult
-from siamdw_ros.siamdw.redetection import redetect
+from siamdw_ros.siamdw.siamfc import SiamFCTarget
 from siamdw_ros.siamdw.tracker import checked_box
 
-MAX_LOOKS = 8  # at places that a detector proposes, for all lost targets together
+LEAST_INSIDE = 0.25  # share of a box inside the image; with less, a start is refused
+SAME_SHAPE = 0.01  # relative difference of two aspect ratios that count as the same
+
+Image = NDArray[np.uint8]
+Size = tuple[int, int]  # width and height of an image, in pixels
 
 
 @dataclass
-class FollowedTarget:
-    """One target: the tracker's state of it, and what was last said about it.
+class TrackedTarget:
+    """One target, and what was last found of it.
 
-    frame: the one that `result` is about. motion: smooths the boxes of the results. lost_since:
-    when the frame arrived since which it is lost.
+    Attributes:
+        id: The target's id.
+        state: The tracker's own state of it.
+        frame: The frame that `result` is about.
+        size: Width and height of that frame's image, in pixels.
+        result: What that frame showed; the box is smoothed.
+        last_seen: Stamp of the last frame in which the target was tracked.
+        motion: Smooths the boxes.
+        lost_since: Arrival time of the frame in which the target became lost; None if it is not.
     """
 
     id: str
-    state: Any  # the method's own
+    state: Any
     frame: Frame
+    size: Size
     result: TrackResult
     last_seen: Time
     motion: BoxFilter
     lost_since: float | None = None
 
-    def take(self, frame: Frame, result: TrackResult) -> None:
-        """Note what a frame showed."""
+    def take(self, frame: Frame, image: Image, result: TrackResult) -> None:
+        """Store what a frame showed."""
         self.frame = frame
+        self.size = image_size(image)
         if result.state is State.TRACKED:
             self.last_seen = frame.stamp
         if result.state is State.LOST:
@@ -57,131 +71,146 @@ class FollowedTarget:
             box = self.motion.update(result.box, nanoseconds(frame.stamp) * 1e-9)
             self.result = replace(result, box=box)
 
+    def fit_to(self, image: Image) -> str | None:
+        """Adapt the target to an image of another size than the last one.
 
-def _catch_up(
-    target: FollowedTarget, frames: Sequence[Frame], method: MultiTracker[Any], settings: Settings
-) -> int:
-    """Search a target in newer frames, as many as there is time for; say how many."""
+        With the same aspect ratio, the scene is the same at another resolution: the box and the
+        search window are scaled. Otherwise nothing is known of where the target is: it is lost.
 
-    def search(frame: Frame) -> None:
-        with contextlib.suppress(UndecodableError):
-            target.take(frame, method.update(frame.image(), [target.state])[0])
+        Returns:
+            What happened, for the log; None if the size is the same.
+        """
+        before, now = self.size, image_size(image)
+        if before == now:
+            return None
+        self.size = now
+        self.motion.forget()
+        sizes = f"from {before[0]}x{before[1]} to {now[0]}x{now[1]} px"
+        if abs(now[0] * before[1] / (now[1] * before[0]) - 1) < SAME_SHAPE:
+            _scale(self.state, now[0] / before[0], image)
+            return f"the images changed {sizes}: the box of target {self.id} is scaled"
+        self.state.presence.lose()
+        return f"the images changed {sizes}, another shape: target {self.id} is lost"
 
-    return catch_up(frames, search, settings.catch_up_seconds)
+    def report(self, horizon: float) -> TargetResult:
+        """Return the immutable record of what the last frame showed.
+
+        Args:
+            horizon: Seconds to predict ahead; 0 predicts nothing.
+        """
+        seen = self.result.state is not State.LOST
+        return TargetResult(
+            id=self.id,
+            state=self.result.state,
+            score=self.result.score,
+            box=self.result.box,
+            last_seen=self.last_seen,
+            predicted=self.motion.predict(horizon) if horizon and seen else None,
+            response=getattr(self.state, "response", None),
+        )
+
+
+def image_size(image: Image) -> Size:
+    """Return width and height of an image in pixels."""
+    return image.shape[1], image.shape[0]
+
+
+def _scale(target: Target, factor: float, image: Image) -> None:
+    """Scale a target's position, size and search window, in place."""
+    if isinstance(target, SiamFCTarget):
+        low, high = target.side_limits
+        target.side_limits = low * factor, high * factor
+    target.move_and_scale(target.center * factor, factor, image)
 
 
 @dataclass(frozen=True)
-class Search:
-    """A frame, the targets to find in it, and its image, None where there are no targets."""
+class FrameSearch:
+    """A frame, the targets to find in it, and its image; None if there are no targets."""
 
     frame: Frame
-    targets: list[FollowedTarget]
-    image: NDArray[np.uint8] | None
+    targets: list[TrackedTarget]
+    image: Image | None
 
 
-def carry_out(searches: Sequence[Search], method: MultiTracker[Any]) -> None:
+def track(searches: Sequence[FrameSearch], tracker: MultiTracker[Any]) -> None:
     """Find all targets in all frames, in one batch."""
     worth = [(search, search.image) for search in searches if search.image is not None]
     if not worth:
         return
     states = [(image, [target.state for target in search.targets]) for search, image in worth]
-    for (search, _), results in zip(worth, method.update_many(states), strict=True):
+    for (search, image), results in zip(worth, tracker.update_many(states), strict=True):
         for target, result in zip(search.targets, results, strict=True):
-            target.take(search.frame, result)
+            target.take(search.frame, image, result)
 
 
 @dataclass
 class Targets:
-    """All targets, by id, in the order in which they were started.
+    """All targets by id, in the order in which they were started."""
 
-    Lives in the inference thread.
-    """
-
-    _targets: dict[str, FollowedTarget] = field(default_factory=dict)
+    _targets: dict[str, TrackedTarget] = field(default_factory=dict)
     _named: int = 0
 
     def __len__(self) -> int:
         return len(self._targets)
 
-    def __iter__(self) -> Iterator[FollowedTarget]:
+    def __iter__(self) -> Iterator[TrackedTarget]:
         return iter(self._targets.values())
 
-    def in_frame(self, frame: Frame) -> list[FollowedTarget]:
-        """Those about which the frame has said something."""
+    def in_frame(self, frame: Frame) -> list[TrackedTarget]:
+        """Return the targets whose last result is about this frame."""
         return [target for target in self if target.frame is frame]
+
+    def lost(self, camera: str) -> list[TrackedTarget]:
+        """Return the lost targets of a camera."""
+        return [t for t in self if t.frame.camera == camera and t.result.state is State.LOST]
 
     def start(
         self,
-        asked: StartTracking.Request,
+        request: StartTracking.Request,
         frames: Sequence[Frame],
-        method: MultiTracker[Any],
+        tracker: MultiTracker[Any],
         settings: Settings,
-    ) -> tuple[FollowedTarget, int]:
-        """Start what a request asks for on the first of some frames, and catch up to the last.
+    ) -> tuple[TrackedTarget, str]:
+        """Start a target on the first of some frames, and catch up to the last one.
 
         Returns:
-            The target, and how many frames were searched to catch up.
+            The target, and a message about it for the operator.
 
         Raises:
-            RefusedError: for the reason in the message; nothing has changed then.
+            RefusedError: The request cannot be carried out. Nothing has changed then.
         """
-        self._check(asked, settings.max_targets)
+        self._check(request, settings.max_targets)
         first, *later = frames
         try:
             image = first.image()
-            box = checked_box(box_from_message(asked.bbox), image)
+            drawn = box_from_message(request.bbox)
+            box = checked_box(drawn, image)
         except ValueError as error:
             raise RefusedError(str(error)) from error
-        target = FollowedTarget(
-            id=asked.target_id or self._new_id(),
-            state=method.start(image, box),
+        _check_inside(drawn, box, image)
+        target = TrackedTarget(
+            id=request.target_id or self._new_id(),
+            state=tracker.start(image, box),
             frame=first,
+            size=image_size(image),
             result=TrackResult(box, 1.0, State.TRACKED),
             last_seen=first.stamp,
             motion=BoxFilter(settings.smoothing),
         )
-        target.take(first, target.result)
-
-        searched = _catch_up(target, later, method, settings)
+        target.take(first, image, target.result)
+        searched = catch_up([target], later, tracker, settings.catch_up_seconds)
         self._targets[target.id] = target
-        return target, searched
+        return target, _start_message(target, drawn, box, searched, len(later))
 
-    def take_back(
-        self,
-        boxes: Sequence[Box],
-        frames: Sequence[Frame],
-        method: MultiTracker[Any],
-        settings: Settings,
-    ) -> list[FollowedTarget]:
-        """Look for a camera's lost targets in some boxes of the first frame, and catch up.
-
-        Returns:
-            Those for which one of the boxes speaks.
-        """
-        first, *later = frames
-        lost = [t for t in self if t.frame.camera == first.camera and t.result.state is State.LOST]
-        found = []
-        for target in lost:
-            looked = redetect(
-                method, first.image(), target.state, boxes[: max(MAX_LOOKS // len(lost), 1)]
-            )
-            if looked is not None:
-                target.state, score = looked
-                box, state = target.state.box, target.state.presence.state
-                target.take(first, TrackResult(box, score, state))
-                _catch_up(target, later, method, settings)
-                found.append(target)
-        return found
-
-    def _check(self, asked: StartTracking.Request, max_targets: int) -> None:
-        name = asked.target_id
+    def _check(self, request: StartTracking.Request, max_targets: int) -> None:
+        name = request.target_id
         if len(name) > MAX_NAME_LENGTH:
             raise RefusedError(f"target_id has {len(name)} characters: at most {MAX_NAME_LENGTH}")
         if not name.isprintable():
             raise RefusedError("target_id has characters that cannot be printed")
         if name not in self._targets and len(self) >= max_targets:
             raise RefusedError(
-                f"{len(self)} targets are followed already, as many as max_targets allows: "
+                f"{len(self)} targets are tracked already, as many as max_targets allows: "
                 "stop one first"
             )
 
@@ -191,40 +220,40 @@ class Targets:
             if str(self._named) not in self._targets:
                 return str(self._named)
 
-    def stop(self, asked: StopTracking.Request) -> list[str]:
-        """Forget one target, or all, and say which.
+    def stop(self, request: StopTracking.Request) -> list[str]:
+        """Remove one target, or all, and return the ids.
 
         Raises:
-            RefusedError: there is no such target.
+            RefusedError: There is no such target.
         """
-        if not asked.target_id:
+        if not request.target_id:
             stopped = list(self._targets)
             self._targets.clear()
             return stopped
-        if asked.target_id not in self._targets:
+        if request.target_id not in self._targets:
             known = ", ".join(self._targets) or "none"
-            wanted = asked.target_id[:MAX_NAME_LENGTH]
-            raise RefusedError(f"no target '{wanted}' is followed: {known}")
-        del self._targets[asked.target_id]
-        return [asked.target_id]
+            wanted = request.target_id[:MAX_NAME_LENGTH]
+            raise RefusedError(f"there is no target '{wanted}', only: {known}")
+        del self._targets[request.target_id]
+        return [request.target_id]
 
-    def search_in(self, frame: Frame) -> "Search":
-        """What is to be searched in a camera's newest frame.
+    def search_in(self, frame: Frame) -> FrameSearch:
+        """Return what is to be searched in a camera's newest frame.
 
-        Targets that were started on this frame or a newer one are not searched in it.
+        A target that was started on this frame or on a newer one is not searched in it.
 
         Raises:
-            UndecodableError: a compressed image is damaged inside.
+            UndecodableError: A compressed image is damaged inside.
         """
         targets = [
             target
             for target in self
             if target.frame.camera == frame.camera and target.frame.arrived < frame.arrived
         ]
-        return Search(frame, targets, frame.image() if targets else None)
+        return FrameSearch(frame, targets, frame.image() if targets else None)
 
     def give_up(self, frame: Frame, seconds: float) -> list[str]:
-        """Forget the targets that are lost for so long already, and say which; 0: none."""
+        """Remove the targets that have been lost for longer, and return their ids; 0: none."""
         gone = [
             target.id
             for target in self
@@ -237,38 +266,96 @@ class Targets:
         return gone
 
     def apply(self, settings: Settings) -> None:
-        """Let all targets be judged and smoothed as these say from now on."""
+        """Use changed thresholds and smoothing for all targets from now on."""
         for target in self:
             target.state.presence.thresholds = settings.thresholds()
             target.motion.time_constant = settings.smoothing
 
 
+def _check_inside(drawn: Box, inside: Box, image: Image) -> None:
+    """Refuse a box of which only a sliver is inside the image.
+
+    Raises:
+        RefusedError: Too little of it is inside.
+    """
+    share = inside[2] * inside[3] / (drawn[2] * drawn[3])
+    if share < LEAST_INSIDE:
+        width, height = image_size(image)
+        raise RefusedError(
+            f"only {100 * share:.0f} % of the box {drawn[2]:g}x{drawn[3]:g} px at "
+            f"({drawn[0]:g}, {drawn[1]:g}) is inside the image of {width}x{height} px: "
+            "draw the box around what is visible"
+        )
+
+
+def _start_message(target: TrackedTarget, drawn: Box, box: Box, searched: int, newer: int) -> str:
+    message = f"tracking target {target.id} on camera {target.frame.camera}"
+    if not np.allclose(drawn, box):
+        x, y, w, h = box
+        message += f"; the box was cut to its part in the image, {w:g}x{h:g} px at ({x:g}, {y:g})"
+    if newer:
+        message += f"; {searched} of {newer} newer images searched"
+    if target.result.state is State.LOST:
+        message += "; the target was lost in them"
+    return message
+
+
 def catch_up(
+    targets: Sequence[TrackedTarget],
+    frames: Sequence[Frame],
+    tracker: MultiTracker[Any],
+    seconds: float,
+) -> int:
+    """Find targets in newer frames, up to the last one.
+
+    Args:
+        targets: Targets of one camera, all of them known in the frame before the first.
+        frames: Frames of that camera, oldest first.
+        tracker: The tracker.
+        seconds: How long it may take, about. Frames are skipped evenly if necessary.
+
+    Returns:
+        How many frames were searched.
+    """
+
+    def search(frame: Frame) -> None:
+        with contextlib.suppress(UndecodableError):
+            image = frame.image()
+            for target in targets:
+                target.fit_to(image)
+            results = tracker.update(image, [target.state for target in targets])
+            for target, result in zip(targets, results, strict=True):
+                target.take(frame, image, result)
+
+    return search_some(frames, search, seconds)
+
+
+def search_some(
     frames: Sequence[Frame],
     search: Callable[[Frame], None],
     seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Search frames until the last; leave some out, evenly, where there is no time for all.
+    """Search frames up to the last; skip some, evenly, if there is no time for all of them.
 
-    The first is always searched, and shows how many more there is time for; so is the last.
+    The first frame is always searched, and shows how many more there is time for. So is the last.
 
     Args:
-        frames: oldest first.
-        search: called with each of them that is searched.
-        seconds: that it may take, about.
-        clock: in seconds.
+        frames: Frames, oldest first.
+        search: Called with each frame that is searched.
+        seconds: How long it may take, about.
+        clock: Returns the time in seconds.
 
     Returns:
-        How many were searched.
+        How many frames were searched.
     """
-    begin, done, index = clock(), 0, -1
+    begin = clock()
+    done = 0
+    index = -1
     while index < len(frames) - 1:
-        left, used = len(frames) - 1 - index, clock() - begin
-        if done == 0:
-            affordable = left
-        else:
-            affordable = int((seconds - used) * done / used) if used > 0 else left
+        left = len(frames) - 1 - index
+        used = clock() - begin
+        affordable = left if done == 0 or used <= 0 else int((seconds - used) * done / used)
         index += math.ceil(left / max(affordable, 1))
         search(frames[index])
         done += 1

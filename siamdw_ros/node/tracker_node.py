@@ -1,64 +1,85 @@
-"""The node: images and requests in, detections and status out.
+"""The tracker node: images and requests in, detections and status out.
 
-Nothing that this module imports needs torch: services answer while torch and the network load.
+Nothing that is imported here needs torch: services answer while torch and the network load.
+docs/architecture.md shows the threads and the path of an image.
 """
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import rclpy
 from lifecycle_msgs.msg import Transition
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from siamdw_ros.node.camera_input import Camera, make_cameras
+from siamdw_ros.node.camera_input import (
+    CameraInput,
+    camera_names,
+    check_cameras,
+    topic_prefixes,
+)
 from siamdw_ros.node.decoding import TRANSPORTS
-from siamdw_ros.node.diagnostics import DiagnosticsPublisher
+from siamdw_ros.node.diagnostics import DiagnosticsPublisher, Snapshot
 from siamdw_ros.node.engine import Engine, Loader, free_memory
 from siamdw_ros.node.frame_buffer import FrameBuffer
 from siamdw_ros.node.managed_node import ManagedNode
-from siamdw_ros.node.parameters import NodeParameters, Parameter, Read, Settings
+from siamdw_ros.node.node_parameters import NodeParameters, ParameterError
+from siamdw_ros.node.parameters import Parameter, Read, Settings
 from siamdw_ros.node.process.dds_ports import ports_of_its_own
+from siamdw_ros.node.publishers import CameraOutput
+from siamdw_ros.node.rclpy_internals import RCLError
 from siamdw_ros.node.receiver import Receiver
-from siamdw_ros.node.services import RefusedError, Request, RequestServices
+from siamdw_ros.node.services import PendingCall, RefusedError, TrackingServices
 
-if TYPE_CHECKING:
-    from siamdw_ros.node.inference import InferenceThread, Processed
+if TYPE_CHECKING:  # needs torch
+    from siamdw_ros.node.inference import InferenceThread
 
 MEGABYTE = 2**20
-END_SECONDS = 5.0  # that a thread has to end; longer, and it hangs in a driver
+END_SECONDS = 5.0  # that a thread may take to end; if it takes longer, it hangs in a driver
 ADVICE = {
     "unconfigured": "configure and activate it",
     "configuring": "the network is being loaded, try again in a moment",
     "inactive": "activate it",
-    "finalized": "start it anew",
+    "finalized": "start a new one",
 }
-SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+ERROR = TransitionCallbackReturn.ERROR
 
 
 class TrackerNode(ManagedNode):
-    """Follows targets through the images of one or several cameras.
+    """Tracks targets through the images of one or several cameras.
 
-    Configured, it has the network and its publishers; active, it is subscribed to the images and
-    two threads run. The receiver's checks images and puts them into the inbox; the inference
-    thread does the rest and publishes. The executor's thread answers requests.
+    Configured, it has the network and its publishers. Active, it subscribes to the images and has
+    two more threads: the receiver checks images and puts them into the frame buffer, the
+    inference thread does the rest and publishes. The executor's thread answers requests.
+
+    Attributes:
+        parameters: The node's parameters.
+        inputs: Input of each camera by its name, while the node is configured.
+        outputs: Output of each camera by its name, while the node is configured.
+        engine: Network and tracker, while the node is configured.
+
+    Raises:
+        ParameterError: A parameter has a value that it cannot have.
     """
 
     def __init__(self) -> None:
         super().__init__("siamdw_tracker")
         self.parameters = NodeParameters(self, self._check_change, self._on_changed)
-        self.requests = RequestServices(self, lambda: self.parameters.settings, self._accept)
-        self.cameras: dict[str, Camera] = {}
+        self.inputs: dict[str, CameraInput] = {}
+        self.outputs: dict[str, CameraOutput] = {}
         self.engine: Engine | None = None
         self._loader: Loader | None = None
-        self._inbox: FrameBuffer | None = None
+        self._buffer: FrameBuffer | None = None
         self._receiver: Receiver | None = None
         self._inference: InferenceThread | None = None
-        self.failure = ""
-        self.diagnostics = DiagnosticsPublisher(self)
+        self._tracking = TrackingServices(
+            self, lambda: self.parameters.settings, self._accept, self.log
+        )
+        self._diagnostics = DiagnosticsPublisher(self, self._snapshot)
         if self.parameters.settings.autostart:
             self._autostart = self.create_steady_timer(0.0, self._start_by_itself)
 
@@ -70,34 +91,47 @@ class TrackerNode(ManagedNode):
     # Transitions
 
     async def on_configure(self, _state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the network; make the cameras' publishers."""
+        """Load the network and create the cameras' publishers."""
         settings = self.parameters.settings
+        self.failure = ""
         try:
             settings.check()
+            check_cameras(self, settings.topics(), TRANSPORTS[settings.image_transport])
             engine = await self._load(settings)
-            cameras = make_cameras(self, settings.topics(), TRANSPORTS[settings.image_transport])
-        except Exception as error:  # whatever it is, requests are answered with it
+        except (ValueError, OSError, RuntimeError) as error:  # requests are refused with it
             self.failure = str(error)
             self.get_logger().error(f"not configured: {error}")
             return FAILURE
-        self.engine, self.failure = engine, ""
-        self.cameras = {camera.name: camera for camera in cameras}
+        self.engine = engine
+        self._create_cameras(settings, engine.device)
         return SUCCESS
+
+    def _create_cameras(self, settings: Settings, device: str) -> None:
+        topics = settings.topics()
+        names = camera_names(topics)
+        transport = TRANSPORTS[settings.image_transport]
+        for topic, name, prefix in zip(topics, names, topic_prefixes(names), strict=True):
+            resolved = self.resolve_topic_name(topic)
+            camera = CameraInput(self, resolved, transport, name, prefix, self.log)
+            self.inputs[name] = camera
+            self.outputs[name] = CameraOutput(
+                self, prefix, camera.received, camera.processed, device
+            )
 
     async def _load(self, settings: Settings) -> Engine:
         if self._loader is not None and self._loader.is_alive():
             raise RuntimeError("an earlier attempt to load the network has not ended yet")
-        self._loader = Loader(settings, self.wake)
+        self._loader = Loader(settings, self.wake, self.log)
         watch = self.create_steady_timer(1.0, self._loader.check_deadline)
         try:
-            made: Engine | str = await self._loader.outcome.future
+            loaded: Engine | str = await self._loader.outcome.future
         finally:
             self.destroy_timer(watch)
-        if isinstance(made, str):
-            raise RuntimeError(made)
+        if isinstance(loaded, str):
+            raise RuntimeError(loaded)
         seconds = self._loader.seconds
-        self.get_logger().info(f"{settings.model} ready on {made.device} after {seconds:.1f} s")
-        return made
+        self.get_logger().info(f"{settings.model} ready on {loaded.device} after {seconds:.1f} s")
+        return loaded
 
     def on_activate(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Start the inference thread, subscribe to the images and receive them."""
@@ -105,83 +139,102 @@ class TrackerNode(ManagedNode):
 
         settings = self.parameters.settings
         assert self.engine is not None
-        self._inbox = FrameBuffer(self.cameras, *_history(settings))
+        self.failure = ""
+        topics = {name: camera.topic for name, camera in self.inputs.items()}
+        self._buffer = FrameBuffer(topics, *_history(settings))
         self._inference = InferenceThread(
             self.engine,
-            self._inbox,
+            self._buffer,
             lambda: self.parameters.settings,
-            {name: camera.progress for name, camera in self.cameras.items()},
-            self._publish(Camera.publish),
-            self._publish(Camera.show),
-            self.get_logger(),
+            dict(self.outputs),
+            self.log,
         )
         self._inference.start()
-        for camera in self.cameras.values():
-            camera.subscribe(self._inbox, with_detector=bool(settings.rearm_class))
-        self._receiver = Receiver(self, [c.subscription for c in self.cameras.values()])
+        for camera in self.inputs.values():
+            camera.subscribe(self._buffer, with_detector=bool(settings.redetection_class))
+        subscriptions = [camera.subscription for camera in self.inputs.values()]
+        self._receiver = Receiver(self, subscriptions, self.log)
         self._receiver.start()
         return SUCCESS
 
     def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe, end the threads, forget the targets. The network stays."""
+        """End both threads, unsubscribe, and release targets and images. The network stays."""
         received = self._end_receiver()
-        for camera in self.cameras.values():
+        self._tracking.refuse_all("the node is being deactivated")
+        inferred = self._end_inference()
+        # Only now: a thread that still runs would write again what is cleared here.
+        for camera in self.inputs.values():
             camera.unsubscribe()
-        self.requests.refuse_all("the node is being deactivated")
-        if not (self._end_inference() and received):
-            return TransitionCallbackReturn.ERROR
+        for output in self.outputs.values():
+            output.clear()
+        self._buffer = None
+        if not (received and inferred):
+            return ERROR
         if self.engine is not None:
-            self.engine.release()  # only now: the inference thread has ended
+            self.engine.release()
         free_memory()
         return SUCCESS
 
     def on_cleanup(self, _state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of the network and the publishers."""
-        for camera in self.cameras.values():
-            camera.destroy()
-        self.cameras = {}
+        """Release the network and the publishers."""
+        for output in self.outputs.values():
+            output.destroy()
+        self.inputs = {}
+        self.outputs = {}
         self.engine = None
         free_memory()
         return SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of everything, in whichever state."""
+        """Release everything, in whichever state."""
         self.on_deactivate(state)
         return self.on_cleanup(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of everything, so that the node can be configured anew."""
+        """Release everything, so that the node can be configured again."""
         return self.on_shutdown(state)
 
     def _end_receiver(self) -> bool:
-        """End the receiver's thread; False if it does not end."""
-        thread, self._receiver = self._receiver, None
+        """End the receiving thread; return False if it does not end."""
+        thread = self._receiver
+        self._receiver = None
         if thread is None or thread.end(END_SECONDS):
             return True
         self.get_logger().error(f"receiving has not ended within {END_SECONDS:g} s")
         return False
 
     def _end_inference(self) -> bool:
-        """End the inference thread; False if it does not end."""
-        thread, self._inference = self._inference, None
-        if thread is None or self._inbox is None:
+        """End the inference thread; return False if it does not end."""
+        thread = self._inference
+        self._inference = None
+        if thread is None or self._buffer is None:
             return True
-        self._inbox.close()
+        for camera in self._buffer.close():
+            self.inputs[camera].received.dropped += 1  # its frame is not processed any more
         thread.join(END_SECONDS)
         if thread.is_alive():
             self.get_logger().error(f"inference has not ended within {END_SECONDS:g} s")
         return not thread.is_alive()
 
-    # Requests, parameters, results
+    # Requests, parameters, diagnostics
 
-    def _accept(self, request: Request) -> None:
-        if self.state != "active" or self._inbox is None:
+    def _accept(self, call: PendingCall) -> None:
+        """Pass a service call to the inference thread.
+
+        Raises:
+            RefusedError: The node is not active.
+        """
+        if self.state != "active" or self._buffer is None:
             advice = self.failure or ADVICE.get(self.state, "try again in a moment")
             raise RefusedError(f"the node is {self.state}: {advice}")
-        self._inbox.put_request(request)
+        self._buffer.put_call(call)
 
     def _check_change(self, settings: Settings, changes: Sequence[Parameter]) -> None:
-        """Raise ValueError for what cannot be changed in this state, or not to this."""
+        """Check whether parameters can be changed in this state, and to these values.
+
+        Raises:
+            ValueError: They cannot.
+        """
         for parameter in changes:
             if parameter.read is Read.CONFIGURE and self.state != "unconfigured":
                 raise ValueError(
@@ -194,33 +247,33 @@ class TrackerNode(ManagedNode):
             raise ValueError("the network is being loaded: try again in a moment")
 
     def _on_changed(self, settings: Settings) -> None:
-        if self._inbox is not None:
-            self._inbox.limit_history(*_history(settings))
+        if self._buffer is not None:
+            self._buffer.limit_history(*_history(settings))
 
-    def _publish(
-        self, what: Callable[[Camera, "Processed", Settings, str], None]
-    ) -> Callable[["Processed"], None]:
-        """A call of a camera's method for a frame of it, for the inference thread."""
-
-        def publish(processed: "Processed") -> None:
-            assert self.engine is not None
-            camera = self.cameras[processed.frame.camera]
-            try:
-                what(camera, processed, self.parameters.settings, self.engine.device)
-            except rclpy_implementation.RCLError:
-                if self.context.ok():  # otherwise the node is shutting down
-                    raise
-
-        return publish
+    def _snapshot(self) -> Snapshot:
+        engine = self.engine
+        return Snapshot(
+            state=self.state,
+            failure=self.failure,
+            settings=self.parameters.settings,
+            device=engine.device if engine is not None else "",
+            memory=engine.memory if engine is not None else {},
+            cameras=list(zip(self.inputs.values(), self.outputs.values(), strict=True)),
+        )
 
     def close(self) -> bool:
-        """End all threads; False if one of them does not end."""
-        ended = self._end_receiver()
-        ended = self._end_inference() and ended
-        if self._loader is not None:
-            self._loader.join(END_SECONDS)
-            ended = ended and not self._loader.is_alive()
-        return ended
+        """End all threads; return False if one of them does not end."""
+        received = self._end_receiver()
+        inferred = self._end_inference()
+        if self._loader is None:
+            return received and inferred
+        self._loader.join(END_SECONDS)
+        return received and inferred and not self._loader.is_alive()
+
+    def destroy_node(self) -> None:
+        """End all threads and destroy the node."""
+        self.close()
+        super().destroy_node()
 
 
 def _history(settings: Settings) -> tuple[float, float]:
@@ -229,26 +282,40 @@ def _history(settings: Settings) -> tuple[float, float]:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
-    ended = True
     try:
-        with ports_of_its_own():
-            rclpy.init(args=args)
-            node = TrackerNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            executor.spin()
-        finally:
-            ended = node.close()
-            node.destroy_node()
+        ended = _run(args)
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # asked to end: that is no failure
+        ended = True  # asked to end: that is no failure
+    except ParameterError as error:
+        sys.exit(f"siamdw_tracker: {error}")
+    except RCLError:
+        if rclpy.ok():  # otherwise the interrupt came while the node was being created
+            raise
+        ended = True
     finally:
         rclpy.try_shutdown()
     if not ended:  # Python would wait for the thread, or crash with it
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _run(args: list[str] | None) -> bool:
+    """Create the node and spin it; return whether all its threads have ended."""
+    with ports_of_its_own():
+        rclpy.init(args=args)
+        node = TrackerNode()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    ended = True
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        ended = node.close()
+        node.destroy_node()
+    return ended
 
 
 if __name__ == "__main__":

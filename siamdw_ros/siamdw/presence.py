@@ -92,6 +92,12 @@ class Presence:
         """Whether the target is lost and the last image did not show it."""
         return self.state is State.LOST and not self._confirmations
 
+    def lose(self) -> None:
+        """Set the state to LOST, when it is known from elsewhere that the target is lost."""
+        self.state = State.LOST
+        self._faint = 0
+        self._evidence = 0
+
     def judge(self, score: float) -> State:
         """Update the state with the score of the next image and return it."""
         if self.state is State.LOST:

@@ -1,6 +1,8 @@
-"""Write the README's table of parameters from their declarations."""
+"""Write the table of parameters and config/tracker.yaml from the declarations."""
 
 import argparse
+import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,25 @@ from siamdw_ros.node.parameters import PARAMETERS, Parameter, Read
 
 BEGIN = "<!-- parameters: python -m siamdw_ros.tools.parameter_table README.md -->"
 END = "<!-- end of parameters -->"
-KINDS = {bool: "bool", int: "integer", float: "double", str: "string", list: "string[]"}
+HEAD = """\
+# Parameters of the tracker node, written by `python -m siamdw_ros.tools.parameter_table --yaml`.
+# `ros2 param describe /siamdw_tracker NAME` prints the same descriptions.
+/**:
+  ros__parameters:
+"""
+KINDS = {
+    type(None): "double or empty",
+    bool: "bool",
+    int: "integer",
+    float: "double",
+    str: "string",
+    list: "string[]",
+}
 CHANGES = {Read.START: "no", Read.CONFIGURE: "unconfigured", Read.ALWAYS: "any time"}
 
 
 def table() -> str:
-    """All parameters as a Markdown table."""
+    """Return all parameters as a Markdown table."""
     head = f"| parameter | type | default | range | change | |\n{'| --- ' * 6}|"
     return "\n".join([head, *map(_row, PARAMETERS)])
 
@@ -34,14 +49,26 @@ def _row(parameter: Parameter) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return "empty" if value in ("", [""]) else f"`{value}`"
+    return "empty" if value in (None, "", [""]) else f"`{value}`"
+
+
+def configuration() -> str:
+    """Return a parameter file with all parameters, their defaults and descriptions."""
+    return HEAD + "".join(map(_entry, PARAMETERS))
+
+
+def _entry(parameter: Parameter) -> str:
+    text = f"{parameter.description}; read {parameter.read.value}"
+    comment = textwrap.fill(text, 95, initial_indent="    # ", subsequent_indent="    # ")
+    default = "" if parameter.default is None else parameter.default
+    return f"{comment}\n    {parameter.name}: {json.dumps(default)}\n"
 
 
 def with_table(page: str) -> str:
-    """The page with the table between its two marks made anew.
+    """Return the page with a new table between its two marks.
 
     Raises:
-        ValueError: the marks are not in the page.
+        ValueError: The marks are not in the page.
     """
     begin, end = page.index(BEGIN) + len(BEGIN), page.index(END)
     return f"{page[:begin]}\n{table()}\n{page[end:]}"
@@ -53,8 +80,12 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m siamdw_ros.tools.parameter_table", description=__doc__
     )
     parser.add_argument("page", type=Path, nargs="?", help="page to rewrite (default: print)")
-    page: Path | None = parser.parse_args(arguments).page
-    if page is None:
+    parser.add_argument("--yaml", type=Path, help="write the parameter file instead")
+    options = parser.parse_args(arguments)
+    page: Path | None = options.page
+    if options.yaml is not None:
+        options.yaml.write_text(configuration())
+    elif page is None:
         print(table())
     else:
         page.write_text(with_table(page.read_text()))

@@ -84,6 +84,8 @@ def hosted() -> Iterator[TrackerNode]:
     """A whole node in this process, active."""
     node = TrackerNode()
     node.set_parameters([Parameter("threads", value=1), Parameter("max_request_rate", value=0.0)])
+    # All requests are about one image.
+    node.set_parameters([Parameter("camera_timeout", value=3600.0)])
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     spinning = threading.Thread(target=executor.spin)
@@ -107,24 +109,24 @@ def wait(condition: Callable[[], Any], seconds: float = 240.0) -> None:
 def test_the_node_accounts_for_every_image(
     hosted: TrackerNode, generate: Callable[..., Any]
 ) -> None:
-    (camera,) = hosted.cameras.values()
+    (camera,) = hosted.inputs.values()
     (subscription,) = [one for one in hosted.subscriptions if one.topic_name == camera.topic]
 
     def receive(message: Any) -> str:
-        before = camera.intake.rejected
+        before = camera.received.rejected
         subscription.callback(message)
-        return "rejected" if camera.intake.rejected > before else "accepted"
+        return "rejected" if camera.received.rejected > before else "accepted"
 
     counts = generate("made-up images: a node's callback", images(), receive)
-    intake, progress = camera.intake, camera.progress
-    wait(lambda: intake.received == intake.rejected + intake.dropped + progress.processed)
-    assert intake.received == sum(counts.values())
-    assert intake.rejected == counts["rejected"]
-    assert progress.failed == 0
+    received, processed = camera.received, camera.processed
+    wait(lambda: received.received == received.rejected + received.dropped + processed.processed)
+    assert received.received == sum(counts.values())
+    assert received.rejected == counts["rejected"]
+    assert processed.failed == 0
 
 
 def test_every_request_is_answered(hosted: TrackerNode, generate: Callable[..., Any]) -> None:
-    (camera,) = hosted.cameras.values()
+    (camera,) = hosted.inputs.values()
     (subscription,) = [one for one in hosted.subscriptions if one.topic_name == camera.topic]
     services = {one.srv_type: one.callback for one in hosted.services}
 

@@ -1,14 +1,16 @@
 """Several cameras in one node."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from rclpy.node import Node
 from std_msgs.msg import Header
 from tracker_process import START, TrackerProcess
 
-from siamdw_ros.node.camera_input import camera_names
-from siamdw_ros.node.decoding import image_message
+from siamdw_ros.node.camera_input import camera_names, check_cameras
+from siamdw_ros.node.decoding import TRANSPORTS, image_message
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,25 @@ from siamdw_ros.node.decoding import image_message
 )
 def test_cameras_are_named_by_their_topics(topics: list[str], names: list[str]) -> None:
     assert camera_names(topics) == names
+
+
+@pytest.mark.parametrize(
+    ("topics", "transport", "reason"),
+    [
+        (["cam/image", "/cam/image"], "raw", "2 cameras have the camera name 'cam/image'"),
+        (["image", "/robot/image"], "raw", "2 cameras have the topic '/robot/image'"),
+        (["/a/image", "/a/image"], "raw", "2 cameras have the topic '/a/image'"),
+        (["/a/image/compressed"], "compressed", "give '/a/image'"),
+    ],
+)
+def test_cameras_that_cannot_be_told_apart_are_refused(
+    topics: list[str], transport: str, reason: str
+) -> None:
+    node = Node("cameras", namespace="/robot")
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        check_cameras(node, topics, TRANSPORTS[transport])
+    check_cameras(node, ["front/image", "/rear/image"], TRANSPORTS[transport])
+    node.destroy_node()
 
 
 def test_two_cameras_share_the_node_and_keep_their_headers(

@@ -1,7 +1,6 @@
 """What is drawn on the debug image."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,14 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamdw_ros.node.debug_image import COLORS, INSET, draw
-from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.frame_buffer import Frame
-from siamdw_ros.node.smoothing import BoxFilter
-from siamdw_ros.node.targets import FollowedTarget
-from siamdw_ros.siamdw import State, TrackResult
+from siamdw_ros.node.results import TargetResult
+from siamdw_ros.siamdw.presence import State
 
 GREY = np.full((240, 320, 3), 128, np.uint8)
-FRAME = Frame("camera", image_message(GREY), 0.0)
 
 
 def target(
@@ -25,11 +20,9 @@ def target(
     box: tuple[float, ...] = (100.0, 80.0, 60.0, 50.0),
     response: np.ndarray | None = None,
     name: str = "cup",
-) -> FollowedTarget:
+) -> TargetResult:
     x, y, w, h = box
-    result = TrackResult((x, y, w, h), 0.9, state)
-    state = SimpleNamespace(response=response)
-    return FollowedTarget(name, state, FRAME, result, Time(), BoxFilter(0.0))
+    return TargetResult(name, state, 0.9, (x, y, w, h), Time(), response=response)
 
 
 def peak_at(row: int, column: int, cells: int = 17) -> np.ndarray:

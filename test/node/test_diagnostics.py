@@ -1,5 +1,7 @@
 """What the node tells on /diagnostics while a camera comes, errs and goes."""
 
+import math
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -16,12 +18,12 @@ from siamdw_ros.node.diagnostics import (
     MAX_LISTED,
     connection_problems,
     error,
-    gpu_memory,
     make_status,
     silence_problems,
     target_status,
     warning,
 )
+from siamdw_ros.node.engine import gpu_memory
 from siamdw_ros.node.metrics import LONG_WINDOW, Durations
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -65,18 +67,22 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
         request_timeout=30.0,
     )
     said = Diagnostics(tracker)
+
+    def show() -> None:
+        tracker.show(frames[1], stamp=int(time.time()))
+
     said.wait("camera image", WARN, "no image has come yet")
     said.wait("targets", OK, "no target")
 
-    tracker.show(frames[0])
+    tracker.show(frames[0], stamp=int(time.time()))
     assert tracker.start().success
-    status = said.wait("camera image", OK, "images/s", lambda: tracker.show(frames[1]))
+    status = said.wait("camera image", OK, "images/s", show)
     values = {value.key: value.value for value in status.values}
     assert float(values["inference p50 (ms)"]) <= float(values["inference p95 (ms)"])
     assert float(values["waiting p50 (ms)"]) >= 0
     assert int(values["processed"]) >= 2
     assert status.hardware_id == "camera_optical"
-    said.wait("targets", OK, "1 tracked", lambda: tracker.show(frames[1]))
+    said.wait("targets", OK, "1 tracked", show)
     assert {v.key: v.value for v in said.parts["tracker"].values}["lifecycle state"] == "active"
 
     broken = Image(encoding="bgr8", width=10, height=10, step=30)
@@ -86,10 +92,17 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     unfit = tracker.node.create_publisher(Image, "image", best_effort)
     words = "does not fit: Best effort publisher and reliable subscription"
-    said.wait("camera image", ERROR, words, lambda: tracker.show(frames[1]))
+    said.wait("camera image", ERROR, words, show)
     assert words in tracker.output()
     tracker.node.destroy_publisher(unfit)
-    said.wait("camera image", OK, "images/s", lambda: tracker.show(frames[1]))
+    said.wait("camera image", OK, "images/s", show)
+
+    tracker.stamps_from(1)
+    said.wait("camera image", WARN, "behind the node's clock", lambda: tracker.show(frames[1]))
+    assert math.isnan(tracker.statuses[-1].latency_ms)
+    tracker.stamps_from(int(time.time()) + 1000)
+    said.wait("camera image", WARN, "ahead of the node's clock", lambda: tracker.show(frames[1]))
+    assert math.isnan(tracker.statuses[-1].latency_ms)
 
 
 def test_a_network_that_cannot_be_loaded_is_an_error(
@@ -141,7 +154,7 @@ def test_a_status_without_problems_is_well() -> None:
 
 @pytest.mark.parametrize("offered", [BEST_EFFORT, RELIABLE, LATCHED])
 def test_our_own_qos_fits_every_camera(offered: QoSProfile) -> None:
-    assert connection_problems([publisher(offered)], "/image", IMAGE, BEST_EFFORT) == []
+    assert connection_problems([publisher(offered)], IMAGE, BEST_EFFORT) == []
 
 
 @pytest.mark.parametrize(
@@ -151,7 +164,7 @@ def test_our_own_qos_fits_every_camera(offered: QoSProfile) -> None:
 def test_qos_that_does_not_fit_names_publisher_and_policy(
     offered: QoSProfile, ours: QoSProfile, policy: str
 ) -> None:
-    (problem,) = connection_problems([publisher(offered)], "/image", IMAGE, ours)
+    (problem,) = connection_problems([publisher(offered)], IMAGE, ours)
     assert problem.level == DiagnosticStatus.ERROR
     assert "/driver" in problem.message
     assert policy in problem.message.lower()
@@ -159,16 +172,10 @@ def test_qos_that_does_not_fit_names_publisher_and_policy(
 
 def test_a_publisher_of_another_type_is_an_error() -> None:
     other = publisher(topic_type="sensor_msgs/msg/CompressedImage")
-    (problem,) = connection_problems([other, publisher()], "/image", IMAGE, RELIABLE)
+    (problem,) = connection_problems([other, publisher()], IMAGE, RELIABLE)
     assert problem == error(
         "/driver publishes sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image"
     )
-
-
-def test_a_topic_without_publishers_is_a_warning() -> None:
-    assert connection_problems([], "/image", IMAGE, RELIABLE) == [
-        warning("nothing publishes /image")
-    ]
 
 
 @pytest.mark.parametrize(

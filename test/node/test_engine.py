@@ -3,19 +3,28 @@
 import dataclasses
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rclpy.logging import get_logger
+from rclpy.utilities import get_default_context
 
 from siamdw_ros.node.engine import Engine, Loader
-from siamdw_ros.node.parameters import PARAMETERS, Settings
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.throttled_log import ThrottledLog
 
-SETTINGS = dataclasses.replace(Settings(**{p.field: p.default for p in PARAMETERS}), device="cpu")
+SETTINGS = Settings(device="cpu")
+
+
+def log() -> ThrottledLog:
+    node = SimpleNamespace(get_logger=lambda: get_logger("engine"), context=get_default_context())
+    return ThrottledLog(node)
 
 
 def load(**values: Any) -> Engine | str:
     loaded = threading.Event()
-    loader = Loader(dataclasses.replace(SETTINGS, **values), lambda _: loaded.set())
+    loader = Loader(dataclasses.replace(SETTINGS, **values), lambda _: loaded.set(), log())
     assert loaded.wait(60)
     made: Engine | str = loader.outcome.future.result()
     return made
@@ -53,7 +62,7 @@ def test_what_cannot_be_loaded_is_told_with_the_reason(
 
 def test_loading_that_takes_too_long_is_given_up() -> None:
     told = threading.Event()
-    loader = Loader(dataclasses.replace(SETTINGS, load_timeout=0.0), lambda _: told.set())
+    loader = Loader(dataclasses.replace(SETTINGS, load_timeout=0.0), lambda _: told.set(), log())
     loader.check_deadline()
     assert told.wait(10)
     assert loader.outcome.future.result() == "not loaded within 0 s"

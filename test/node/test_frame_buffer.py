@@ -1,4 +1,4 @@
-"""The inbox: newest frames, history, requests."""
+"""The frame buffer: newest frames, history, service calls."""
 
 import threading
 
@@ -9,7 +9,7 @@ from sensor_msgs.msg import Image
 from siamdw_msgs.srv import StopTracking
 
 from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, History
-from siamdw_ros.node.services import Request
+from siamdw_ros.node.services import PendingCall
 
 
 def frame(
@@ -24,37 +24,37 @@ def stamps(history: History) -> list[int]:
     return [held.stamp.sec for held in history.frames()]
 
 
-def request() -> Request:
-    return Request(StopTracking.Request(), lambda _: None, deadline=0.0)
+def call() -> PendingCall:
+    return PendingCall(StopTracking.Request(), lambda _: None, deadline=0.0)
 
 
 def test_a_newer_frame_replaces_the_waiting_one_of_its_camera() -> None:
-    inbox = FrameBuffer(["front", "rear"], 10, 1e6)
-    assert not inbox.put_frame(frame(1))
-    assert not inbox.put_frame(frame(1, "rear"))
+    buffer = FrameBuffer({"front": "/front", "rear": "/rear"}, 10, 1e6)
+    assert not buffer.put_frame(frame(1))
+    assert not buffer.put_frame(frame(1, "rear"))
     newest = frame(2)
-    assert inbox.put_frame(newest)
-    work = inbox.take()
-    assert work is not None
-    assert [(f.camera, f.stamp.sec) for f in work.frames] == [("front", 2), ("rear", 1)]
-    assert work.frames[0] is newest
+    assert buffer.put_frame(newest)
+    batch = buffer.take()
+    assert batch is not None
+    assert [(f.camera, f.stamp.sec) for f in batch.frames] == [("front", 2), ("rear", 1)]
+    assert batch.frames[0] is newest
 
 
-def test_requests_are_taken_in_their_order() -> None:
-    inbox, requests = FrameBuffer(["front"], 10, 1e6), [request(), request()]
-    for waiting in requests:
-        inbox.put_request(waiting)
-    work = inbox.take()
-    assert work is not None
-    assert work.frames == []
-    assert [inbox.next_request(), inbox.next_request(), inbox.next_request()] == [*requests, None]
+def test_calls_are_taken_in_their_order() -> None:
+    buffer, calls = FrameBuffer({"front": "/front"}, 10, 1e6), [call(), call()]
+    for waiting in calls:
+        buffer.put_call(waiting)
+    batch = buffer.take()
+    assert batch is not None
+    assert batch.frames == []
+    assert [buffer.next_call(), buffer.next_call(), buffer.next_call()] == [*calls, None]
 
 
 def test_closing_ends_the_wait() -> None:
-    inbox, taken = FrameBuffer(["front"], 10, 1e6), []
-    thread = threading.Thread(target=lambda: taken.append(inbox.take()))
+    buffer, taken = FrameBuffer({"front": "/front"}, 10, 1e6), []
+    thread = threading.Thread(target=lambda: taken.append(buffer.take()))
     thread.start()
-    inbox.close()
+    buffer.close()
     thread.join(10)
     assert taken == [None]
 
@@ -101,7 +101,7 @@ def test_a_repeated_stamp_replaces_the_frame_that_had_it() -> None:
 
 def test_no_pixel_is_copied() -> None:
     held = frame(1)
-    inbox = FrameBuffer(["front"], 10, 1e6)
-    inbox.put_frame(held)
-    ours = np.frombuffer(inbox.histories()["front"][0].message.data, np.uint8)
+    buffer = FrameBuffer({"front": "/front"}, 10, 1e6)
+    buffer.put_frame(held)
+    ours = np.frombuffer(buffer.held()["front"].frames[0].message.data, np.uint8)
     assert np.shares_memory(ours, np.frombuffer(held.message.data, np.uint8))

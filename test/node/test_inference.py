@@ -4,11 +4,13 @@ import dataclasses
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from rclpy.logging import get_logger
+from rclpy.utilities import get_default_context
 from sensor_msgs.msg import CompressedImage
 from siamdw_msgs.srv import StartTracking, StopTracking
 from tracker_process import START
@@ -17,15 +19,19 @@ from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithP
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image_message
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frame_buffer import Frame, FrameBuffer
-from siamdw_ros.node.inference import InferenceThread, Processed
+from siamdw_ros.node.inference import InferenceThread
 from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.metrics import ProcessStats
-from siamdw_ros.node.parameters import PARAMETERS, Settings
-from siamdw_ros.node.services import Request
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.results import FrameResult
+from siamdw_ros.node.services import PendingCall
+from siamdw_ros.node.throttled_log import ThrottledLog
 from siamdw_ros.siamdw.presence import State
 from siamdw_ros.siamdw.siamfc import SiamFC
 
-SETTINGS = dataclasses.replace(Settings(**{p.field: p.default for p in PARAMETERS}), device="cpu")
+SETTINGS = Settings(device="cpu")
+
+NODE = SimpleNamespace(get_logger=lambda: get_logger("test"), context=get_default_context())
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +44,10 @@ class Harness:
     """A running thread, and what it has told; some frames may wait for it already."""
 
     def __init__(self, engine: Engine, *waiting: Frame) -> None:
-        self.inbox = FrameBuffer(["front", "rear"], seconds=2.0, size=1e9)
+        self.inbox = FrameBuffer({"front": "/front", "rear": "/rear"}, seconds=2.0, size=1e9)
         for frame in waiting:
             self.inbox.put_frame(frame)
-        self.told: list[Processed] = []
+        self.told: list[FrameResult] = []
         self.shown: list[int] = []  # for each, how many were told before
         self.progress = {"front": ProcessStats(), "rear": ProcessStats()}
         self.settings = SETTINGS
@@ -49,18 +55,23 @@ class Harness:
             engine,
             self.inbox,
             lambda: self.settings,
-            self.progress,
-            self.told.append,
-            lambda processed: self.shown.append(len(self.told)),
-            get_logger("test"),
+            {
+                camera: SimpleNamespace(
+                    processed=stats,
+                    publish=self.told.append,
+                    show=lambda _: self.shown.append(len(self.told)),
+                )
+                for camera, stats in self.progress.items()
+            },
+            ThrottledLog(NODE),
         )
         self.thread.start()
 
     def ask(self, asked: StartTracking.Request | StopTracking.Request) -> object:
         """Put a request and wait for its answer."""
         answered = threading.Event()
-        request = Request(asked, lambda _: answered.set(), deadline=float("inf"))
-        self.inbox.put_request(request)
+        request = PendingCall(asked, lambda _: answered.set(), deadline=float("inf"))
+        self.inbox.put_call(request)
         assert answered.wait(60)
         return request.future.result()
 
@@ -138,7 +149,7 @@ def test_a_detector_shows_where_a_lost_target_is(
     engine: Engine, frames: list[np.ndarray], helped: bool
 ) -> None:
     harness = Harness(engine)
-    harness.settings = dataclasses.replace(SETTINGS, rearm_class="cup")
+    harness.settings = dataclasses.replace(SETTINGS, redetection_class="cup")
     small, blank = cv2.resize(frames[0], (240, 180)), np.full((720, 1280, 3), 90, np.uint8)
     here, there = blank.copy(), blank.copy()
     here[:180, :240], there[540:, 1040:] = small, small
@@ -148,7 +159,7 @@ def test_a_detector_shows_where_a_lost_target_is(
     request.bbox = box_to_message(box)
     assert harness.ask(request).success
     harness.show(blank)
-    while harness.told[-1].targets[0].result.state is not State.LOST:
+    while harness.told[-1].targets[0].state is not State.LOST:
         harness.show(blank)
     harness.show(there)
     if helped:
@@ -160,9 +171,9 @@ def test_a_detector_shows_where_a_lost_target_is(
         harness.wait()
     harness.show(there)
     (target,) = harness.told[-1].targets
-    assert target.result.state is (State.TRACKED if helped else State.LOST)
+    assert target.state is (State.TRACKED if helped else State.LOST)
     if helped:
-        assert target.result.box[:2] == pytest.approx((box[0] + 1040, box[1] + 540), abs=12)
+        assert target.box[:2] == pytest.approx((box[0] + 1040, box[1] + 540), abs=12)
     harness.end()
 
 
@@ -200,12 +211,12 @@ def test_a_target_that_is_lost_for_too_long_is_forgotten(
     grey = np.full_like(frames[0], 128)
     harness.show(grey)
     (target,) = harness.told[-1].targets
-    assert target.result.state is State.LOST
+    assert target.state is State.LOST
     harness.show(grey)
     assert len(harness.told[-1].targets) == 1  # not yet
     harness.settings = dataclasses.replace(harness.settings, give_up_seconds=1e-9)
     harness.show(grey)
-    assert harness.told[-1].targets == []
+    assert harness.told[-1].targets == ()
 
 
 def test_cameras_whose_frames_wait_together_share_a_batch(
@@ -242,13 +253,13 @@ def test_requests_without_end_do_not_stop_the_tracking(
 ) -> None:
     harness.show(frames[0])
     assert harness.ask(start_request()).success
-    monkeypatch.setattr("siamdw_ros.node.inference.REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr("siamdw_ros.node.inference.CALL_SECONDS", 0.0)
     told, more = len(harness.told), threading.Event()
 
     def again(_: object) -> None:
         if not more.is_set():
-            harness.inbox.put_request(
-                Request(StopTracking.Request(target_id="nobody"), again, deadline=float("inf"))
+            harness.inbox.put_call(
+                PendingCall(StopTracking.Request(target_id="nobody"), again, deadline=float("inf"))
             )
 
     again(None)

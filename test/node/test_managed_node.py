@@ -54,7 +54,7 @@ def test_a_manager_takes_the_node_through_its_states_and_back(
     assert state(tracker) == "unconfigured"
     assert change(tracker, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
     assert state(tracker) == "finalized"
-    assert "start it anew" in refused(tracker)
+    assert "start a new one" in refused(tracker)
     assert tracker.interrupt() == 0
     assert "Traceback" not in tracker.output()
 

@@ -2,15 +2,20 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
 from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.messages import box_from_message, detections, predictions
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.results import FrameResult
 from siamdw_ros.node.smoothing import BoxFilter
-from siamdw_ros.node.targets import FollowedTarget
+from siamdw_ros.node.targets import TrackedTarget
 from siamdw_ros.siamdw.presence import State, TrackResult
+
+IMAGE = np.zeros((480, 640, 3), np.uint8)
 
 
 def frame(seconds: float) -> Frame:
@@ -19,25 +24,32 @@ def frame(seconds: float) -> Frame:
     return Frame("camera", SimpleNamespace(header=header), seconds)
 
 
-def moving(smoothing: float, states: list[State]) -> FollowedTarget:
+def moving(smoothing: float, states: list[State]) -> TrackedTarget:
     """A target that moves right by 10 px and jitters up and down by 4, in each tenth second."""
     first = TrackResult((0.0, 0.0, 20.0, 30.0), 1.0, State.TRACKED)
-    target = FollowedTarget("1", None, frame(100.0), first, Time(), BoxFilter(smoothing))
+    target = TrackedTarget(
+        "1", None, frame(100.0), (640, 480), first, Time(), BoxFilter(smoothing)
+    )
     for index, state in enumerate(states):
         box = (10.0 * index, 4.0 * (index % 2), 20.0, 30.0)
-        target.take(frame(100 + index / 10), TrackResult(box, 0.9, state))
+        target.take(frame(100 + index / 10), IMAGE, TrackResult(box, 0.9, state))
     return target
+
+
+def shown(target: TrackedTarget, horizon: float = 0.0) -> FrameResult:
+    settings = Settings(class_id="cup", smoothing=0.5, prediction_horizon=horizon)
+    return FrameResult(target.frame, (target.report(horizon),), 0.0, settings)
 
 
 def test_boxes_are_published_as_found_unless_smoothing_is_asked_for() -> None:
     target = moving(0.0, [State.TRACKED] * 10)
-    (found,) = detections(target.frame.message.header, [target], "cup").detections
+    (found,) = detections(shown(target)).detections
     assert box_from_message(found.bbox) == (90.0, 4.0, 20.0, 30.0)
 
 
 def test_smoothing_takes_jitter_out_and_adds_no_lag() -> None:
     target = moving(0.5, [State.TRACKED] * 30)
-    (found,) = detections(target.frame.message.header, [target], "cup").detections
+    (found,) = detections(shown(target)).detections
     x, y, width, height = box_from_message(found.bbox)
     assert x == pytest.approx(290.0, abs=0.1)
     assert y == pytest.approx(2.0, abs=1.0)
@@ -46,7 +58,7 @@ def test_smoothing_takes_jitter_out_and_adds_no_lag() -> None:
 
 def test_predictions_say_where_a_target_will_be_and_when() -> None:
     target = moving(0.5, [State.TRACKED] * 30)
-    said = predictions(target.frame.message.header, [target], "cup", 0.25)
+    said = predictions(shown(target, 0.25))
     assert (said.header.stamp.sec, said.header.stamp.nanosec) == (103, 150_000_000)
     assert said.header.frame_id == "camera"
     assert said.detections[0].header == said.header
@@ -55,9 +67,8 @@ def test_predictions_say_where_a_target_will_be_and_when() -> None:
 
 def test_a_lost_target_is_not_predicted_and_smoothing_starts_over() -> None:
     target = moving(0.5, [State.TRACKED] * 10 + [State.LOST])
-    header = target.frame.message.header
-    assert predictions(header, [target], "cup", 0.1).detections == []
-    assert detections(header, [target], "cup").detections == []
-    target.take(frame(101.1), TrackResult((400.0, 0.0, 20.0, 30.0), 0.9, State.TRACKED))
+    assert predictions(shown(target, 0.1)).detections == []
+    assert detections(shown(target)).detections == []
+    target.take(frame(101.1), IMAGE, TrackResult((400.0, 0.0, 20.0, 30.0), 0.9, State.TRACKED))
     assert target.result.box == (400.0, 0.0, 20.0, 30.0)
     assert target.motion.velocity == (0, 0)

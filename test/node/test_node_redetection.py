@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
 from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.node.redetection import MAX_DETECTIONS, MAX_PLACES, places
+from siamdw_ros.node.redetection import MAX_BOXES, MAX_DETECTIONS, usable_boxes
 
 
 def detection(
@@ -25,14 +25,14 @@ def message(*detections: Detection2D) -> Detection2DArray:
 
 def test_boxes_of_the_wanted_class_come_likeliest_first() -> None:
     said = message(detection(0.5, 1.0), detection(0.9, 2.0), detection(0.95, 3.0, "dog"))
-    assert [box[0] for box in places(said, "cup")] == [2.0, 1.0]
-    assert [box[0] for box in places(said, "*")] == [3.0, 2.0, 1.0]
-    assert places(said, "cat") == []
+    assert [box[0] for box in usable_boxes(said, "cup")] == [2.0, 1.0]
+    assert [box[0] for box in usable_boxes(said, "*")] == [3.0, 2.0, 1.0]
+    assert usable_boxes(said, "cat") == []
 
 
 def test_only_the_likeliest_few_are_tried() -> None:
     said = message(*(detection(i / 100, float(i)) for i in range(100)))
-    assert [box[0] for box in places(said, "cup")] == [99.0 - i for i in range(MAX_PLACES)]
+    assert [box[0] for box in usable_boxes(said, "cup")] == [99.0 - i for i in range(MAX_BOXES)]
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def test_only_the_likeliest_few_are_tried() -> None:
     ],
 )
 def test_what_cannot_be_a_box_is_left_out(broken: Detection2D) -> None:
-    assert len(places(message(broken, detection(0.3)), "cup")) == 1
+    assert len(usable_boxes(message(broken, detection(0.3)), "cup")) == 1
 
 
 def test_a_message_that_no_detector_sends_is_not_looked_at() -> None:
-    assert places(message(*[detection(0.9)] * (MAX_DETECTIONS + 1)), "cup") == []
+    assert usable_boxes(message(*[detection(0.9)] * (MAX_DETECTIONS + 1)), "cup") == []
 
 
 numbers = st.floats(width=64)
@@ -62,6 +62,6 @@ def test_any_message_gives_boxes_that_can_be_searched(
     fields: list[tuple[float, ...]], wanted: str
 ) -> None:
     said = message(*(detection(score, x, wanted, size) for score, x, size in fields))
-    for box in places(said, wanted):
+    for box in usable_boxes(said, wanted):
         assert all(map(math.isfinite, box))
         assert min(box[2:]) >= 2

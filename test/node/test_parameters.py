@@ -62,7 +62,9 @@ def test_a_change_takes_effect_on_the_next_image(
         ("request_timeout", math.inf, "request_timeout"),
         ("lost_patience", 0, "lost_patience"),
         ("class_id", "x" * 65, "at most 64"),
-        ("class_id", 7, "type"),
+        ("class_id", [7], "type"),
+        ("max_targets", 1.5, "type"),
+        ("tracker__scale_step", "fast", "needs a number"),
         ("tracker__scale_step", 0.5, "scale_step must lie in [1, 2]"),
         ("tracker__penalty_k", 0.1, "has no hyper-parameter penalty_k"),
         ("model", "siamfc_incep22", "deactivate it and clean it up first"),
@@ -102,7 +104,7 @@ def test_hyper_parameters_steer_the_next_search(
     assert set_parameters(tracker, **steps) == ["", ""]
     assert size_after(0.0) == pytest.approx(108.0)
     assert size_after(1.0) == pytest.approx(1.1 * 108.0)
-    defaults = dict.fromkeys([*steps, "tracker__scale_rate"], -1.0)
+    defaults = dict.fromkeys([*steps, "tracker__scale_rate"], "")
     assert set_parameters(tracker, **defaults) == ["", "", ""]
 
 

@@ -14,13 +14,11 @@ from std_msgs.msg import Header
 from siamdw_ros.node import debug_image
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, Transport, image_message
 from siamdw_ros.node.frame_buffer import Frame
-from siamdw_ros.node.inference import Processed
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
-from siamdw_ros.node.parameters import PARAMETERS, Settings
-from siamdw_ros.node.publishers import DebugPublisher, Report
+from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.publishers import CameraOutput
+from siamdw_ros.node.results import FrameResult
 
-SETTINGS = Settings(**{p.field: p.default for p in PARAMETERS})
-REPORT = Report(SETTINGS, "cpu", ReceiveStats(), ProcessStats())
 PICTURE = np.full((48, 64, 3), 100, np.uint8)
 
 
@@ -45,10 +43,15 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return captions
 
 
-def processed(message: Image | CompressedImage, transport: str = "raw") -> Processed:
+def output(node: Node) -> CameraOutput:
+    return CameraOutput(node, "~", ReceiveStats(), ProcessStats(), "cpu")
+
+
+def result(message: Image | CompressedImage, transport: str = "raw") -> FrameResult:
     message.header = Header(frame_id="camera_optical")
     message.header.stamp.sec = 7
-    return Processed(Frame("camera", message, 0.0, ImageDecoder(TRANSPORTS[transport])), [], 0.01)
+    frame = Frame("camera", message, 0.0, ImageDecoder(TRANSPORTS[transport]))
+    return FrameResult(frame, (), 0.01, Settings())
 
 
 def spin_until(node: Node, condition: Callable[[], object]) -> None:
@@ -59,7 +62,7 @@ def spin_until(node: Node, condition: Callable[[], object]) -> None:
 
 
 def test_nothing_is_drawn_while_nobody_looks(node: Node, drawn: list[str]) -> None:
-    DebugPublisher(node, "~").publish(processed(image_message(PICTURE)), REPORT)
+    output(node).show(result(image_message(PICTURE)))
     assert drawn == []
 
 
@@ -67,12 +70,12 @@ def test_nothing_is_drawn_while_nobody_looks(node: Node, drawn: list[str]) -> No
 def test_who_looks_gets_a_picture_with_the_header_of_the_image(
     node: Node, drawn: list[str], transport: Transport
 ) -> None:
-    publisher, got = DebugPublisher(node, "~"), []
+    publisher, got = output(node), []
     node.create_subscription(transport.message, f"~/debug_image{transport.suffix}", got.append, 1)
     spin_until(node, lambda: node.count_subscribers(f"~/debug_image{transport.suffix}"))
 
     def publish() -> list[object]:
-        publisher.publish(processed(image_message(PICTURE)), REPORT)
+        publisher.show(result(image_message(PICTURE)))
         return got
 
     spin_until(node, publish)
@@ -82,12 +85,12 @@ def test_who_looks_gets_a_picture_with_the_header_of_the_image(
 
 
 def test_no_more_are_drawn_than_the_rate_allows(node: Node, drawn: list[str]) -> None:
-    publisher = DebugPublisher(node, "~")
+    publisher = output(node)
     node.create_subscription(Image, "~/debug_image", lambda _: None, 1)
     spin_until(node, lambda: node.count_subscribers("~/debug_image"))
     start = time.monotonic()
     while time.monotonic() < start + 0.35:
-        publisher.publish(processed(image_message(PICTURE)), REPORT)
+        publisher.show(result(image_message(PICTURE)))
         threading.Event().wait(0.005)
     assert 1 <= len(drawn) <= 10 * (time.monotonic() - start) + 1
 
@@ -96,5 +99,5 @@ def test_an_image_that_cannot_be_decoded_is_not_drawn(node: Node, drawn: list[st
     node.create_subscription(Image, "~/debug_image", lambda _: None, 1)
     spin_until(node, lambda: node.count_subscribers("~/debug_image"))
     damaged = CompressedImage(data=b"\x89PNG\r\n\x1a\n")
-    DebugPublisher(node, "~").publish(processed(damaged, "compressed"), REPORT)
+    output(node).show(result(damaged, "compressed"))
     assert drawn == []

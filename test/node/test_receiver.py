@@ -13,7 +13,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from siamdw_ros.node.receiver import THREAD, NotForTheExecutor, Receiver
+from siamdw_ros.node.rclpy_internals import NotForTheExecutor
+from siamdw_ros.node.receiver import THREAD, Receiver
+from siamdw_ros.node.throttled_log import ThrottledLog
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -48,7 +50,7 @@ def launch(node: Node) -> Iterator[Launch]:
     launched = []
 
     def start(*subscriptions: Any) -> Receiver:
-        launched.append(Receiver(node, subscriptions))
+        launched.append(Receiver(node, subscriptions, ThrottledLog(node)))
         launched[-1].start()
         return launched[-1]
 

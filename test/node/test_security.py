@@ -28,7 +28,7 @@ def allowed(tag: str, verb: str, node: str = NODE) -> set[str]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> TrackerProcess:
     """A node that uses all that it may use."""
-    parameters = {"device": "cpu", "threads": 1, "rearm_class": "cup"}
+    parameters = {"device": "cpu", "threads": 1, "redetection_class": "cup"}
     tracker = TrackerProcess(tmp_path_factory.mktemp("node") / "node.log", parameters)
     tracker.connect()
     yield tracker

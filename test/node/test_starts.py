@@ -8,10 +8,10 @@ from std_msgs.msg import Header
 from tracker_process import START, TrackerProcess
 
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.frame_buffer import Frame, frames_from
+from siamdw_ros.node.frame_buffer import Frame, HeldFrames, frames_from
 from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.services import RefusedError
-from siamdw_ros.node.targets import catch_up
+from siamdw_ros.node.targets import search_some
 
 
 def held(*stamps: int, camera: str = "front", frame_id: str = "front_optical") -> list[Frame]:
@@ -22,43 +22,47 @@ def held(*stamps: int, camera: str = "front", frame_id: str = "front_optical") -
     return frames
 
 
+def find(header: Header, **frames: list[Frame]) -> list[Frame]:
+    return frames_from(header, {c: HeldFrames(f"/{c}", f) for c, f in frames.items()}, 0.0)
+
+
 def asked(stamp: int = 0, frame_id: str = "") -> Header:
     return Header(stamp=Time(sec=stamp), frame_id=frame_id)
 
 
 def test_without_a_stamp_the_newest_frame_is_taken() -> None:
     frames = held(1, 2, 3)
-    assert frames_from(asked(), {"front": frames}) == frames[2:]
+    assert find(asked(), front=frames) == frames[2:]
 
 
 def test_a_stamp_chooses_its_frame_and_the_newer_ones() -> None:
     frames = held(1, 2, 3)
-    assert frames_from(asked(2), {"front": frames}) == frames[1:]
+    assert find(asked(2), front=frames) == frames[1:]
 
 
 @pytest.mark.parametrize("frame_id", ["rear", "rear_optical"])
 def test_the_camera_is_named_by_its_frame_or_its_name(frame_id: str) -> None:
     rear = held(1, camera="rear", frame_id="rear_optical")
-    assert frames_from(asked(0, frame_id), {"front": held(1), "rear": rear}) == rear
+    assert find(asked(0, frame_id), front=held(1), rear=rear) == rear
 
 
 @pytest.mark.parametrize(
     ("header", "histories", "reason"),
     [
-        (asked(), {"front": []}, "no image has arrived yet"),
+        (asked(), {"front": []}, "no image has arrived yet on /front"),
         (asked(0, "front_optical"), {"front": []}, "no image has arrived yet"),
         (asked(9), {"front": held(1, 2)}, "only 2 from 1.000000000 to 2.000000000"),
         (asked(9), {"front": held(2)}, "only 2.000000000"),
         (
             asked(),
             {"front": held(1), "rear": []},
-            "'front_optical' (front) or rear (no image yet)",
+            "'front_optical' (front) or rear (no image yet on /rear)",
         ),
-        (asked(0, "left"), {"front": held(1)}, "'left' is of no camera"),
+        (asked(0, "left"), {"front": held(1)}, "no camera has the frame_id 'left'"),
         (
             asked(0, "same"),
             {"front": held(1, frame_id="same"), "rear": held(1, frame_id="same")},
-            "give a name, front, rear",
+            "give a camera's name, front, rear",
         ),
     ],
 )
@@ -66,8 +70,19 @@ def test_what_cannot_be_found_is_refused_with_the_reason(
     header: Header, histories: dict[str, list[Frame]], reason: str
 ) -> None:
     with pytest.raises(RefusedError) as refused:
-        frames_from(header, histories)
+        find(header, **histories)
     assert reason in str(refused.value)
+
+
+def test_without_a_stamp_an_old_image_is_refused_with_its_age_and_stamp() -> None:
+    frames = held(5)
+    old = HeldFrames("/front", frames, "encoding '32FC1' is not supported")
+    with pytest.raises(RefusedError) as refused:
+        frames_from(asked(), {"front": old}, oldest=5.1)
+    assert "newer ones are rejected: encoding '32FC1'" in str(refused.value)
+    assert "give its stamp, 5.000000000" in str(refused.value)
+    assert frames_from(asked(5), {"front": old}, oldest=5.1) == frames
+    assert frames_from(asked(), {"front": old}, oldest=5.0) == frames
 
 
 class Clock:
@@ -94,13 +109,13 @@ class Clock:
 )
 def test_catching_up_leaves_out_as_much_as_time_demands(cost: float, searched: list[int]) -> None:
     clock = Clock(cost)
-    count = catch_up(held(*range(1, 31)), clock.search, 0.5, lambda: clock.now)
+    count = search_some(held(*range(1, 31)), clock.search, 0.5, lambda: clock.now)
     assert count == len(clock.searched)
     assert clock.searched == searched
 
 
-def test_there_may_be_nothing_to_catch_up() -> None:
-    assert catch_up([], lambda _: None, 0.5) == 0
+def test_there_may_be_nothing_to_search_some() -> None:
+    assert search_some([], lambda _: None, 0.5) == 0
 
 
 def test_a_target_that_was_drawn_on_an_older_image_is_followed_to_the_newest(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
@@ -21,9 +22,18 @@ Frames = list[np.ndarray]
 def test_a_request_before_any_image_is_refused(
     launch_tracker: Callable[..., TrackerProcess],
 ) -> None:
-    answer = launch_tracker().start()
+    tracker = launch_tracker(camera_timeout=0.1)
+    answer = tracker.start()
     assert not answer.success
-    assert "no image has arrived yet" in answer.message
+    topic = tracker.camera.images.topic_name
+    assert f"no image has arrived yet on {topic}" in answer.message
+    tracker.wait(lambda: f"{topic}: no image has come yet" in tracker.output(), "a warning")
+    other = tracker.node.create_publisher(Image, "the_right_image", 1)
+    tracker.node.destroy_publisher(tracker.camera.images)
+    said = f"nothing publishes {topic}; topics of this type:"
+    tracker.wait(lambda: said in tracker.output(), "a warning")
+    assert other.topic_name in tracker.output().split(said)[1]
+    assert tracker.output().count(said) == 1
 
 
 def test_detections_carry_the_header_of_their_image(
@@ -170,11 +180,45 @@ def test_an_image_of_before_the_beginning_of_time_is_rejected(
     tracker.wait(rejected, "the image to be counted as rejected")
 
 
-def test_images_of_another_size_are_followed_too(tracker: TrackerProcess, frames: Frames) -> None:
+def test_at_another_resolution_the_box_is_scaled(tracker: TrackerProcess, frames: Frames) -> None:
+    for size, factor in (((1280, 960), 2.0), ((320, 240), 0.5)):
+        tracker.show(frames[0])
+        name = f"at {factor}"  # the warnings are throttled by target
+        assert tracker.start(target_id=name).success
+        for frame in frames[1:4]:
+            (detection,) = tracker.show(cv2.resize(frame, size)).detections
+        assert tracker.stop(name).success
+        expected = [factor * value for value in START]
+        np.testing.assert_allclose(
+            box_from_message(detection.bbox), expected, atol=30 * max(factor, 1)
+        )
+        assert f"to {size[0]}x{size[1]} px: the box of target {name} is scaled" in tracker.output()
+
+
+def test_in_an_image_of_another_shape_a_target_is_lost_until_it_is_found(
+    tracker: TrackerProcess, frames: Frames
+) -> None:
     tracker.show(frames[0])
-    assert tracker.start().success
-    (detection,) = tracker.show(frames[1][:300, :500].copy()).detections
-    assert detection.bbox.center.position.x <= 500
+    assert tracker.start(target_id="bottle").success
+    assert tracker.show(frames[1][:400].copy()).detections == []
+    (state,) = tracker.statuses[-1].targets
+    assert state.state == TargetState.LOST
+    assert "to 640x400 px, another shape: target bottle is lost" in tracker.output()
+    for _ in range(20):  # the place is the same: the search confirms it
+        found = tracker.show(frames[1][:400].copy()).detections
+    assert [detection.id for detection in found] == ["bottle"]
+
+
+def test_a_box_that_is_partly_outside_is_cut_and_the_answer_says_so(
+    tracker: TrackerProcess, frames: Frames
+) -> None:
+    tracker.show(frames[0])
+    answer = tracker.start((-40.0, 100.0, 100.0, 100.0))
+    assert answer.success
+    assert "the box was cut to its part in the image, 60x100 px at (0, 100)" in answer.message
+    sliver = tracker.start((637.0, 100.0, 100.0, 100.0))
+    assert not sliver.success
+    assert "only 3 % of the box 100x100 px at (637, 100) is inside the image" in sliver.message
 
 
 def test_a_newer_image_replaces_the_one_that_waits(

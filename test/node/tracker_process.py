@@ -139,6 +139,10 @@ class TrackerProcess:
         (self.cameras[camera] if camera else self.camera).send(message, self._stamp)
         return self._stamp
 
+    def stamps_from(self, first: int) -> None:
+        """Stamp the next image with a time in seconds, and each further one a second later."""
+        self._stamp = first - 1
+
     def show(
         self, picture: np.ndarray, camera: str = "", stamp: int | None = None
     ) -> Detection2DArray:

@@ -15,7 +15,7 @@ def test_every_tool_can_be_run_by_its_name():
     scripts = distribution("siamdw_ros").entry_points.select(group="console_scripts")
     assert with_main <= {script.name for script in scripts}
     nodes = {
-        "tracker_node": "node.tracker_node",
+        "tracker_node": "node.__main__",
         "respawning_tracker_node": "node.process.respawning",
         "target_pose": "following.target_pose",
         "follower": "following.follower",

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from siamdw_ros.node.parameters import PARAMETERS
-from siamdw_ros.tools.parameter_table import with_table
+from siamdw_ros.tools.parameter_table import configuration, with_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,5 +16,7 @@ def test_the_readme_has_the_declared_parameters() -> None:
 
 
 def test_the_shipped_configuration_names_every_parameter_with_its_default() -> None:
-    shipped = yaml.safe_load((ROOT / "config" / "tracker.yaml").read_text())
-    assert shipped["/**"]["ros__parameters"] == {p.name: p.default for p in PARAMETERS}
+    text = (ROOT / "config" / "tracker.yaml").read_text()
+    assert text == configuration(), "run parameter_table --yaml config/tracker.yaml"
+    defaults = {p.name: "" if p.default is None else p.default for p in PARAMETERS}
+    assert yaml.safe_load(text)["/**"]["ros__parameters"] == defaults

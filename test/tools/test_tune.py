@@ -49,7 +49,7 @@ def test_a_range_that_cannot_be_is_said_at_once(
 def test_the_node_takes_all_that_is_written_for_it(tmp_path: Path) -> None:
     """By the same way as ros2 run --params-file; what it cannot take is said in the file."""
     rclpy = pytest.importorskip("rclpy")
-    from siamdw_ros.node.parameters import NodeParameters
+    from siamdw_ros.node.node_parameters import NodeParameters
 
     best = {name: low for name, (low, _) in RANGES.items() if name not in ("rate", "penalty_k")}
     spec = SiamDW(preset="published", overrides={"scales": 1, "scale_templates": True})

@@ -1,4 +1,4 @@
-"""Ports of the node's own: those that a killed node has left behind are taken up too slowly."""
+"""DDS ports for the node that no earlier process has used."""
 
 import contextlib
 import os
@@ -16,19 +16,20 @@ NUMBERS = range(16, 100)
 
 @contextlib.contextmanager
 def ports_of_its_own() -> Iterator[None]:
-    """Give the DDS participant that is made within it ports that no other has had.
+    """Give the DDS participant that is created inside of it ports that no other has used.
 
-    By itself Fast DDS takes the lowest ports: after a process was killed, its successor's are the
-    same. Its shared memory, the dead one's, has to be found dead first, and the other processes
-    still hold connections there: they hear of the new one up to 3 s later (docs/reliability.md).
+    Fast DDS takes the lowest free ports: after a process was killed, its successor gets the same
+    ones. The shared memory of the killed process must first be recognised as dead, and the other
+    processes still hold connections to it. They discover the new process up to 3 s later
+    (docs/reliability.md).
 
-    Works with the package's Fast DDS profile, config/fastdds.xml, and does nothing without it.
+    It needs the package's Fast DDS profile, config/fastdds.xml, and does nothing without it.
     """
     given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     number = unused_number(os.environ.get("ROS_DOMAIN_ID", ""))
     with contextlib.ExitStack() as stack:
-        # Of a profile that cannot be read Fast DDS says what is wrong; without a place for another
-        # one, the node has the ports that it would have had.
+        # Fast DDS itself reports a profile that cannot be read. Without a place for a changed
+        # profile, the node gets the ports that it would have had anyway.
         with contextlib.suppress(OSError, UnicodeDecodeError):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="siamdw_ros_"))
             for name, path in given.items():
@@ -42,11 +43,11 @@ def ports_of_its_own() -> Iterator[None]:
 
 
 def unused_number(domain: str, shared_memory: Path = Path("/dev/shm")) -> int | None:
-    """The first of our numbers whose ports are in nobody's shared memory, dead or alive.
+    """Return the first of our numbers whose ports no shared memory names, dead or alive.
 
     Args:
-        domain: ROS_DOMAIN_ID; empty means 0.
-        shared_memory: folder in which Fast DDS keeps a file for each port.
+        domain: Value of ROS_DOMAIN_ID; empty means 0.
+        shared_memory: Folder in which Fast DDS keeps a file for each port.
     """
     ports = {
         int(n)

@@ -1,8 +1,8 @@
-"""Keeps a tracker node running: one that dies is followed by another at once.
+"""Restarts a tracker node that ends with an error.
 
-A node spends most of its start on importing torch. This process imports it once and forks: the
-first node answers later by as much, every other one is back in half the time, and they share that
-memory. `ros2 launch siamdw_ros tracker.launch.py respawn:=true` starts it.
+A node spends most of its start on importing torch. This process imports it once and forks. The
+first node answers later by that time; every later one is back in half the time, and they share
+that memory. `ros2 launch siamdw_ros tracker.launch.py respawn:=true` starts it.
 """
 
 import contextlib
@@ -16,27 +16,32 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
-PERIOD = 1.0  # seconds between two starts at least: a node that cannot start takes no whole core
+PERIOD = 1.0  # least seconds between two starts, so that a node that cannot start takes no core
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def main() -> None:
-    """Run the node until it is interrupted or ends without an error."""
-    become_a_node()
-    from siamdw_ros.node import tracker_node  # not before a fork: rclpy starts threads
-
+    """Run the node, and restart it, until it is interrupted or ends without an error."""
+    try:
+        fork_nodes()
+        from siamdw_ros.node import tracker_node  # not before a fork: rclpy starts threads
+    except KeyboardInterrupt:
+        return  # Ctrl-C reached the child process before the node was there
     tracker_node.main()
 
 
-def become_a_node() -> None:
-    """Return in each process that is to be a node; stay in this one until a node ends well.
+def fork_nodes() -> None:
+    """Fork a child process for the node, and another one whenever a node ends with an error.
 
-    SIGINT and SIGTERM are passed on to the node. It is killed when this process is.
+    The function returns in the child processes only, each of which becomes a node. This process
+    passes SIGINT and SIGTERM on to the node. The node is killed when this process is.
 
     Raises:
-        SystemExit: in this process, with the last node's exit code.
+        SystemExit: In this process, with the last node's exit code.
     """
-    keeper, node, told_to_end = os.getpid(), 0, False
+    keeper = os.getpid()
+    node = 0
+    told_to_end = False
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         nonlocal told_to_end
@@ -46,18 +51,22 @@ def become_a_node() -> None:
                 os.kill(node, number)
 
     before = {number: signal.signal(number, pass_on) for number in SIGNALS}
-    _import_what_takes_long()
+    _import_torch()
     code = 0
     while not told_to_end:
         started = time.monotonic()
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until it is known whom to pass them on
+        # Blocked until the node's id is known: a signal in between would reach nobody.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        if told_to_end:  # by a signal since the loop's condition
+            break
         node = os.fork()
         if not node:
             _begin(keeper, before)
             return
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         _, status = os.waitpid(node, 0)
-        node, code = 0, os.waitstatus_to_exitcode(status)
+        node = 0
+        code = os.waitstatus_to_exitcode(status)
         if code == 0:
             break
         if not told_to_end:
@@ -67,8 +76,8 @@ def become_a_node() -> None:
     sys.exit(code if code >= 0 else 128 - code)  # as shells do
 
 
-def _import_what_takes_long() -> None:
-    """Import torch and what the node does with it, and start no thread: a fork copies only one."""
+def _import_torch() -> None:
+    """Import torch and what the node needs of it. Start no thread: a fork copies only one."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import torch
 
@@ -79,8 +88,13 @@ def _import_what_takes_long() -> None:
 
 
 def _begin(keeper: int, handlers: Mapping[signal.Signals, Any]) -> None:
-    """Begin as a process to which signals come once, and which does not outlive its keeper."""
-    os.setpgid(0, 0)
+    """Set up a child process: its own process group, its signal handlers, its end.
+
+    Args:
+        keeper: Process id of the parent; the child is killed when it ends.
+        handlers: The signal handlers of a normal process.
+    """
+    os.setpgid(0, 0)  # a Ctrl-C of the terminal reaches the keeper only, which passes it on once
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != keeper:
         sys.exit(1)
