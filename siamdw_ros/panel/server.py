@@ -28,7 +28,8 @@ HEADERS = {
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # With no-referrer, browsers would send the login without its Origin.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 HEARTBEAT = 10.0  # seconds; a client that does not answer has left

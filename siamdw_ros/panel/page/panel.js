@@ -5,11 +5,13 @@ import { Stage } from "./stage.js";
 
 const STALE = 2000;  // ms without a frame after which the page says so
 const TOAST = 4000;
+const FORGET = 500;  // ms; a target that is started over is left out of the reports for a moment
 
 const find = (id) => document.getElementById(id);
 const canvas = find("video");
 let state = { cameras: [], parts: [], alive: false, read_only: false, takes_points: false };
 let head = null;  // of the newest frame, which a frozen stage does not show
+let targets = [];  // that the tracker reported last
 let arrived = 0;  // when it came
 let frames = 0;
 let closedFor = "";
@@ -47,6 +49,7 @@ const connection = new Connection({
   },
   frame: (frame) => {
     head = frame.head;
+    if (head.matched) targets = head.targets;  // a silent tracker's cards stay, dimmed
     arrived = performance.now();
     stage.show(frame);
     showTargets();
@@ -77,6 +80,7 @@ async function start(box, shown) {
 async function stop(target) {
   const answer = await connection.request({ type: "stop", target });
   if (!answer.success) return toast(`Not stopped: ${answer.message}`, false);
+  targets = targets.filter(({ id }) => !answer.targets.includes(id));
   if (!target || target === stage.selected) select(null);
   return toast(answer.targets.length ? `Stopped ${answer.targets.join(", ")}` : "Stopped", true);
 }
@@ -112,12 +116,13 @@ function setRedrawing(id) {
 }
 
 function showTargets() {
-  const targets = head?.targets ?? [];
   const list = find("targets");
+  list.classList.toggle("stale", !head?.matched);
   const cards = new Map([...list.children].map((card) => [card.dataset.id, card]));
   for (const target of targets) {
     const card = cards.get(target.id) ?? makeCard(target.id);
     cards.delete(target.id);
+    card.reported = performance.now();
     const selected = target.id === stage.selected;
     card.className = `card ${target.state}${selected ? " selected" : ""}`;
     card.dataset.state = target.state;
@@ -129,6 +134,7 @@ function showTargets() {
     card.querySelector(".redraw").setAttribute("aria-pressed", target.id === redrawing);
   }
   for (const [id, card] of cards) {
+    if (performance.now() - card.reported < FORGET) continue;
     card.remove();
     if (id === stage.selected) select(null);
   }
@@ -191,15 +197,20 @@ function showCameras() {
 }
 
 function showBanner() {
-  const silent = performance.now() - arrived > STALE;
-  const text = !connected ? `No connection${closedFor && `: ${closedFor}`}. Trying again.`
-    : !state.alive ? `No tracker: ${state.tracker ?? "it"} sends no diagnostics.`
-    : silent ? (head ? `No image for ${Math.round((performance.now() - arrived) / 1000)} s.`
-      : "Waiting for the first image.")
-    : !head.matched ? "The tracker is silent: video without boxes." : "";
+  const text = trouble();
   find("banner").textContent = text;
   find("banner").hidden = !text;
-  find("banner").classList.toggle("calm", connected && !head);
+  find("banner").classList.toggle("calm", connected && state.alive && !head);
+}
+
+// Why there is no live video with boxes; empty if there is.
+function trouble() {
+  if (!connected) return `No connection${closedFor && `: ${closedFor}`}. Trying again.`;
+  if (!state.alive) return `No tracker: ${state.tracker ?? "it"} sends no diagnostics.`;
+  if (!head) return "Waiting for the first image.";
+  const silence = performance.now() - arrived;
+  if (silence > STALE) return `No image for ${Math.round(silence / 1000)} s.`;
+  return head.matched ? "" : "The tracker is silent: video without boxes.";
 }
 
 function toast(text, good) {

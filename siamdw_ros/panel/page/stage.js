@@ -129,7 +129,6 @@ export class Stage {
   down(event) {
     if (!this.frame) return;
     event.preventDefault();
-    this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     const point = this.at(event);
     this.pointers.set(event.pointerId, point);
