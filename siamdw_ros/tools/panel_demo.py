@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 
-from siamdw_ros.evaluation.playback import isolate, process
+from siamdw_ros.evaluation.node_process import NODE, ModuleProcess, isolate
 
 TOPIC = "image"
 # Images are held longer than usual: who tries the panel for the first time draws slowly.
@@ -48,14 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     panel = _parameters(f"host:={options.host}", f"port:={options.port}")
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         running = [
-            stack.enter_context(process(module, *rest))
+            stack.enter_context(ModuleProcess(module, rest))
             for module, rest in (
                 ("siamdw_ros.panel", panel),
-                ("siamdw_ros.node.tracker_node", _parameters(*TRACKER)),
+                (NODE, _parameters(*TRACKER)),
                 ("siamdw_ros.tools.play_clip", player),
             )
         ]
-        while all(one.poll() is None for one in running):
+        while all(one.alive for one in running):
             time.sleep(LOOK_SECONDS)
         print("panel: one of the processes has ended, see above", file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from siamdw_ros.evaluation.playback import process
+from siamdw_ros.evaluation.node_process import NODE, ModuleProcess
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -21,8 +21,8 @@ def tracker(ros_domain: None) -> Iterator[None]:
     arguments = [part for text in parameters for part in ("-p", text)]
     player = [str(CLIP), "--topic", "image", "--rate", str(RATE), "--loop", "--paused"]
     with contextlib.ExitStack() as stack:
-        stack.enter_context(process("siamdw_ros.node.tracker_node", "--ros-args", *arguments))
-        stack.enter_context(process("siamdw_ros.tools.play_clip", *player))
+        stack.enter_context(ModuleProcess(NODE, ["--ros-args", *arguments]))
+        stack.enter_context(ModuleProcess("siamdw_ros.tools.play_clip", player))
         yield
 
 

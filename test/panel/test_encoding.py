@@ -66,9 +66,9 @@ def test_a_large_jpeg_and_a_png_are_made_anew() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", jpeg()[:40]])
 def test_damaged_images_are_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"data|size|neither|no header"):
         Encoder("compressed", 1280, 75).encode(CompressedImage(data=data))
     message = image_message(GRADIENT)
     message.data = bytes(10)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"data|size|neither|no header"):
         Encoder("raw", 1280, 75).encode(message)
