@@ -22,7 +22,7 @@ demo: build ## Follow a target through a short film, results in demo_out/
 follow-demo: build ## Follow a rendered person with a base and a drone, results in follow_demo_out/
 	$(RUN) python -m siamdw_ros.simulation.follow_demo $(ARGS)
 
-panel: build ## Open the operator panel on a film in a loop (ARGS="--port 8090")
+panel: build ## Open the operator panel on a video in a loop (ARGS="--port 8090")
 	$(RUN) python -m siamdw_ros.tools.panel_demo $(ARGS)
 
 bench: build ## Measure speed and latency on this machine, results in bench_out/ (ARGS=--quick)

@@ -23,7 +23,7 @@ LOOK_SECONDS = 0.2  # between looks whether all processes still run
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.panel_demo",
+        prog="ros2 run siamdw_ros panel_demo",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
