@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from siamdw_ros.measurement.baseline_network import PaddedResNet
 from siamdw_ros.siamdw.backbones import ResNet
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.siamdw.networks import Network, SiamFCNetwork, SiamRPNNetwork
+from siamdw_ros.siamdw.networks import BoxNetwork, Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.presence import State, TrackResult
 
 EXEMPLAR, INSTANCE, STRIDE, SCORE, CONTEXT = 127, 255, 8, 17, 0.5
@@ -230,8 +230,10 @@ def published_tracker(network: Network, device: torch.device) -> Published:
     """The baseline for a network: SiamFC+ or SiamRPN+ with ResNet22.
 
     Raises:
-        ValueError: it has another backbone.
+        ValueError: it has another backbone, or is not published.
     """
+    if isinstance(network, BoxNetwork):
+        raise ValueError(f"{network.name} is not published: there is no baseline for it")
     if isinstance(network, SiamRPNNetwork):
         return PublishedSiamRPN(network, device)
     return PublishedSiamFC(network, device)

@@ -16,22 +16,27 @@ from tqdm import tqdm
 
 from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.siamdw.backends import choose_backend, torch_features
+from siamdw_ros.siamdw.box_head import BoxHead, BoxTemplate
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.heads import Kernels
-from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
+from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, SiamRPNHyper, hyperparameters
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
-from siamdw_ros.siamdw.networks import NETWORKS, Network, SiamRPNNetwork, create_network
+from siamdw_ros.siamdw.networks import (
+    NETWORKS,
+    BoxNetwork,
+    Network,
+    SiamRPNNetwork,
+    create_network,
+)
 from siamdw_ros.siamdw.runtime import Runtime, choose_device
 from siamdw_ros.siamdw.search_step import SearchStep
-from siamdw_ros.siamdw.siamfc import SiamFC
-from siamdw_ros.siamdw.siamfc_step import SiamFCStep
-from siamdw_ros.siamdw.siamrpn import SiamRPN
-from siamdw_ros.siamdw.siamrpn_step import SiamRPNStep
+from siamdw_ros.siamdw.tracker import TRACKERS, make_runtime
 
 MANY = (1, 2, 4, 8, 16, 32)
 IMAGE = (480, 640, 3)
 
 Clock = Callable[[], float]
+Learned = Tensor | Kernels | BoxTemplate
 
 
 def parameters(network: Network) -> int:
@@ -57,18 +62,22 @@ def noise(count: int, side: int) -> Image:
 
 
 @torch.inference_mode()
-def learn(runtime: Runtime[Network, Any], windows: Image) -> Tensor | Kernels:
+def learn(runtime: Runtime[Network, Any], windows: Image) -> Learned:
     """Compute once per target what the head needs of the template."""
     features = runtime.features(windows)
     if isinstance(runtime.network, SiamRPNNetwork):
         return runtime.network.head.kernels(features)
+    if isinstance(runtime.network, BoxNetwork):
+        return runtime.network.head.template(features, torch.full((len(windows), 2), 64.0))
     return features.unsqueeze(0)
 
 
 @torch.inference_mode()
-def search(runtime: Runtime[Network, Any], learned: Tensor | Kernels, windows: Image) -> None:
+def search(runtime: Runtime[Network, Any], learned: Learned, windows: Image) -> None:
     """Search once per image, up to the head's outputs in the memory of the CPU."""
-    outputs = runtime.network.head.compare(learned, *runtime.search_features(windows))  # type: ignore[arg-type]
+    head: Any = runtime.network.head
+    compare = head if isinstance(head, BoxHead) else head.compare
+    outputs = compare(learned, *runtime.search_features(windows))
     for output in outputs if isinstance(outputs, tuple) else (outputs,):
         output.cpu()
 
@@ -170,11 +179,9 @@ def untrained_method(name: str, options: argparse.Namespace) -> MultiTracker[Any
     network, device = create_network(name), choose_device(options.device)
     hyper = hyperparameters(name)
     kind = {"half": options.half, "backend": options.backend}
-    if isinstance(network, SiamRPNNetwork):
-        return SiamRPN(Runtime(SiamRPNStep(network), device, **kind), hyper)
-    assert isinstance(hyper, SiamFCHyper)
-    hyper = dataclasses.replace(hyper, wide_instance_size=0)
-    return SiamFC(Runtime(SiamFCStep(network), device, **kind), hyper)
+    if not isinstance(hyper, SiamRPNHyper):
+        hyper = dataclasses.replace(hyper, wide_instance_size=0)
+    return TRACKERS[type(network)](make_runtime(network, device, **kind), hyper)
 
 
 TABLES = {"costs": costs, "backends": backends, "targets": targets}

@@ -216,6 +216,8 @@ def _dtype_name(value: Tensor) -> str:
 
 def _identify(path: Path, weights: dict[str, Tensor]) -> str:
     """Read the network's name off keys and shapes."""
+    if "head.search_neck.0.weight" in weights:
+        return "siambox_res22"
     template_cls = weights.get("head.template_cls.weight")
     if template_cls is not None and template_cls.ndim:
         thinner = template_cls.shape[0] == THINNER_KERNELS

@@ -12,12 +12,22 @@ from typing import Any, ClassVar
 
 from siamdw_ros.siamdw.networks import NETWORKS
 
+EXEMPLAR = 127  # SiamRPN+ and the box tracker: side of the template in network pixels
 MARGIN = 128  # SiamFC+: search region minus exemplar in pixels; the response keeps its size
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # also catches nan
         raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {value}")
+
+
+def _check_instance(name: str, value: int, low: int = 191) -> None:
+    _check_whole(name, value, low, 511)
+    if (value - EXEMPLAR) % 16:
+        raise ValueError(
+            f"{name} must be {EXEMPLAR} plus a multiple of 16, so that a cell of the response "
+            f"lies in the middle, not {value}"
+        )
 
 
 def _check_whole(name: str, value: int, low: int, high: int) -> None:
@@ -104,7 +114,7 @@ class SiamRPNHyper:
         small_area: share of the image below which a target is small.
     """
 
-    exemplar_size: ClassVar[int] = 127
+    exemplar_size: ClassVar[int] = EXEMPLAR
 
     penalty_k: float = 0.055
     window_influence: float = 0.42
@@ -117,20 +127,54 @@ class SiamRPNHyper:
         _check("penalty_k", self.penalty_k, 0.0, 2.0)
         _check("window_influence", self.window_influence, 0.0, 1.0)
         _check("rate", self.rate, 0.0, 1.0)
-        self._check_instance("instance_size", self.instance_size)
-        self._check_instance("small_instance_size", self.small_instance_size)
+        _check_instance("instance_size", self.instance_size)
+        _check_instance("small_instance_size", self.small_instance_size)
         _check("small_area", self.small_area, 0.0, 1.0)
 
-    def _check_instance(self, name: str, value: int) -> None:
-        _check_whole(name, value, 191, 511)
-        if (value - self.exemplar_size) % 16:
-            raise ValueError(
-                f"{name} must be {self.exemplar_size} plus a multiple of 16, so that a cell of "
-                f"the response lies in the middle, not {value}"
-            )
+
+@dataclass(frozen=True)
+class SiamBoxHyper:
+    """Steers the box tracker.
+
+    Attributes:
+        penalty_k: how strongly changes of size and shape are punished (SiamRPN, equation 13).
+        window_influence: share of the cosine window in the score.
+        rate: share of the new size in the target's, times penalty and quality.
+        quality_weight: exponent of the estimated overlap in the score.
+        max_growth: by which factor a side may change from one image to the next, at most.
+        instance_size: side of the search window in network pixels.
+        wide_instance_size: side of the wide search window; 0: no wide search.
+        presence_midpoint: logit at which the score is 0.5.
+        presence_slope: the score is 1 / (1 + exp(-slope * (logit - midpoint))) of the class logit
+            at the cell chosen; both belong to the weights.
+    """
+
+    exemplar_size: ClassVar[int] = EXEMPLAR
+
+    penalty_k: float = 0.08
+    window_influence: float = 0.25
+    rate: float = 0.5
+    quality_weight: float = 0.5
+    max_growth: float = 1.15
+    instance_size: int = 255
+    wide_instance_size: int = 383
+    presence_midpoint: float = 0.0
+    presence_slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check("penalty_k", self.penalty_k, 0.0, 2.0)
+        _check("window_influence", self.window_influence, 0.0, 1.0)
+        _check("rate", self.rate, 0.0, 1.0)
+        _check("quality_weight", self.quality_weight, 0.0, 4.0)
+        _check("max_growth", self.max_growth, 1.0, 10.0)
+        _check_instance("instance_size", self.instance_size)
+        if self.wide_instance_size:
+            _check_instance("wide_instance_size", self.wide_instance_size, self.instance_size + 16)
+        _check("presence_midpoint", self.presence_midpoint, -1e3, 1e3)
+        _check("presence_slope", self.presence_slope, 1e-3, 1e3)
 
 
-Hyper = SiamFCHyper | SiamRPNHyper
+Hyper = SiamFCHyper | SiamRPNHyper | SiamBoxHyper
 
 PUBLISHED: dict[str, Hyper] = {"siamfc": SiamFCHyper(), "siamrpn": SiamRPNHyper()}
 # For the bundled weights: some twenty settings were tried by hand on box.mp4, cup.mp4, eight drone
@@ -151,6 +195,7 @@ OURS: dict[str, Hyper] = {
         presence_slope=1.82,
     ),
     "siamrpn": SiamRPNHyper(),
+    "siambox": SiamBoxHyper(),
 }
 
 
@@ -230,6 +275,8 @@ def hyperparameters(network: str, preset: str | None = None, **overrides: Any) -
     if preset is None:
         hyper = OURS[method]
     elif preset == "published":
+        if method not in PUBLISHED:
+            raise ValueError(f"{network} is not published: leave out preset and parity")
         hyper = PUBLISHED[method]
     elif preset in PRESETS:
         hyper = PRESETS[preset]
@@ -237,7 +284,7 @@ def hyperparameters(network: str, preset: str | None = None, **overrides: Any) -
         raise ValueError(
             f"unknown preset '{preset}': choose one of published, {', '.join(PRESETS)}"
         )
-    if type(hyper) is not type(PUBLISHED[method]):
+    if type(hyper) is not type(OURS[method]):
         raise ValueError(f"preset '{preset}' is not made for {network}: it is of another method")
     known = {field.name for field in dataclasses.fields(hyper)}
     if unknown := sorted(set(overrides) - known):

@@ -6,9 +6,10 @@ from typing import Generic, TypeVar
 from torch import Tensor, nn
 
 from siamdw_ros.siamdw.backbones import Backbone, Inception22, ResNet, ResNet43, ResNeXt22
+from siamdw_ros.siamdw.box_head import BoxHead, BoxTemplate
 from siamdw_ros.siamdw.heads import SiamFCHead, SiamRPNHead
 
-HeadT = TypeVar("HeadT", bound=SiamFCHead | SiamRPNHead)
+HeadT = TypeVar("HeadT", bound=SiamFCHead | SiamRPNHead | BoxHead)
 
 
 class SiameseNetwork(nn.Module, Generic[HeadT]):
@@ -63,7 +64,19 @@ class SiamRPNNetwork(SiameseNetwork[SiamRPNHead]):
         return logits, offsets
 
 
-Network = SiamFCNetwork | SiamRPNNetwork
+class BoxNetwork(SiameseNetwork[BoxHead]):
+    """Anchor-free: every cell says whether the target is there, and where its sides are."""
+
+    def template(self, crops: Tensor, extents: Tensor) -> BoxTemplate:
+        """Prepare templates: T x 3 x 127 x 127 crops, and T x 2 extents of the marked boxes."""
+        return self.head.template(self.features(crops), extents)
+
+    def search(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """B x 3 x H x W crops -> what the head compares with templates."""
+        return self.head.search(self.features(crops).to(self.head.precision))
+
+
+Network = SiamFCNetwork | SiamRPNNetwork | BoxNetwork
 
 BACKBONES: dict[str, Callable[[], Backbone]] = {
     "res22": ResNet,
@@ -75,7 +88,12 @@ BACKBONES: dict[str, Callable[[], Backbone]] = {
     "res43": ResNet43,
 }
 
-NETWORKS = (*(f"siamfc_{name}" for name in BACKBONES), "siamrpn_res22", "siamrpn_res22_thicker")
+NETWORKS = (
+    *(f"siamfc_{name}" for name in BACKBONES),
+    "siamrpn_res22",
+    "siamrpn_res22_thicker",
+    "siambox_res22",
+)
 
 
 def create_network(name: str, *, learned_scale: bool = False, old_stem: bool = False) -> Network:
@@ -96,6 +114,8 @@ def create_network(name: str, *, learned_scale: bool = False, old_stem: bool = F
     method, _, rest = name.partition("_")
     backbone_name, _, variant = rest.partition("_")
     backbone = Inception22(old_stem=True) if old_stem else BACKBONES[backbone_name]()
+    if method == "siambox":
+        return BoxNetwork(name, backbone, BoxHead(backbone.channels))
     if method == "siamfc":
         return SiamFCNetwork(name, backbone, SiamFCHead(learned_scale=learned_scale))
     return SiamRPNNetwork(

@@ -75,11 +75,7 @@ class SiamRPNStep(SearchStep[SiamRPNNetwork, SiamRPNHyper]):
         """
         scores = proposals.scores.flatten(1)
         boxes = proposals.boxes.flatten(2)
-        widths, heights = boxes[:, 2], boxes[:, 3]
-        width, height = sizes[:, :1], sizes[:, 1:]
-        resized = _change(_equivalent_side(widths, heights) / _equivalent_side(width, height))
-        reshaped = _change((width / height) / (widths / heights))
-        penalties = torch.exp(-(reshaped * resized - 1) * self.constant("penalty_k"))
+        penalties = size_penalty(boxes[:, 2], boxes[:, 3], sizes, self.constant("penalty_k"))
         anchors, cells = proposals.scores.shape[1], proposals.scores.shape[-1]
         window = self.constant(f"window_{cells}").repeat(anchors)
         influence = self.constant("window_influence")
@@ -104,6 +100,24 @@ def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
     middle, side = anchors.tensor_split(2)
     growth = growth.clamp(-MAX_LOG_GROWTH, MAX_LOG_GROWTH).exp()
     return torch.cat([shift * side + middle, growth * side], dim=-4)
+
+
+def size_penalty(widths: Tensor, heights: Tensor, sizes: Tensor, strength: Tensor) -> Tensor:
+    """Return the penalty on changes of size and shape (SiamRPN, equation 13).
+
+    Args:
+        widths: T x N, of the boxes proposed for T targets, in network pixels.
+        heights: T x N.
+        sizes: T x 2, present sizes of the targets, (w, h) in network pixels.
+        strength: one number; 0 for no penalty.
+
+    Returns:
+        T x N factors, at most 1.
+    """
+    width, height = sizes[:, :1], sizes[:, 1:]
+    resized = _change(_equivalent_side(widths, heights) / _equivalent_side(width, height))
+    reshaped = _change((width / height) / (widths / heights))
+    return torch.exp(-(reshaped * resized - 1) * strength)
 
 
 def _change(ratio: Tensor) -> Tensor:

@@ -6,21 +6,35 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+import torch
 
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, SiamRPNHyper, hyperparameters
+from siamdw_ros.siamdw.hyperparameters import hyperparameters
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
-from siamdw_ros.siamdw.networks import SiamRPNNetwork
+from siamdw_ros.siamdw.networks import BoxNetwork, Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.presence import DEFAULT_THRESHOLDS, PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
+from siamdw_ros.siamdw.search_step import SearchStep
+from siamdw_ros.siamdw.siambox import SiamBox
+from siamdw_ros.siamdw.siambox_step import SiamBoxStep
 from siamdw_ros.siamdw.siamfc import SiamFC
 from siamdw_ros.siamdw.siamfc_step import SiamFCStep
 from siamdw_ros.siamdw.siamrpn import SiamRPN
 from siamdw_ros.siamdw.siamrpn_step import SiamRPNStep
 
-BUNDLED = {"siamfc_res22": "siamfc_res22.pt"}
+BUNDLED = {name: f"{name}.pt" for name in ("siamfc_res22", "siambox_res22")}
 MIN_BOX = 2.0  # pixels
+STEPS: dict[type[Network], type[SearchStep[Any, Any]]] = {
+    SiamFCNetwork: SiamFCStep,
+    SiamRPNNetwork: SiamRPNStep,
+    BoxNetwork: SiamBoxStep,
+}
+TRACKERS: dict[type[Network], type[MultiTracker[Any]]] = {
+    SiamFCNetwork: SiamFC,
+    SiamRPNNetwork: SiamRPN,
+    BoxNetwork: SiamBox,
+}
 
 
 class Tracker:
@@ -123,13 +137,21 @@ def create_multi_tracker(
         half = half_is_faster(place) and not parity
     if parity and backend == "auto":
         backend = "torch"
-    if isinstance(network, SiamRPNNetwork):
-        assert isinstance(hyper, SiamRPNHyper)
-        rpn_step = SiamRPNStep(network, parity=parity)
-        return SiamRPN(Runtime(rpn_step, place, half=half, backend=backend), hyper, thresholds)
-    assert isinstance(hyper, SiamFCHyper)
-    step = SiamFCStep(network, parity=parity)
-    return SiamFC(Runtime(step, place, half=half, backend=backend), hyper, thresholds)
+    runtime = make_runtime(network, place, half=half, backend=backend, parity=parity)
+    return TRACKERS[type(network)](runtime, hyper, thresholds)
+
+
+def make_runtime(
+    network: Network,
+    device: torch.device,
+    *,
+    half: bool = False,
+    backend: str = "torch",
+    parity: bool = False,
+) -> Runtime[Any, Any]:
+    """Make a network ready to run as its tracker needs it; see :class:`Runtime`."""
+    step = STEPS[type(network)](network, parity=parity)
+    return Runtime(step, device, half=half, backend=backend)
 
 
 def bundled_checkpoint(name: str) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from siamdw_ros.siamdw.box_head import BoxMaps, BoxTemplate
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.heads import Kernels, correlate_shifted
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
-from siamdw_ros.siamdw.networks import NETWORKS, Network, SiamFCNetwork, SiamRPNNetwork
+from siamdw_ros.siamdw.networks import NETWORKS, BoxNetwork, Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.runtime import fold_batch_norms
 from siamdw_ros.siamdw.tracker import bundled_checkpoint
 
@@ -78,6 +79,35 @@ class SiamRPNSearch(nn.Module):
         return head.probabilities(logits), offsets
 
 
+class BoxTemplateBranch(nn.Module):
+    """What runs once a target: 1 x 3 x 127 x 127 and the marked extents, 1 x 2 -> template."""
+
+    def __init__(self, network: BoxNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, template: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute what the search branch takes in, besides the extents."""
+        features, kernels, _ = self.network.template(template, extents)
+        return features, kernels
+
+
+class BoxSearchBranch(nn.Module):
+    """What runs once an image: template and 1 x 3 x 255 x 255 -> maps of 17 x 17 cells."""
+
+    def __init__(self, network: BoxNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, features: Tensor, kernels: Tensor, extents: Tensor, search: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute class logits, distances in pixels of the search region, and quality logits."""
+        template = BoxTemplate(features, kernels, extents)
+        maps: BoxMaps = self.network.head(template, *self.network.search(search))
+        return maps.logits, maps.distances, maps.quality
+
+
 class Branch(NamedTuple):
     """One file: what it computes, from an example of its inputs, and what they are called."""
 
@@ -113,6 +143,8 @@ def export(network: Network, folder: Path, scales: int, instance_size: int) -> l
     template, window = _noise(1, exemplar_size), _noise(1, instance_size)
     if isinstance(network, SiamRPNNetwork):
         branches = siamrpn_branches(network, template, window)
+    elif isinstance(network, BoxNetwork):
+        branches = box_branches(network, template, window)
     else:
         branches = siamfc_branches(network, template, window.repeat(scales, 1, 1, 1))
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,6 +176,19 @@ def siamrpn_branches(network: SiamRPNNetwork, template: Tensor, window: Tensor) 
     ]
 
 
+def box_branches(network: BoxNetwork, template: Tensor, window: Tensor) -> list[Branch]:
+    """Both branches of the box network, for inputs of these shapes."""
+    first, second = BoxTemplateBranch(network), BoxSearchBranch(network)
+    extents = torch.tensor([[80.0, 50.0]])
+    names = ["features", "kernels"]
+    inputs = [*first(template, extents), extents, window]
+    maps = ["logits", "distances", "quality"]
+    return [
+        Branch("template", first, [template, extents], ["template", "extents"], names),
+        Branch("search", second, inputs, [*names, "extents", "search"], maps),
+    ]
+
+
 def _require(package: str) -> Any:
     try:
         return importlib.import_module(package)
@@ -155,6 +200,7 @@ def _require(package: str) -> Any:
 
 def _write(branch: Branch, path: Path) -> Path:
     """Write one branch, and see to it that the file gives the branch's outputs."""
+    branch.module.eval()  # the exporter gives the mode back that it finds
     options: dict[str, Any] = {}
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
         options["dynamo"] = False  # the newer exporter needs one package more

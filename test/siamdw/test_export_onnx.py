@@ -9,8 +9,9 @@ import torch
 from tiny import CHANNELS, TinyBackbone
 from torch.nn import functional as F
 
+from siamdw_ros.siamdw.box_head import BoxHead
 from siamdw_ros.siamdw.heads import SiamFCHead, SiamRPNHead, correlate_shifted
-from siamdw_ros.siamdw.networks import SiamFCNetwork, SiamRPNNetwork
+from siamdw_ros.siamdw.networks import BoxNetwork, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.tools import export_onnx
 
 
@@ -62,6 +63,22 @@ def test_exported_siamrpn_gives_scores_and_offsets(thicker, run, tmp_path):
     found = run(second, cls_kernels=cls_kernels, reg_kernels=reg_kernels, search=search)
     np.testing.assert_allclose(found[0], scores, atol=1e-5)
     np.testing.assert_allclose(found[1], offsets, atol=1e-4)
+
+
+def test_exported_box_network_gives_the_maps(run, tmp_path):
+    torch.manual_seed(0)
+    network = BoxNetwork("siambox_res22", TinyBackbone(), BoxHead(CHANNELS))
+    template, search = nchw(golden.TEMPLATE), nchw(golden.SEARCH)
+    extents = torch.tensor([[70.0, 40.0]])
+    network.eval()
+    with torch.no_grad():
+        learned = network.template(torch.from_numpy(template), extents)
+        expected = network.head(learned, *network.search(torch.from_numpy(search)))
+    first, second = export_onnx.export(network, tmp_path, scales=3, instance_size=255)
+    features, kernels = run(first, template=template, extents=extents.numpy())
+    inputs = {"features": features, "kernels": kernels, "extents": extents.numpy()}
+    for found, wanted in zip(run(second, search=search, **inputs), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.usefixtures("run")

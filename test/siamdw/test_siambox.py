@@ -1,0 +1,137 @@
+"""The box tracker: shape and size of the box, batches, wide search, refusals."""
+
+import cv2
+import numpy as np
+import pytest
+
+from siamdw_ros.evaluation.metrics import overlap
+from siamdw_ros.siamdw import State, create_multi_tracker, create_tracker
+from siamdw_ros.siamdw.backends import OpenVinoFeatures
+
+
+def texture(height=240, width=320, cell=8, seed=0):
+    """Blurred noise: a background that looks nowhere the same."""
+    noise = np.random.default_rng(seed).integers(60, 160, (height // cell, width // cell, 3))
+    return cv2.resize(noise.astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+OBJECT = texture(64, 64, 4, seed=1) // 2 + np.uint8([0, 0, 120])
+
+
+def scene(center, size, background=None):
+    """An object of reddish texture before a grey one; and its box."""
+    image = texture() if background is None else background.copy()
+    width, height = (round(side) for side in size)
+    left, top = round(center[0] - width / 2), round(center[1] - height / 2)
+    image[top : top + height, left : left + width] = cv2.resize(OBJECT, (width, height))
+    return image, (left, top, width, height)
+
+
+@pytest.fixture(scope="module")
+def tracker():
+    """The bundled network, in float32."""
+    return create_multi_tracker("siambox_res22", half=False, backend="torch")
+
+
+def iou(found, truth):
+    return overlap(np.array([found], float), np.array([truth], float))[0]
+
+
+def test_the_box_follows_a_change_of_shape(tracker):
+    image, box = scene((160, 120), (44, 44))
+    target = tracker.start(image, box)
+    for step in range(1, 31):
+        image, truth = scene((160, 120), (44 * 1.03**step, 44))
+        (result,) = tracker.update(image, [target])
+    assert truth[2] / truth[3] > 2.2
+    assert result.box[2] / result.box[3] > 1.1, "the box became wider as the object did"
+    assert iou(result.box, truth) > 0.5
+
+
+def test_targets_of_a_batch_are_found_as_alone(tracker):
+    image, box = scene((120, 90), (40, 50))
+    other = (200.0, 130.0, 40.0, 30.0)
+    together = [tracker.start(image, box), tracker.start(image, other)]
+    alone = [tracker.start(image, box), tracker.start(image, other)]
+    for step in range(1, 4):
+        image, _ = scene((120 + 4 * step, 90), (40, 50))
+        results = tracker.update(image, together)
+        for result, target in zip(results, alone, strict=True):
+            (single,) = tracker.update(image, [target])
+            np.testing.assert_allclose(result.box, single.box, atol=0.05)
+            assert abs(result.score - single.score) < 1e-3
+
+
+def test_a_jump_of_the_camera_is_caught_by_the_wide_search(tracker):
+    background = texture()
+    image, box = scene((110, 120), (36, 36), background)
+    target = tracker.start(image, box)
+    tracker.update(image, [target])
+    moved, _ = scene((110, 120), (36, 36), background)
+    moved = np.roll(moved, 90, axis=1)
+    for _ in range(3):
+        (result,) = tracker.update(moved, [target])
+    assert iou(result.box, (box[0] + 90, box[1], box[2], box[3])) > 0.5
+
+
+def test_a_target_that_vanishes_is_lost_and_its_box_stays(tracker):
+    background = texture()
+    image, box = scene((160, 120), (40, 40), background)
+    target = tracker.start(image, box)
+    for _ in range(3):
+        tracker.update(image, [target])
+    results = [tracker.update(background, [target])[0] for _ in range(12)]
+    assert results[-1].state is State.LOST
+    returned = [tracker.update(image, [target])[0] for _ in range(6)]
+    assert returned[-1].state is State.TRACKED
+    assert iou(returned[-1].box, box) > 0.6
+
+
+def test_size_stays_within_limits_whatever_is_seen(tracker):
+    image, box = scene((160, 120), (30, 30))
+    target = tracker.start(image, box)
+    noise = np.random.default_rng(0)
+    for _ in range(40):
+        frame = noise.integers(0, 256, image.shape, dtype=np.uint8)
+        (result,) = tracker.update(frame, [target])
+        assert np.isfinite(result.box).all()
+        assert min(result.box[2:]) >= 3.0
+        assert result.box[2] <= 320
+        assert result.box[3] <= 240
+
+
+def test_openvino_gives_the_boxes_of_torch(tracker):
+    pytest.importorskip("openvino")
+    fast = create_multi_tracker("siambox_res22", half=False, backend="openvino")
+    fast.warm_up(2)
+    assert isinstance(fast.runtime.search_features, OpenVinoFeatures)
+    image, box = scene((120, 90), (40, 50))
+    targets = tracker.start(image, box), fast.start(image, box)
+    for step in range(1, 6):
+        image, _ = scene((120 + 3 * step, 90 + step), (40 + step, 50))
+        (plain,) = tracker.update(image, [targets[0]])
+        (result,) = fast.update(image, [targets[1]])
+        np.testing.assert_allclose(result.box, plain.box, atol=0.1)
+
+
+@pytest.mark.parametrize("options", [{"parity": True}, {"preset": "published"}])
+def test_there_is_nothing_published_to_be_equal_to(options):
+    with pytest.raises(ValueError, match="siambox_res22 is not published"):
+        create_tracker("siambox_res22", **options)
+
+
+def test_changed_hyper_parameters_count_at_once():
+    changing = create_multi_tracker("siambox_res22", half=False, backend="torch")
+    image, box = scene((160, 120), (40, 40))
+    grown, _ = scene((160, 120), (46, 46))
+    still = create_multi_tracker("siambox_res22", half=False, backend="torch", rate=0.0)
+    for tracker, changes in ((changing, True), (still, False)):
+        target = tracker.start(image, box)
+        (result,) = tracker.update(grown, [target])
+        assert (result.box[2] != 40) == changes
+    from dataclasses import replace
+
+    changing.configure(replace(changing.hyper, rate=0.0), changing.thresholds)
+    target = changing.start(image, box)
+    (result,) = changing.update(grown, [target])
+    assert result.box[2] == 40

@@ -1,0 +1,186 @@
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from siamdw_ros.training import box_bank
+from siamdw_ros.training.box_bank import Scene, cutout_bank, scene_bank, view_of
+from siamdw_ros.training.box_pack import PackWriter, load_packs
+from siamdw_ros.training.box_pairs import (
+    Jitter,
+    PairBatch,
+    PairMaker,
+    context_sides,
+    sample_scenes,
+    windows,
+)
+
+STILL = Jitter(absent=0.0)
+COLORS = [(40, 40, 220), (40, 220, 40), (220, 40, 40), (220, 220, 40), (220, 40, 220)]
+
+
+def painted(box: tuple[int, int, int, int], color: tuple[int, int, int]) -> Scene:
+    """A dark image in which the target is one bright rectangle."""
+    image = np.full((200, 240, 3), 30, np.uint8)
+    x, y, w, h = box
+    image[y : y + h, x : x + w] = color
+    return Scene(image, np.array(box, np.float32))
+
+
+def tracks() -> list[list[Scene]]:
+    return [
+        [painted((60 + 10 * i, 70, 30 + 5 * i, 60), color) for i in range(4)] for color in COLORS
+    ]
+
+
+def disc(color: tuple[int, int, int]) -> np.ndarray:
+    image = np.zeros((100, 60, 4), np.uint8)
+    cv2.ellipse(image, (30, 50), (29, 49), 0, 0, 360, (*color, 255), -1)
+    return image
+
+
+def maker(shares: tuple[float, ...], jitter: Jitter = STILL, seed: int = 0) -> PairMaker:
+    plain = Scene(np.full((200, 200, 3), 30, np.uint8), np.array([0, 0, 200, 200], np.float32))
+    stills = [[scene] for track in tracks() for scene in track]
+    bank = scene_bank(tracks())
+    cutouts = cutout_bank([("disc", disc(color)) for color in COLORS])
+    generator = torch.Generator().manual_seed(seed)
+    return PairMaker(
+        [bank, bank], scene_bank(stills), scene_bank([[plain]] * 3), cutouts, shares, 255,
+        generator, jitter,
+    )  # fmt: skip
+
+
+def bright_box(image: torch.Tensor) -> torch.Tensor:
+    """Left, top, right, bottom of what is coloured."""
+    spread = image.amax(0) - image.amin(0)
+    mask = torch.nn.functional.avg_pool2d(spread[None], 5, 1, 2)[0] > 40
+    rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+    return torch.tensor(
+        [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], dtype=torch.float32
+    )
+
+
+@pytest.fixture(autouse=True)
+def without_effects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boxes are measured on the colours, which the effects of cameras would hide."""
+    monkeypatch.setattr("siamdw_ros.training.box_pairs.photometric", lambda crops, _: crops)
+
+
+def check_boxes(pairs: PairBatch, tolerance: float) -> None:
+    for search, box in zip(pairs.searches, pairs.boxes, strict=True):
+        expected = box.clamp(0, 255)
+        if (expected[2:] - expected[:2]).amin() > 12:
+            assert (bright_box(search) - expected).abs().max() < tolerance
+
+
+@pytest.mark.parametrize("shares", [(1, 0, 0, 0, 0), (0, 0, 1, 0, 0)], ids=["tracks", "stills"])
+def test_boxes_of_real_scenes_fit_what_is_seen(
+    shares: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair_maker = maker(shares)
+    monkeypatch.setattr(pair_maker, "_normal", lambda *shape: torch.zeros(shape))  # no rotation
+    monkeypatch.setattr(pair_maker, "_uniform", lambda *shape: torch.full(shape, 0.6))
+    check_boxes(pair_maker.draw(8), 4.0)
+
+
+def test_boxes_of_warped_objects_fit_what_is_seen() -> None:
+    pair_maker = maker((0, 0, 0, 0, 1))
+    chosen = torch.arange(5)
+    warped, boxes = pair_maker._warped(chosen, torch.full((5,), 0.3))
+    for image, (x, y, w, h) in zip(warped, boxes.tolist(), strict=True):
+        seen = image[3] > 127
+        rows, columns = seen.any(1).nonzero(), seen.any(0).nonzero()
+        assert (int(columns.min()), int(rows.min())) == (x, y)
+        assert (int(columns.max()) + 1, int(rows.max()) + 1) == (x + w, y + h)
+
+
+@pytest.mark.parametrize("kind", range(5))
+def test_every_kind_of_pair_is_whole(kind: int) -> None:
+    shares = tuple(float(index == kind) for index in range(5))
+    pairs = maker(shares, Jitter()).draw(24)
+    assert pairs.templates.shape == (24, 3, 127, 127)
+    assert pairs.searches.shape == (24, 3, 255, 255)
+    assert all(torch.isfinite(value).all() for value in vars(pairs).values())
+    sides = context_sides(pairs.extents)
+    assert ((sides > 90) & (sides < 170)).all(), "the marked box fills about half of the template"
+    middle = (pairs.boxes[:, :2] + pairs.boxes[:, 2:]) / 2
+    assert ((middle > 60) & (middle < 195)).all()
+    assert not pairs.present.all() or kind in (2, 3)
+
+
+def test_shares_decide_what_is_drawn() -> None:
+    pair_maker = maker((2, 1, 1, 0, 0))
+    counts = []
+    pair_maker._kinds = [lambda n, k=k: counts.append((k, n)) or k(n) for k in pair_maker._kinds]
+    assert len(pair_maker.draw(16).present) == 16
+    assert [number for _, number in counts] == [8, 4, 4]
+
+
+def test_the_same_seed_draws_the_same_pairs() -> None:
+    first, second = (maker((1, 1, 1, 1, 1), Jitter(), seed=5).draw(12) for _ in range(2))
+    for one, other in zip(vars(first).values(), vars(second).values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_window_shows_the_mean_colour_beyond_the_scene() -> None:
+    bank = scene_bank([[painted((10, 10, 30, 30), COLORS[0])]])
+    window = windows(
+        torch.tensor([[0.0, 100.0]]), torch.ones(1, 2), torch.ones(1), torch.zeros(1), 64
+    )
+    crop = sample_scenes(bank, torch.tensor([0]), window, 64)[0]
+    torch.testing.assert_close(crop[:, 32, 0], bank.fills[0])
+    torch.testing.assert_close(crop[:, 32, 40], torch.full((3,), 30.0))
+
+
+def test_a_view_shows_the_target_small_enough_and_with_its_surroundings() -> None:
+    image = np.zeros((600, 800, 3), np.uint8)
+    scene = view_of(image, np.array([300, 200, 176, 100], np.float32))
+    assert scene is not None
+    assert max(scene.image.shape[:2]) <= box_bank.SCENE
+    np.testing.assert_allclose(scene.box[2] / scene.box[3], 1.76, rtol=0.01)
+    assert scene.box[2] <= box_bank.MAX_TARGET
+    assert view_of(image, np.array([300, 200, 2, 100], np.float32)) is None
+    assert view_of(image, np.array([np.nan, 200, 20, 100], np.float32)) is None
+
+
+def test_a_pack_gives_back_what_was_put_into_it(tmp_path: Path) -> None:
+    path = tmp_path / "pack.zip"
+    plain = Scene(np.full((90, 120, 3), 77, np.uint8), np.array([0, 0, 120, 90], np.float32))
+    with PackWriter(path, quality=95) as pack:
+        assert pack.scenes("tracks", tracks()) == 20
+        pack.scenes("stills", [[scene] for scene in tracks()[0]])
+        pack.scenes("photographs", [[plain]])
+        assert pack.cutouts([("disc", disc(COLORS[0])), ("ring", disc(COLORS[1]))]) == 2
+    banks = load_packs([path])
+    bank = banks.scenes["tracks"]
+    assert len(bank) == 20
+    assert bank.tracks.tolist() == [number for number in range(5) for _ in range(4)]
+    torch.testing.assert_close(bank.boxes[1], torch.tensor([70.0, 70, 35, 60]))
+    assert (bank.pixels[0, 100, 70].float() - torch.tensor(COLORS[0])).abs().max() < 12
+    assert banks.cutouts.classes.tolist() == [0, 1]
+    assert (banks.cutouts.pixels[0, ..., 3] > 0).float().mean() > 0.1
+
+
+def test_a_file_that_is_no_pack_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "not.zip"
+    path.write_bytes(b"no archive")
+    with pytest.raises(ValueError, match=r"not\.zip: not a pack"):
+        load_packs([path])
+    with PackWriter(path, quality=80) as pack:
+        pack.scenes("tracks", tracks())
+    with pytest.raises(ValueError, match="hold no stills, photographs, cutouts"):
+        load_packs([path])
+
+
+def test_absent_targets_are_of_another_track() -> None:
+    pairs = maker((1, 0, 0, 0, 0), replace(STILL, absent=1.0)).draw(16)
+    for template, search, present in zip(
+        pairs.templates, pairs.searches, pairs.present, strict=True
+    ):
+        if not present:
+            assert (template[:, 63, 63] - search.amax((1, 2))).abs().max() > 50
+    assert (~pairs.present).sum() > 4
