@@ -70,8 +70,7 @@ def test_a_start_on_a_camera_that_has_stopped_is_refused(
     assert result.successful
     try:
         for trial in trials("start on the last image of a camera that has stopped"):
-            stamp = rig.robot.send(image_message(picture))
-            rig.wait(lambda s=stamp: rig.robot.statuses[-1].stamp >= s, "the image's status")
+            inference(rig, picture)
             threading.Event().wait(0.6)  # the fault itself
             answer = rig.robot.start(START)
             assert not answer.success
