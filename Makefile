@@ -4,7 +4,7 @@ ARGS ?=
 RUN := ros_env/run
 
 .DEFAULT_GOAL := help
-.PHONY: help env build demo follow-demo bench gpu test test-all lint clean distclean
+.PHONY: help env build demo follow-demo panel bench gpu test test-all lint clean distclean
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -21,6 +21,9 @@ demo: build ## Follow a target through a short film, results in demo_out/
 
 follow-demo: build ## Follow a rendered person with a base and a drone, results in follow_demo_out/
 	$(RUN) python -m siamdw_ros.simulation.follow_demo $(ARGS)
+
+panel: build ## Open the operator panel on a video in a loop (ARGS="--port 8090")
+	$(RUN) python -m siamdw_ros.tools.panel_demo $(ARGS)
 
 bench: build ## Measure speed and latency on this machine, results in bench_out/ (ARGS=--quick)
 	$(RUN) python -m siamdw_ros.measurement.benchmark $(ARGS)

@@ -32,11 +32,13 @@ COMMANDS = {
     "respawning_tracker_node": "node.process.respawning",
     "target_pose": "following.target_pose",
     "follower": "following.follower",
+    "panel": "panel.main",
     "annotate": "tools.annotate",
     "demo": "tools.demo",
     "evaluate": "tools.evaluate",
     "export_onnx": "tools.export_onnx",
     "inspect_checkpoint": "tools.inspect_checkpoint",
+    "panel_demo": "tools.panel_demo",
     "play_clip": "tools.play_clip",
     "train": "tools.train",
     "tune": "tools.tune",
@@ -143,7 +145,9 @@ setup(
     python_requires=">=3.10",
     # measurement is for developers, with a clone: robots need none of it.
     packages=find_packages(include=[NAME, f"{NAME}.*"], exclude=[f"{NAME}.measurement*"]),
-    package_data={NAME: ["py.typed", "tools/*.html", "weights/*.pt", "weights/*.md"]},
+    package_data={
+        NAME: ["py.typed", "panel/page/*", "tools/*.html", "weights/*.pt", "weights/*.md"]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -66,6 +66,12 @@ ARGUMENTS = [
         f"a lifecycle manager{FROM_FILE}",
     ),
     DeclareLaunchArgument(
+        "panel",
+        default_value="false",
+        choices=["true", "false"],
+        description="start the operator panel: http://127.0.0.1:8090 in a browser, docs/panel.md",
+    ),
+    DeclareLaunchArgument(
         "respawn",
         default_value="false",
         choices=BOOLEANS,
@@ -130,6 +136,24 @@ def tracker_node(context: LaunchContext) -> list[Action]:
     ]
 
 
+def panel(context: LaunchContext) -> list[Action]:
+    """Describe the operator panel, if it is asked for: a process of its own."""
+    if not is_true(context, "panel"):
+        return []
+    tracker = {"tracker": ParameterValue(LaunchConfiguration("name"), value_type=str)}
+    return [
+        Node(
+            package="siamdw_ros",
+            executable="panel",
+            name="siamdw_panel",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[LaunchConfiguration("params_file"), tracker],
+            additional_env=fastdds_profile(context),
+            output="screen",
+        )
+    ]
+
+
 def check_arguments(context: LaunchContext) -> None:
     """Refuse what launch accepts in silence or with a warning: other names, a missing file."""
     known = {argument.name for argument in ARGUMENTS}
@@ -164,4 +188,6 @@ def fastdds_profile(context: LaunchContext) -> dict[str, str]:
 
 def generate_launch_description() -> LaunchDescription:
     """Describe what is started."""
-    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=tracker_node)])
+    return LaunchDescription(
+        [*ARGUMENTS, OpaqueFunction(function=tracker_node), OpaqueFunction(function=panel)]
+    )

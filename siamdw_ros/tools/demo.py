@@ -182,6 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     if summary["mean_iou"] < HELD_IOU or summary["last_iou"] <= 0:
         print("demo: the target was lost", file=sys.stderr)
         return 1
+    print("  to point at a target yourself: make panel, then open http://127.0.0.1:8090")
     return 0
 
 

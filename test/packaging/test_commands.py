@@ -19,6 +19,7 @@ def test_every_tool_can_be_run_by_its_name():
         "respawning_tracker_node": "node.process.respawning",
         "target_pose": "following.target_pose",
         "follower": "following.follower",
+        "panel": "panel.main",
     }
     for script in scripts:
         module = nodes.get(script.name, f"tools.{script.name}")

@@ -5,6 +5,7 @@ is rejected before it is decoded; :func:`to_bgr` decodes.
 """
 
 import struct
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -76,16 +77,35 @@ def _check_png(data: memoryview) -> str | None:
     return check_size(*struct.unpack(">II", data[16:24]))
 
 
+@dataclass(frozen=True)
+class JpegHeader:
+    """The frame header of a JPEG: its offset in the data in bytes, and the size in pixels."""
+
+    place: int
+    width: int
+    height: int
+
+
+def jpeg_header(data: memoryview) -> JpegHeader | None:
+    """Read the frame header of a JPEG; None if the data has none."""
+    if data[: len(JPEG)] != JPEG:
+        return None
+    place = _frame_header(data)
+    if place is None or len(data) < place + 9:
+        return None
+    height, width = struct.unpack(">HH", data[place + 5 : place + 9])
+    return JpegHeader(place, width, height)
+
+
 def _check_jpeg(data: memoryview) -> str | None:
-    header = _frame_header(data)
-    if header is None or len(data) < header + 9:
+    header = jpeg_header(data)
+    if header is None:
         return "JPEG has no header"
-    height, width = struct.unpack(">HH", data[header + 5 : header + 9])
-    if problem := check_size(width, height):
+    if problem := check_size(header.width, header.height):
         return problem
     # OpenCV decodes a JPEG that was cut off, and fills it up with what lay in memory: rows of the
     # image before. A thumbnail has an end of its own, but before the frame's header.
-    if not _has_end(data[header:]):
+    if not _has_end(data[header.place :]):
         return f"JPEG was cut off: it has no end in its last {MAX_PADDING} bytes"
     return None
 

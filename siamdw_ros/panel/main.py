@@ -1,0 +1,78 @@
+"""The command `panel`: ros2 run siamdw_ros panel, or python -m siamdw_ros.panel."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import rclpy
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from siamdw_ros.panel.settings import Settings, declare, is_loopback
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the panel until it is interrupted."""
+    # The event loop handles the signals, and ends rclpy when it has ended.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        return asyncio.run(_run())
+    except KeyboardInterrupt:  # before the loop handles signals
+        return 0
+    finally:
+        rclpy.try_shutdown()
+
+
+async def _run() -> int:
+    try:
+        from siamdw_ros.panel.hub import Hub
+        from siamdw_ros.panel.ros_link import RosLink
+        from siamdw_ros.panel.server import Server
+    except ModuleNotFoundError as error:
+        if error.name != "aiohttp":
+            raise
+        print("panel: aiohttp is not installed: sudo apt install python3-aiohttp", file=sys.stderr)
+        return 1
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    node = Node("siamdw_panel")
+    try:
+        settings = declare(node)
+    except ValueError as error:
+        print(f"panel: {error}", file=sys.stderr)
+        return 1
+    link = RosLink(node, settings.tracker, loop)
+    hub = Hub(link, settings)
+    server = Server(hub)
+    try:
+        port = await server.start()
+        link.run(hub)
+        print(_invitation(settings, port), flush=True)
+        await ended.wait()
+    except OSError as error:
+        print(f"panel: cannot listen on {settings.host}:{settings.port}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        with contextlib.suppress(Exception):
+            await server.close()
+        link.close()
+        hub.close()
+    return 0
+
+
+def _invitation(settings: Settings, port: int) -> str:
+    """Where to look. Not for the log, which goes over the network with the token in it."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    lines = [f"panel: open http://{host}:{port}/ in a browser"]
+    if settings.token:
+        lines.append(f"panel: token {settings.token}")
+    if not is_loopback(settings.host):
+        lines.append("panel: what it sends is not encrypted: use it on networks you trust")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

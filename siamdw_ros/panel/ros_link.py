@@ -1,0 +1,174 @@
+"""The panel's side to ROS: the tracker's topics and services."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from siamdw_msgs.msg import TrackerStatus
+from siamdw_msgs.srv import StartTracking, StopTracking
+
+from siamdw_ros.node.decoding import TRANSPORTS, ImageMessage
+from siamdw_ros.panel.tracker_state import Camera
+
+ANSWER_SECONDS = 10.0  # the tracker itself refuses after 5 s
+ERROR_PERIOD = 5.0  # seconds between errors of one kind in the log
+END_SECONDS = 5.0
+
+
+class Listener(Protocol):
+    """Gets what arrives, in the event loop's thread."""
+
+    def on_image(self, camera: str, message: ImageMessage) -> None:
+        """Take an image of a camera that is watched."""
+
+    def on_status(self, camera: str, message: TrackerStatus) -> None:
+        """Take what the tracker reports on an image of that camera."""
+
+    def on_diagnostics(self, message: DiagnosticArray) -> None:
+        """Take diagnostics, of whatever node."""
+
+
+class UnavailableError(RuntimeError):
+    """The tracker does not answer; the message tells the operator why."""
+
+
+class RosLink:
+    """Runs a node in a thread of its own, and passes what arrives to the event loop.
+
+    All methods are for the event loop's thread. Subscriptions are made and destroyed in the
+    executor's thread, which is the only one that uses them.
+
+    Args:
+        node: The panel's.
+        tracker: Name of the tracker node.
+        loop: Where `listener` lives.
+    """
+
+    def __init__(self, node: Node, tracker: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.node = node
+        self.tracker = node.resolve_service_name(tracker)
+        self._loop = loop
+        self._listener: Listener | None = None
+        self._watched: dict[str, list[Any]] = {}  # subscriptions of each camera
+        self._start = node.create_client(StartTracking, f"{self.tracker}/start_tracking")
+        self._stop = node.create_client(StopTracking, f"{self.tracker}/stop_tracking")
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(node)
+        self._thread = threading.Thread(target=self._spin, name="panel_ros", daemon=True)
+        self._ended = threading.Event()
+
+    def run(self, listener: Listener) -> None:
+        """Start to listen."""
+        self._listener = listener
+        self.node.create_subscription(
+            DiagnosticArray, "/diagnostics", self._posting(listener.on_diagnostics), 10
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and destroy the node."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._executor.create_task(lambda: None)  # there must be work for spin_once to return
+            self._thread.join(END_SECONDS)
+        self.node.destroy_node()
+
+    def watch(self, camera: Camera) -> None:
+        """Subscribe to a camera's images and to the tracker's reports on them."""
+        self._executor.create_task(self._subscribe, camera)
+
+    def unwatch(self, camera: Camera) -> None:
+        """Unsubscribe from a camera."""
+        self._executor.create_task(self._unsubscribe, camera)
+
+    def age(self, stamp: Any) -> float:
+        """Seconds since a stamp, by the node's clock."""
+        now = self.node.get_clock().now().nanoseconds
+        return float(now - (stamp.sec * 10**9 + stamp.nanosec)) * 1e-9
+
+    async def start(self, request: StartTracking.Request) -> StartTracking.Response:
+        """Call the tracker's service.
+
+        Raises:
+            UnavailableError: There is no answer.
+        """
+        return await self._call(self._start, request)
+
+    async def stop(self, request: StopTracking.Request) -> StopTracking.Response:
+        """Call the tracker's service.
+
+        Raises:
+            UnavailableError: There is no answer.
+        """
+        return await self._call(self._stop, request)
+
+    async def _call(self, client: Any, request: Any) -> Any:
+        if not client.service_is_ready():
+            raise UnavailableError(f"no tracker: there is no service {client.srv_name}")
+        answer = self._loop.create_future()
+        future = client.call_async(request)
+        future.add_done_callback(
+            lambda done: self._post(_settle, answer, done.result(), done.exception())
+        )
+        try:
+            return await asyncio.wait_for(answer, ANSWER_SECONDS)
+        except asyncio.TimeoutError:
+            client.remove_pending_request(future)
+            raise UnavailableError(
+                f"no answer of the tracker within {ANSWER_SECONDS:g} s"
+            ) from None
+
+    def _spin(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._executor.spin_once()
+            except ExternalShutdownException:
+                return
+            except Exception as error:  # the panel lives on, whatever a callback met
+                if self._ended.is_set() or not self.node.context.ok():
+                    return
+                self.node.get_logger().error(
+                    f"receiving failed: {error!r}", throttle_duration_sec=ERROR_PERIOD
+                )
+
+    def _subscribe(self, camera: Camera) -> None:
+        if camera.name in self._watched or self._listener is None:
+            return
+        message = TRANSPORTS[camera.transport].message
+        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        kinds = (
+            (message, camera.topic, self._listener.on_image, qos),
+            (TrackerStatus, camera.status_topic, self._listener.on_status, QoSProfile(depth=5)),
+        )
+        self._watched[camera.name] = [
+            self.node.create_subscription(kind, topic, self._posting(take, camera.name), profile)
+            for kind, topic, take, profile in kinds
+        ]
+
+    def _unsubscribe(self, camera: Camera) -> None:
+        for subscription in self._watched.pop(camera.name, []):
+            self.node.destroy_subscription(subscription)
+
+    def _posting(self, take: Callable[..., None], *first: Any) -> Callable[[Any], None]:
+        """A subscription's callback that hands the message over to the event loop."""
+        return lambda message: self._post(take, *first, message)
+
+    def _post(self, take: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(take, *arguments)
+        except RuntimeError:  # the loop has ended
+            self._ended.set()
+
+
+def _settle(answer: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+    if answer.done():
+        return
+    if error is not None:
+        answer.set_exception(UnavailableError(f"the tracker's answer is lost: {error}"))
+    else:
+        answer.set_result(result)

@@ -1,0 +1,82 @@
+"""What diagnostics say about one tracker: its cameras, and why something does not work."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+CAMERA = "camera "
+COMPRESSED = "/compressed"
+LEVELS = {
+    DiagnosticStatus.OK: "ok",
+    DiagnosticStatus.WARN: "warning",
+    DiagnosticStatus.ERROR: "error",
+    DiagnosticStatus.STALE: "stale",
+}
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One of the tracker's cameras.
+
+    Attributes:
+        name: As the tracker calls it.
+        topic: Of its images.
+        transport: raw or compressed.
+        status_topic: Where the tracker reports on it.
+    """
+
+    name: str
+    topic: str
+    transport: str
+    status_topic: str
+
+
+@dataclass(frozen=True)
+class TrackerState:
+    """The tracker, as its diagnostics describe it.
+
+    Attributes:
+        cameras: By name.
+        parts: Level, name and message of each part, for the operator.
+        takes_points: Whether a start may be a point instead of a box.
+    """
+
+    cameras: dict[str, Camera] = field(default_factory=dict)
+    parts: list[dict[str, str]] = field(default_factory=list)
+    takes_points: bool = False
+
+
+def read_diagnostics(statuses: Iterable[Any], tracker: str) -> TrackerState | None:
+    """Read the statuses of one tracker.
+
+    Args:
+        statuses: diagnostic_msgs/DiagnosticStatus, of this and of other nodes.
+        tracker: Its fully qualified name.
+
+    Returns:
+        The state, or None if the statuses are all of others.
+    """
+    prefix = tracker.strip("/") + ": "
+    ours = [status for status in statuses if status.name.startswith(prefix)]
+    if not ours:
+        return None
+    topics, parts, takes_points = {}, [], False
+    for status in ours:
+        part = status.name.removeprefix(prefix)
+        values = {item.key: item.value for item in status.values}
+        if part.startswith(CAMERA) and values.get("topic"):
+            topics[part.removeprefix(CAMERA)] = values["topic"]
+        takes_points = takes_points or values.get("starts from a point") == "yes"
+        level = LEVELS.get(status.level, "stale")
+        parts.append({"level": level, "part": part, "message": status.message})
+    cameras = {name: _camera(name, topic, tracker, len(topics)) for name, topic in topics.items()}
+    return TrackerState(cameras, parts, takes_points)
+
+
+def _camera(name: str, topic: str, tracker: str, count: int) -> Camera:
+    transport = "compressed" if topic.endswith(COMPRESSED) else "raw"
+    # The only camera's topics have no name in between.
+    status_topic = f"{tracker}/status" if count == 1 else f"{tracker}/{name}/status"
+    return Camera(name, topic, transport, status_topic)

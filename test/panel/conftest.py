@@ -1,0 +1,32 @@
+"""A tracker, a clip and a panel, each a process of its own."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from siamdw_ros.evaluation.node_process import NODE, ModuleProcess
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rig import CLIP, HISTORY, RATE, PanelProcess
+
+
+@pytest.fixture(scope="module")
+def tracker(ros_domain: None) -> Iterator[None]:
+    """The tracker, and a camera that shows the clip's first frame until it is told to play."""
+    parameters = ("load_timeout:=600.0", f"history_seconds:={HISTORY}", "history_megabytes:=400.0")
+    arguments = [part for text in parameters for part in ("-p", text)]
+    player = [str(CLIP), "--topic", "image", "--rate", str(RATE), "--loop", "--paused"]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(ModuleProcess(NODE, ["--ros-args", *arguments]))
+        stack.enter_context(ModuleProcess("siamdw_ros.tools.play_clip", player))
+        yield
+
+
+@pytest.fixture(scope="module")
+def panel(ros_domain: None) -> Iterator[PanelProcess]:
+    with PanelProcess("port:=0") as running:
+        yield running

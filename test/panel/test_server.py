@@ -1,0 +1,216 @@
+"""The panel's process over HTTP and its WebSocket: who may do what."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+from rig import PanelProcess
+
+pytestmark = pytest.mark.ros
+TOKEN = "correct horse"
+
+
+@pytest.fixture(scope="module")
+def guarded(ros_domain: None) -> Iterator[PanelProcess]:
+    with PanelProcess("port:=0", "max_clients:=2", "read_only:=true", token=TOKEN) as running:
+        yield running
+
+
+class Browser:
+    """A session with cookies, that sends what browsers send."""
+
+    def __init__(self, panel: PanelProcess) -> None:
+        self.address = panel.address
+        self.origin = panel.address.rstrip("/")
+        self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+    async def get(self, path: str, **headers: str) -> tuple[int, str, Any]:
+        return await self._ask("GET", path, headers)
+
+    async def log_in(self, token: str, origin: str | None = None) -> tuple[int, str, Any]:
+        return await self._ask(
+            "POST", "login", {"Origin": origin or self.origin}, data={"token": token}
+        )
+
+    async def _ask(self, method: str, path: str, headers: Any, **rest: Any) -> Any:
+        asked = self.session.request(
+            method, self.address + path, headers=headers, allow_redirects=False, **rest
+        )
+        async with asked as answer:
+            return answer.status, await answer.text(), answer.headers
+
+    async def socket(self, origin: str | None = None) -> aiohttp.ClientWebSocketResponse:
+        return await self.session.ws_connect(
+            self.address + "ws", headers={"Origin": origin or self.origin}
+        )
+
+    async def __aenter__(self) -> "Browser":
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.session.close()
+
+
+async def closing(socket: aiohttp.ClientWebSocketResponse) -> tuple[int | None, str]:
+    """Read until the panel closes: the code and the reason."""
+    while True:
+        message = await asyncio.wait_for(socket.receive(), 20)
+        if message.type == aiohttp.WSMsgType.CLOSE:
+            return message.data, message.extra
+        if message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR):
+            return socket.close_code, ""
+
+
+async def refused(browser: Browser, origin: str | None = None) -> int:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await browser.socket(origin)
+    return caught.value.status
+
+
+def test_without_the_token_there_is_only_the_login_page(guarded: PanelProcess) -> None:
+    async def act() -> None:
+        async with Browser(guarded) as browser:
+            status, _, headers = await browser.get("")
+            assert (status, headers["Location"]) == (303, "/login")
+            assert (await browser.get("panel.js"))[0] == 401
+            assert await refused(browser) == 401
+            status, page, _ = await browser.log_in("wrong horse")
+            assert status == 401
+            assert "not the token" in page
+            assert await refused(browser) == 401
+
+    asyncio.run(act())
+
+
+def test_the_token_opens_a_session_that_scripts_cannot_read(guarded: PanelProcess) -> None:
+    async def act() -> None:
+        async with Browser(guarded) as browser:
+            status, _, headers = await browser.log_in(TOKEN)
+            assert status == 303
+            assert TOKEN not in str(headers)
+            cookie = headers["Set-Cookie"]
+            assert "HttpOnly" in cookie
+            assert "SameSite=Strict" in cookie
+            status, page, headers = await browser.get("")
+            assert status == 200
+            assert "<canvas" in page
+            assert "default-src 'none'" in headers["Content-Security-Policy"]
+            await (await browser.socket()).close()
+
+    asyncio.run(act())
+
+
+def test_tokens_cannot_be_tried_fast(guarded: PanelProcess) -> None:
+    async def act() -> None:
+        async with Browser(guarded) as browser:
+            statuses = [(await browser.log_in(f"guess {i}"))[0] for i in range(8)]
+            assert 429 in statuses
+            await asyncio.sleep(1.1)
+            assert (await browser.log_in(TOKEN))[0] == 303
+
+    asyncio.run(act())
+
+
+def test_other_sites_and_other_names_are_refused(guarded: PanelProcess) -> None:
+    async def act() -> None:
+        async with Browser(guarded) as browser:
+            await asyncio.sleep(1.1)
+            assert (await browser.log_in(TOKEN, "http://evil.example"))[0] == 403
+            assert (await browser.log_in(TOKEN))[0] == 303
+            assert await refused(browser, "http://evil.example") == 403
+            assert (await browser.get("", Host=f"evil.example:{guarded.port}"))[0] == 403
+            assert (await browser.get("", Host=f"localhost:{guarded.port}"))[0] == 200
+
+    asyncio.run(act())
+
+
+def test_nothing_else_is_served(guarded: PanelProcess) -> None:
+    async def act() -> None:
+        async with Browser(guarded) as browser:
+            await asyncio.sleep(1.1)
+            await browser.log_in(TOKEN)
+            for path in ("main.py", "page/panel.js", "%2e%2e/main.py", "..%2f..%2fsetup.py"):
+                assert (await browser.get(path))[0] == 404
+
+    asyncio.run(act())
+
+
+def test_a_read_only_panel_starts_and_stops_nothing(guarded: PanelProcess) -> None:
+    async def act() -> dict[str, Any]:
+        async with Browser(guarded) as browser:
+            await asyncio.sleep(1.1)
+            await browser.log_in(TOKEN)
+            socket = await browser.socket()
+            await socket.send_str('{"type": "stop", "request": 7, "target": ""}')
+            while (answer := json.loads(await socket.receive_str()))["type"] != "answer":
+                assert answer["read_only"]
+            await socket.close()
+            return dict(answer)
+
+    answer = asyncio.run(act())
+    assert answer["request"] == 7
+    assert answer["success"] is False
+    assert "read-only" in answer["message"]
+
+
+def test_clients_messages_and_rates_are_limited(guarded: PanelProcess) -> None:
+    async def act() -> None:
+        async with Browser(guarded) as browser:
+            await asyncio.sleep(1.1)
+            await browser.log_in(TOKEN)
+            first, second = await browser.socket(), await browser.socket()
+            assert await closing(await browser.socket()) == (1013, "2 browsers watch already")
+            await first.send_str("x" * 5000)
+            assert (await closing(first))[0] == 1009  # too big
+            await second.send_str('{"type": "format"}')
+            assert (await closing(second))[0] == 1008  # policy
+            third = await browser.socket()
+            for _ in range(2000):
+                await third.send_str('{"type": "next"}')
+            assert (await closing(third))[0] == 1008
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_with_a_browser_connected(ros_domain: None, number: int) -> None:
+    async def act() -> tuple[int, int | None]:
+        with PanelProcess("port:=0") as panel:
+            async with Browser(panel) as browser:
+                socket = await browser.socket()
+                loop = asyncio.get_running_loop()
+                ended = loop.run_in_executor(None, panel.end, number)
+                code, _ = await closing(socket)
+                return await ended, code
+
+    assert asyncio.run(act()) == (0, 1001)
+
+
+def test_an_open_address_makes_up_a_token(ros_domain: None) -> None:
+    with PanelProcess("port:=0", "host:=0.0.0.0") as panel:
+
+        async def act() -> int:
+            async with Browser(panel) as browser:
+                browser.address = browser.address.replace("0.0.0.0", "127.0.0.1")
+                return (await browser.get("panel.js"))[0]
+
+        assert asyncio.run(act()) == 401
+        assert panel.lines()[0].startswith("panel: token ")
+
+
+def test_wrong_parameters_and_taken_ports_are_explained(panel: PanelProcess) -> None:
+    for parameter, reason in (
+        ("max_clients:=0", "max_clients is 0, expected 1 to 64"),
+        (f"port:={panel.port}", "cannot listen on 127.0.0.1"),
+    ):
+        command = [sys.executable, "-m", "siamdw_ros.panel", "--ros-args", "-p", parameter]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 1
+        assert reason in ran.stderr
+        assert "Traceback" not in ran.stderr

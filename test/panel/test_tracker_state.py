@@ -1,0 +1,48 @@
+"""What is read from diagnostics."""
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from siamdw_ros.panel.tracker_state import Camera, read_diagnostics
+
+
+def status(name: str, level: bytes = DiagnosticStatus.OK, **values: str) -> DiagnosticStatus:
+    pairs = [KeyValue(key=key.replace("_", " "), value=value) for key, value in values.items()]
+    return DiagnosticStatus(name=name, level=level, message="text", values=pairs)
+
+
+def test_the_only_camera_has_the_node_s_own_topics() -> None:
+    state = read_diagnostics(
+        [status("robot/siamdw_tracker: camera image", topic="/image")], "/robot/siamdw_tracker"
+    )
+    assert state is not None
+    assert state.cameras == {
+        "image": Camera("image", "/image", "raw", "/robot/siamdw_tracker/status")
+    }
+
+
+def test_several_cameras_and_their_transport() -> None:
+    statuses = [
+        status("siamdw_tracker: camera front", topic="/front/image_raw/compressed"),
+        status("siamdw_tracker: camera rear", topic="/rear/image_raw/compressed"),
+    ]
+    state = read_diagnostics(statuses, "/siamdw_tracker")
+    assert state is not None
+    assert [camera.transport for camera in state.cameras.values()] == ["compressed"] * 2
+    assert state.cameras["rear"].status_topic == "/siamdw_tracker/rear/status"
+
+
+def test_reasons_and_abilities() -> None:
+    statuses = [
+        status("siamdw_tracker: tracker", DiagnosticStatus.ERROR, starts_from_a_point="yes"),
+        status("siamdw_tracker: targets", DiagnosticStatus.WARN),
+    ]
+    state = read_diagnostics(statuses, "/siamdw_tracker")
+    assert state is not None
+    assert state.takes_points
+    assert [part["level"] for part in state.parts] == ["error", "warning"]
+    assert state.parts[0] == {"level": "error", "part": "tracker", "message": "text"}
+
+
+def test_other_nodes_are_ignored() -> None:
+    statuses = [status("lidar: driver"), status("siamdw_tracker_2: camera image", topic="/x")]
+    assert read_diagnostics(statuses, "/siamdw_tracker") is None
