@@ -6,6 +6,7 @@ distance, pilot and guard. Time is simulated, so that the result does not depend
 
 import argparse
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def run(
             cv2.imwrite(str(folder / f"{name}.jpg"), shown)
         records.append(record)
     video.close()
-    plot(folder / f"{name}.png", records, f"{kind}: {scenario.name}", loop.settings)
+    if find_spec("matplotlib"):
+        plot(folder / f"{name}.png", records, f"{kind}: {scenario.name}", loop.settings)
     return figures(records, scenario, loop.settings, loop.camera), records
 
 
@@ -57,6 +59,8 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=15.0, help="images a second")
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args(args)
+    if not find_spec("matplotlib"):
+        print("no plots will be drawn: pip install matplotlib")
     given.out.mkdir(parents=True, exist_ok=True)
     tracker = create_tracker("siamfc_res22", device=given.device)
     summary: dict[str, dict[str, Any]] = {}
