@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 # pytest changes the first one itself, with each test.
 # torch sets the second one by itself when its compiler is imported.
-IGNORED = frozenset({"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"})
+# The third one is OpenCV's log level, which readers of videos set once.
+IGNORED = frozenset({"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "OPENCV_FFMPEG_LOGLEVEL"})
 
 
 class LeftChangedError(AssertionError):

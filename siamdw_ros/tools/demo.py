@@ -155,7 +155,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 when the target was held."""
     options = parse_arguments(arguments)
-    isolate()
     clip = options.clip or Path(get_package_share_directory("siamdw_ros"), "clips", "cup.mp4")
     annotation = options.truth or clip.with_suffix(".csv")
     for file in (clip, annotation):
@@ -164,6 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
     truth = read_annotation(annotation)
     options.out.mkdir(parents=True, exist_ok=True)
+    isolate()
     rclpy.init()
     try:
         log = options.out / "sent.csv"

@@ -86,4 +86,6 @@ def test_a_node_that_cannot_start_is_tried_again_with_patience(
     again = "ended with exit code 1 and is started again"
     client.wait(lambda: tracker.output().count(again) == 3, "three attempts")
     assert tracker.alive
-    assert tracker.interrupt() != 0
+    # 1: of the last node; 0: the interrupt met one that was just starting, and ended it cleanly.
+    assert tracker.interrupt() in (0, 1)
+    assert "Traceback" not in tracker.output()
