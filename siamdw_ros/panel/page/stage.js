@@ -27,7 +27,6 @@ export class Stage {
     canvas.addEventListener("pointermove", (event) => this.move(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
     canvas.addEventListener("pointercancel", (event) => this.cancel(event));
-    canvas.addEventListener("lostpointercapture", (event) => this.lost(event));
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   }
@@ -190,11 +189,6 @@ export class Stage {
     this.gesture = null;
     this.pointers.clear();
     this.redraw();
-  }
-
-  // After every end of a pointer, also one that up() never heard of: nothing stays frozen.
-  lost(event) {
-    if (this.pointers.delete(event.pointerId)) this.redraw();
   }
 
   // Escape: drops the box that is being drawn.
