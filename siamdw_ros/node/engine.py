@@ -12,6 +12,7 @@ from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
 
 if TYPE_CHECKING:
+    from siamdw_ros.siamdw.extent import ExtentFinder
     from siamdw_ros.siamdw.multi_tracker import MultiTracker
 
 MEMORY_PERIOD = 1.0  # seconds between two measurements of the GPU's memory
@@ -24,6 +25,7 @@ class Engine:
 
     Attributes:
         method: The tracker.
+        extents: Finds the box of an object at a point.
         device: Device of the network, for example `cuda:0`.
         memory: Memory of a GPU by name, see :func:`gpu_memory`.
 
@@ -37,6 +39,7 @@ class Engine:
 
         from siamdw_ros.siamdw import create_multi_tracker
         from siamdw_ros.siamdw.cpu_cores import choose_threads
+        from siamdw_ros.siamdw.extent import create_extent_finder
 
         torch.set_num_threads(choose_threads(settings.threads))
         self.method: MultiTracker[Any] = create_multi_tracker(
@@ -50,9 +53,11 @@ class Engine:
             **settings.hyper(),
         )
         self.device = str(self.method.runtime.device)
+        self.extents: ExtentFinder = create_extent_finder(self.device)
         self.memory: dict[str, float | str] = {}
         self._next_measurement = 0.0
         self.method.warm_up()  # so that no image of a camera waits for a compiler
+        self.extents.warm_up()
 
     def check(self, settings: Settings) -> Any:
         """Return the hyper-parameters that settings lead to. Callable from any thread.

@@ -198,7 +198,7 @@ class InferenceThread(threading.Thread):
         settings = self._settings()
         oldest = time.monotonic() - settings.camera_timeout
         frames = frames_from(request.header, self._buffer.held(), oldest)
-        target, message = self._targets.start(request, frames, self._engine.method, settings)
+        target, message = self._targets.start(request, frames, self._engine, settings)
         return StartTracking.Response(
             success=True, message=message, target_id=target.id, stamp=frames[0].stamp
         )

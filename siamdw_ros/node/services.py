@@ -123,6 +123,9 @@ class TrackingServices:
         node.create_steady_timer(CHECK_PERIOD, self._refuse_overdue)
 
     async def _on_request(self, request: ServiceRequest, _response: Any) -> ServiceResponse:
+        return await self.call(request)
+
+    async def call(self, request: ServiceRequest) -> ServiceResponse:
         """Pass a call on; the executor does other work until it is answered."""
         now = time.monotonic()
         call = PendingCall(request, self._node.wake, now + self._settings().request_timeout)

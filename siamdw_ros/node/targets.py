@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.decoding import UndecodableError
+from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frame_buffer import Frame, nanoseconds
 from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
@@ -20,6 +21,7 @@ from siamdw_ros.node.results import TargetResult
 from siamdw_ros.node.services import RefusedError
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.siamdw.extent import ExtentFinder
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.presence import State, TrackResult
 from siamdw_ros.siamdw.siamfc import SiamFCTarget
@@ -168,10 +170,12 @@ class Targets:
         self,
         request: StartTracking.Request,
         frames: Sequence[Frame],
-        tracker: MultiTracker[Any],
+        engine: Engine,
         settings: Settings,
     ) -> tuple[TrackedTarget, str]:
         """Start a target on the first of some frames, and catch up to the last one.
+
+        A box of size zero is a point: the target is the object that covers it.
 
         Returns:
             The target, and a message about it for the operator.
@@ -183,14 +187,16 @@ class Targets:
         first, *later = frames
         try:
             image = first.image()
-            drawn = box_from_message(request.bbox)
+            drawn, found = box_from_message(request.bbox), ""
+            if drawn[2:] == (0.0, 0.0):
+                drawn, found = _object_at(drawn[:2], image, engine.extents)
             box = checked_box(drawn, image)
         except ValueError as error:
             raise RefusedError(str(error)) from error
         _check_inside(drawn, box, image)
         target = TrackedTarget(
             id=request.target_id or self._new_id(),
-            state=tracker.start(image, box),
+            state=engine.method.start(image, box),
             frame=first,
             size=image_size(image),
             result=TrackResult(box, 1.0, State.TRACKED),
@@ -198,9 +204,9 @@ class Targets:
             motion=BoxFilter(settings.smoothing),
         )
         target.take(first, image, target.result)
-        searched = catch_up([target], later, tracker, settings.catch_up_seconds)
+        searched = catch_up([target], later, engine.method, settings.catch_up_seconds)
         self._targets[target.id] = target
-        return target, _start_message(target, drawn, box, searched, len(later))
+        return target, _start_message(target, drawn, box, searched, len(later)) + found
 
     def _check(self, request: StartTracking.Request, max_targets: int) -> None:
         name = request.target_id
@@ -286,6 +292,23 @@ def _check_inside(drawn: Box, inside: Box, image: Image) -> None:
             f"({drawn[0]:g}, {drawn[1]:g}) is inside the image of {width}x{height} px: "
             "draw the box around what is visible"
         )
+
+
+def _object_at(point: tuple[float, float], image: Image, extents: ExtentFinder) -> tuple[Box, str]:
+    """Return the box of the object at a point, and a note about it for the operator.
+
+    Raises:
+        ValueError: The point is not inside the image.
+        RefusedError: Nothing was found there.
+    """
+    found = extents.box_around(image, point)
+    if found is None:
+        raise RefusedError(
+            f"no object was found at ({point[0]:g}, {point[1]:g}): draw a box around the target"
+        )
+    x, y, w, h = found.box
+    note = f"; the object at ({point[0]:g}, {point[1]:g}) has the box {w:.0f}x{h:.0f} px at "
+    return found.box, f"{note}({x:.0f}, {y:.0f}), score {found.score:.2f}"
 
 
 def _start_message(target: TrackedTarget, drawn: Box, box: Box, searched: int, newer: int) -> str:

@@ -20,6 +20,7 @@ from siamdw_ros.node.camera_input import (
     check_cameras,
     topic_prefixes,
 )
+from siamdw_ros.node.clicks import ClickInput
 from siamdw_ros.node.decoding import TRANSPORTS
 from siamdw_ros.node.diagnostics import DiagnosticsPublisher, Snapshot
 from siamdw_ros.node.engine import Engine, Loader, free_memory
@@ -79,6 +80,7 @@ class TrackerNode(ManagedNode):
         self._tracking = TrackingServices(
             self, lambda: self.parameters.settings, self._accept, self.log
         )
+        self._clicks = ClickInput(self, self._tracking.call)
         self._diagnostics = DiagnosticsPublisher(self, self._snapshot)
         if self.parameters.settings.autostart:
             self._autostart = self.create_steady_timer(0.0, self._start_by_itself)

@@ -1,0 +1,122 @@
+"""The box of an object at a point, on images that are drawn here."""
+
+import cv2
+import numpy as np
+import pytest
+
+from siamdw_ros.evaluation.metrics import overlap
+from siamdw_ros.siamdw.extent import (
+    SIDES,
+    WINDOW,
+    ExtentFinder,
+    box_of_distances,
+    create_extent_finder,
+    window_pyramid,
+)
+
+
+@pytest.fixture(scope="module")
+def finder() -> ExtentFinder:
+    return create_extent_finder()
+
+
+def textured(width: int = 480, height: int = 360, coarse: int = 12) -> np.ndarray:
+    """A background of soft patches, like grass or a wall."""
+    rng = np.random.default_rng(5)
+    patches = rng.integers(90, 150, (height // coarse, width // coarse, 3), np.uint8)
+    return cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def disc(image: np.ndarray, center: tuple[int, int], radius: int) -> tuple[float, ...]:
+    cv2.circle(image, center, radius, (30, 40, 220), -1, cv2.LINE_AA)
+    return center[0] - radius, center[1] - radius, 2 * radius, 2 * radius
+
+
+@pytest.mark.parametrize("radius", [12, 25, 50])
+def test_a_disc_is_found_from_its_centre(finder: ExtentFinder, radius: int) -> None:
+    image = textured()
+    truth = disc(image, (200, 170), radius)
+    found = finder.box_around(image, (200.0, 170.0))
+    assert found is not None
+    assert overlap(found.box, truth) > 0.5
+    assert 0 < found.score <= 1
+
+
+def test_a_disc_is_found_from_a_point_off_its_centre(finder: ExtentFinder) -> None:
+    image = textured()
+    truth = disc(image, (200, 170), 30)
+    found = finder.box_around(image, (190.0, 180.0))
+    assert found is not None
+    assert overlap(found.box, truth) > 0.5
+
+
+def test_a_textured_object_is_found_on_a_textured_background(finder: ExtentFinder) -> None:
+    image = textured()
+    patches = np.random.default_rng(3).integers(0, 255, (6, 4, 3), np.uint8)
+    image[120:210, 150:210] = cv2.resize(patches, (60, 90), interpolation=cv2.INTER_NEAREST)
+    found = finder.box_around(image, (180.0, 165.0))
+    assert found is not None
+    assert overlap(found.box, (150, 120, 60, 90)) > 0.5
+
+
+def test_an_object_of_ten_pixels_is_found(finder: ExtentFinder) -> None:
+    image = textured(coarse=60)
+    truth = disc(image, (300, 100), 5)
+    found = finder.box_around(image, (300.0, 100.0))
+    assert found is not None
+    assert overlap(found.box, truth) > 0.4
+
+
+def test_the_box_of_an_object_at_the_border_ends_there(finder: ExtentFinder) -> None:
+    image = textured()
+    disc(image, (0, 100), 40)
+    found = finder.box_around(image, (15.0, 100.0))
+    assert found is not None
+    left, _, _, _ = found.box
+    assert left == 0
+    assert overlap(found.box, (0, 60, 40, 80)) > 0.4
+
+
+@pytest.mark.parametrize("gray", [0, 90, 255])
+def test_nothing_is_found_where_there_is_nothing(finder: ExtentFinder, gray: int) -> None:
+    image = np.full((240, 320, 3), gray, np.uint8)
+    assert finder.box_around(image, (160.0, 120.0)) is None
+
+
+@pytest.mark.parametrize("point", [(-1.0, 5.0), (5.0, 240.0), (float("nan"), 5.0)])
+def test_a_point_outside_the_image_is_refused(
+    finder: ExtentFinder, point: tuple[float, float]
+) -> None:
+    with pytest.raises(ValueError, match="inside the image of 320x240 px"):
+        finder.box_around(np.zeros((240, 320, 3), np.uint8), point)
+
+
+def test_the_same_tap_finds_the_same_box(finder: ExtentFinder) -> None:
+    image = textured()
+    disc(image, (200, 170), 30)
+    assert finder.box_around(image, (200.0, 170.0)) == finder.box_around(image, (200.0, 170.0))
+
+
+def test_tiny_and_gray_images_are_taken(finder: ExtentFinder) -> None:
+    for shape in ((1, 1, 3), (3, 400, 3), (9, 9, 3)):
+        found = finder.box_around(np.zeros(shape, np.uint8), (0.0, 0.0))
+        assert found is None
+
+
+@pytest.mark.parametrize("side", [SIDES[0], 127.0, 300.0, SIDES[-1]])
+def test_windows_are_centred_on_the_point(side: float) -> None:
+    image = np.zeros((400, 600, 3), np.uint8)
+    dot = max(round(side / 20), 2)
+    image[200 - dot : 200 + dot, 300 - dot : 300 + dot] = 255
+    window = window_pyramid(image, (300.0, 200.0), [side])[0, ..., 0].astype(float)
+    rows, columns = np.mgrid[:WINDOW, :WINDOW] + 0.5
+    for axis in (rows, columns):
+        assert (window * axis).sum() / window.sum() == pytest.approx(WINDOW / 2, abs=0.7)
+
+
+def test_boxes_are_cut_at_the_borders_of_the_image() -> None:
+    image = np.zeros((100, 200, 3), np.uint8)
+    inside = box_of_distances((50.0, 40.0), np.float32([10, 20, 30, 40]), image)
+    assert inside == (40, 20, 40, 60)
+    cut = box_of_distances((50.0, 40.0), np.float32([80, 80, 500, 500]), image)
+    assert cut == (0, 0, 200, 100)
