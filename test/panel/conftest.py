@@ -11,7 +11,7 @@ from siamdw_ros.evaluation.node_process import NODE, ModuleProcess
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from rig import CLIP, HISTORY, RATE, PanelProcess
+from panel_rig import CLIP, HISTORY, RATE, PanelProcess
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import rclpy
-from rclpy.node import Node
-from rig import (
+from panel_rig import (
     CLIP,
     HISTORY,
     Browser,
@@ -16,6 +15,7 @@ from rig import (
     missing_browser,
     wait_for,
 )
+from rclpy.node import Node
 from siamdw_msgs.msg import TrackerStatus
 from std_srvs.srv import Trigger
 

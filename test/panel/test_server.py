@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from rig import PanelProcess
+from panel_rig import PanelProcess
 
 pytestmark = pytest.mark.ros
 TOKEN = "correct horse"
