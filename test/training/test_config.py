@@ -37,7 +37,10 @@ def good(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", [file.name for file in sorted(CONFIGS.glob("*.yaml"))])
+OTHERS = {"siambox_res22.yaml"}  # of train_boxes, tested with it
+
+
+@pytest.mark.parametrize("name", sorted({file.name for file in CONFIGS.glob("*.yaml")} - OTHERS))
 def test_every_configuration_that_comes_along_lacks_nothing_but_files(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
