@@ -57,10 +57,7 @@ def test_the_inset_is_bright_where_the_response_is() -> None:
 
 def test_a_target_without_response_has_no_inset() -> None:
     side = GREY.shape[0] // INSET
-    stateless = target()
-    stateless.state = object()
-    for followed in (target(), stateless):
-        assert (draw(GREY, [followed], "")[-side:] == 128).all()
+    assert (draw(GREY, [target(response=None)], "")[-side:] == 128).all()
 
 
 def test_insets_that_have_no_room_are_left_out() -> None:

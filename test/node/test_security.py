@@ -54,10 +54,11 @@ def test_the_node_publishes_and_serves_exactly_what_its_policy_allows(
 def test_the_node_subscribes_to_nothing_that_its_policy_does_not_allow(
     running: TrackerProcess,
 ) -> None:
-    may, detector = allowed("topics", "subscribe"), f"{NODE}/detector"
-    running.wait(lambda: {"image", detector} <= names(running, "subscriber"), "subscriptions")
+    may = allowed("topics", "subscribe")
+    always = {f"{NODE}/{name}" for name in ("detector", "click", "box")}
+    running.wait(lambda: {"image", *always} <= names(running, "subscriber"), "subscriptions")
     assert names(running, "subscriber") <= may
-    assert may - ON_REQUEST == {detector}
+    assert may - ON_REQUEST == always
 
 
 def test_the_operator_may_use_only_what_the_tracker_offers() -> None:

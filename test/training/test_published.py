@@ -100,7 +100,7 @@ def test_a_damaged_picture_is_warned_of_and_another_pair_drawn(
     with caplog.at_level(logging.WARNING):
         for _ in range(10):
             assert pairs.draw(rng).search.shape == (143, 143, 3)
-    assert "track, frame 3: not a picture" in caplog.text
+    assert "track, frame 3: not an image that OpenCV can read" in caplog.text
 
 
 def test_nothing_but_damaged_pictures_is_an_error() -> None:
