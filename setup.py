@@ -38,9 +38,11 @@ COMMANDS = {
     "evaluate": "tools.evaluate",
     "export_onnx": "tools.export_onnx",
     "inspect_checkpoint": "tools.inspect_checkpoint",
+    "pack_boxes": "tools.pack_boxes",
     "panel_demo": "tools.panel_demo",
     "play_clip": "tools.play_clip",
     "train": "tools.train",
+    "train_boxes": "tools.train_boxes",
     "tune": "tools.tune",
     "vot_trax": "tools.vot_trax",
 }

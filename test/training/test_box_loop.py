@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,16 @@ from siamdw_ros.training.box_pack import PackWriter
 from test.training.test_box_pairs import COLORS, disc, painted, tracks
 
 CONFIG = Path(__file__).parents[2] / "config" / "training" / "siambox_res22.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _root_logger() -> Iterator[None]:
+    """Take back the handler that the command installs: it writes to this test's stderr."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +108,6 @@ def test_the_shipped_configuration_is_read() -> None:
 def test_what_is_wrong_is_said_in_a_line(
     override: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logging.getLogger().handlers.clear()
     arguments = [str(CONFIG), f"folder={tmp_path}", "init=null", override]
     assert main(arguments) == 2
     said = capsys.readouterr().err
