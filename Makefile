@@ -4,7 +4,7 @@ ARGS ?=
 RUN := ros_env/run
 
 .DEFAULT_GOAL := help
-.PHONY: help env build demo follow-demo panel bench gpu test test-all lint clean distclean
+.PHONY: help env build demo follow-demo panel bench gpu docs test test-all lint clean distclean
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -35,6 +35,11 @@ gpu: build ## Run the tests that need a GPU, then measure on it
 	$(RUN) python -m siamdw_ros.measurement.networks --device cuda --table backends
 	$(RUN) python -m siamdw_ros.measurement.benchmark --device cuda --only core peers targets sizes
 
+docs: build ## Build the documentation and check its links: docs/_build/html/index.html
+	@$(RUN) python -m pip install --quiet --requirement ros_env/requirements-docs.txt
+	$(RUN) python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(RUN) python -m sphinx -W --keep-going -q -b linkcheck docs docs/_build/linkcheck
+
 test: build lint ## Check the code and run the tests, less the slow ones
 	$(RUN) python -m pytest --durations=15 $(ARGS)
 
@@ -47,7 +52,7 @@ lint: env ## ruff and mypy
 	$(RUN) mypy
 
 clean: ## Remove what the build made
-	rm -rf build install log demo_out follow_demo_out bench_out
+	rm -rf build install log demo_out follow_demo_out bench_out docs/_build docs/generated
 
 distclean: clean ## Remove the environment as well
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
