@@ -1,7 +1,7 @@
 """Writes the pages that come from the code, and points links at the right place.
 
-The parameters, the interfaces, the API, the changelog, the guide for contributors and the model card
-are written into `generated/` when the site is built. They are not copied by hand anywhere.
+The parameters, the interfaces, the API, the changelog, the guide for contributors and the model
+card are written into `generated/` when the site is built. No page copies them by hand.
 """
 
 import importlib
@@ -153,7 +153,9 @@ def _resolve_links(_app: Sphinx, page: str, source: list[str]) -> None:
     if page.endswith("changelog"):
         return
     code = iter(FENCE.findall(source[0]))
-    prose = [LINK.sub(lambda link: _target(link, origin, page), text) for text in FENCE.split(source[0])]
+    prose = [
+        LINK.sub(lambda link: _target(link, origin, page), text) for text in FENCE.split(source[0])
+    ]
     source[0] = "".join(part + next(code, "") for part in prose)
 
 

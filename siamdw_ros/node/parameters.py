@@ -89,8 +89,8 @@ class Settings:
     )
     model: str = _parameter(
         "siamfc_res22",
-        "name of the network; siamfc_res22 has bundled weights, the others need `checkpoint`; "
-        "an unknown name is refused with the list of all",
+        "name of the network; siamfc_res22 and siambox_res22 have bundled weights, the others "
+        "need `checkpoint`; an unknown name is refused with the list of all",
         read=Read.CONFIGURE,
     )
     checkpoint: str = _parameter(

@@ -163,7 +163,7 @@ def bundled_checkpoint(name: str) -> str:
     if name not in BUNDLED:
         raise ValueError(
             f"no checkpoint is bundled for {name}: give a file "
-            f"(bundled: {', '.join(BUNDLED)}; the README says where the authors' files are)"
+            f"(bundled: {', '.join(BUNDLED)}; docs/tutorials/own_checkpoint.md has the authors')"
         )
     return str(resources.files("siamdw_ros") / "weights" / BUNDLED[name])
 

@@ -1,4 +1,7 @@
-"""Write the table of parameters and config/tracker.yaml from the declarations."""
+"""Print the table of parameters, or write config/tracker.yaml, from the declarations.
+
+The documentation has the table from here: docs/site_pages.py.
+"""
 
 import argparse
 import json
@@ -8,8 +11,6 @@ from typing import Any
 
 from siamdw_ros.node.parameters import PARAMETERS, Parameter, Read
 
-BEGIN = "<!-- parameters: python -m siamdw_ros.tools.parameter_table README.md -->"
-END = "<!-- end of parameters -->"
 HEAD = """\
 # Parameters of the tracker node, written by `python -m siamdw_ros.tools.parameter_table --yaml`.
 # `ros2 param describe /siamdw_tracker NAME` prints the same descriptions.
@@ -64,31 +65,19 @@ def _entry(parameter: Parameter) -> str:
     return f"{comment}\n    {parameter.name}: {json.dumps(default)}\n"
 
 
-def with_table(page: str) -> str:
-    """Return the page with a new table between its two marks.
-
-    Raises:
-        ValueError: The marks are not in the page.
-    """
-    begin, end = page.index(BEGIN) + len(BEGIN), page.index(END)
-    return f"{page[:begin]}\n{table()}\n{page[end:]}"
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m siamdw_ros.tools.parameter_table", description=__doc__
     )
-    parser.add_argument("page", type=Path, nargs="?", help="page to rewrite (default: print)")
-    parser.add_argument("--yaml", type=Path, help="write the parameter file instead")
+    parser.add_argument(
+        "--yaml", type=Path, help="write the parameter file (default: print the table)"
+    )
     options = parser.parse_args(arguments)
-    page: Path | None = options.page
     if options.yaml is not None:
         options.yaml.write_text(configuration())
-    elif page is None:
-        print(table())
     else:
-        page.write_text(with_table(page.read_text()))
+        print(table())
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="say what data there are, draw some pairs to FOLDER/pairs.jpg, and end",
     )
-    return parser.parse_args(arguments)
+    # Intermixed: --check may stand between the file and the overrides.
+    return parser.parse_intermixed_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
