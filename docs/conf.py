@@ -20,8 +20,17 @@ project_copyright = "siamdw_ros maintainers, MIT licence"
 version = release = site_pages.package_version()
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-# Both are included by pages in reference/.
-exclude_patterns = ["_build", "generated/parameters.md", "generated/interfaces.md"]
+exclude_patterns = [
+    "_build",
+    # Included by pages in reference/.
+    "generated/parameters.md",
+    "generated/interfaces.md",
+    # What rosdoc2 adds: a second API reference, and copies of README and CHANGELOG.
+    "siamdw_ros*.rst",
+    "modules.rst",
+    "standard*",
+    "__readme_include*",
+]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 # Attributes in a docstring are looked up by their short name, which several modules may have.
 suppress_warnings = ["ref.python"]

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.ext.autodoc.mock import mock
+from sphinx.ext.autodoc.mock import _MockObject, mock
 from sphinx.util import logging
 
 DOCS = Path(__file__).resolve().parent
@@ -27,7 +27,7 @@ COPIES = {
     "generated/model_card": ROOT / "siamdw_ros" / "weights" / "README.md",
 }
 PAGE_OF = {path: f"/{name}.md" for name, path in COPIES.items()} | {
-    ROOT / "README.md": "/index.md",
+    ROOT / "README.md": "/index.rst",
     ROOT / "CHANGELOG.rst": "/generated/changelog.rst",
 }
 # The parts whose modules the API reference lists, in this order.
@@ -93,6 +93,8 @@ def missing_libraries() -> list[str]:
 
 def setup(app: Sphinx) -> None:
     """Connect the functions below to the build."""
+    # Stand-ins of message classes do not have the | that type aliases use.
+    _MockObject.__or__ = _MockObject.__ror__ = lambda stand_in, _other: stand_in
     app.connect("config-inited", _set_stand_ins, priority=900)
     app.connect("builder-inited", _write_pages)
     app.connect("source-read", _resolve_links)
@@ -148,9 +150,9 @@ def api_page(part: str, title: str) -> str:
     return f"# {title}: siamdw_ros.{part}\n\n" + "\n".join(sections)
 
 
-def _resolve_links(_app: Sphinx, page: str, source: list[str]) -> None:
+def _resolve_links(app: Sphinx, page: str, source: list[str]) -> None:
     origin = COPIES.get(page, DOCS / page).parent
-    if page.endswith("changelog"):
+    if Path(app.env.doc2path(page)).suffix != ".md":
         return
     code = iter(FENCE.findall(source[0]))
     prose = [
@@ -163,12 +165,10 @@ def _target(link: "re.Match[str]", origin: Path, page: str) -> str:
     """Return where a relative link leads: a page of the site, or a file of the repository."""
     fragment = link.group(2) or ""
     path = Path(os.path.normpath(origin / link.group(1)))
-    if page == "index" and not path.exists():  # generated pages are there when the site is built
-        return link.group(0)
     if path in PAGE_OF:
         return PAGE_OF[path] + fragment
     if path.is_relative_to(DOCS):
         return f"/{path.relative_to(DOCS)}{fragment}"
     if not path.exists():
-        logger.warning("%s links to %s, which does not exist", page, path.relative_to(ROOT))
+        logger.warning("%s links to %s, which does not exist", page, link.group(1))
     return f"{REPOSITORY}/{path.relative_to(ROOT)}{fragment}"
