@@ -95,8 +95,8 @@ class Presence:
     def lose(self) -> None:
         """Set the state to LOST, when it is known from elsewhere that the target is lost."""
         self.state = State.LOST
-        self._faint = 0
-        self._evidence = 0
+        self._low_scores = 0
+        self._confirmations = 0
 
     def judge(self, score: float) -> State:
         """Update the state with the score of the next image and return it."""

@@ -29,6 +29,16 @@ def test_high_score_is_tracked_at_once():
     assert states([0.1] * 4 + [0.5])[-1] is State.TRACKED
 
 
+def test_a_target_declared_lost_again_needs_all_confirmations():
+    presence = Presence(PresenceThresholds(TRACKED, LOST, 2, RECOVERED, 2))
+    for score in (0.1, 0.1, 0.9, 0.9):
+        presence.judge(score)
+    assert presence.state is State.TRACKED
+    presence.lose()
+    assert presence.searching
+    assert [presence.judge(0.9) for _ in range(2)] == [State.LOST, State.TRACKED]
+
+
 def test_middling_score_is_uncertain():
     assert states([0.3]) == [State.UNCERTAIN]
 
