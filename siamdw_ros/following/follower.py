@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from siamdw_ros.following.camera import CalibrationError
+from siamdw_ros.following.command_loop import CommandLoop
 from siamdw_ros.following.control import STOP, Motion
 from siamdw_ros.following.guard import Command, Guard, Now
 from siamdw_ros.following.messages import (
@@ -31,6 +34,7 @@ from siamdw_ros.following.messages import (
     pose_from,
     seconds,
     twist_from,
+    waited,
 )
 from siamdw_ros.following.obstacles import Obstacles, points_from_depth
 from siamdw_ros.following.parameters import WARN_SECONDS, NodeSettings, guarded
@@ -39,12 +43,14 @@ from siamdw_ros.following.settings import FollowSettings, loosened
 
 ENDING_ZEROS = 15  # commands of zero after a stop; then the topic is left to others
 ROBOT_HEIGHT = 1.0  # metres that depth pixels count as obstacles in
+STATE_PERIOD = 0.1  # seconds
 
 
 class FollowerNode(Node):
     """Follows the tracker's target. Stands until ~/start, and until ~/enable says so.
 
-    A status from the tracker makes a plan; a steady timer turns the newest plan into a command.
+    A status from the tracker makes a plan, in the executor's thread. The command loop's thread
+    turns the newest plan into a command.
     """
 
     def __init__(self) -> None:
@@ -54,8 +60,12 @@ class FollowerNode(Node):
         self.pilot = Pilot(values, mount_from(values))
         self.guard = Guard(values)
         self._zeros = 0
+        self._sent: deque[tuple[float, Motion]] = deque(
+            maxlen=100
+        )  # not yet in the dead reckoning
         self._plan: Plan | None = None
         self._problem = ""
+        self._last = Command(STOP, ("starting",), math.inf)
         kind = TwistStamped if values.stamped else Twist
         self._commands = self.create_publisher(kind, "cmd_vel", 1)
         self._plans = self.create_publisher(TwistStamped, "~/command", 5)
@@ -66,9 +76,10 @@ class FollowerNode(Node):
         self.create_service(Trigger, "~/stop", self._on_stop)
         self.create_service(SetBool, "~/preview", self._on_preview)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1 / values.command_rate, self._on_timer, clock=steady)
+        self.create_timer(STATE_PERIOD, self._on_state_timer, clock=steady)
         self.create_timer(1.0, self._on_diagnostics_timer, clock=steady)
-        self._last = Command(STOP, ("starting",), math.inf)
+        self._loop = CommandLoop(1 / values.command_rate, self._command)
+        self._loop.start()
 
     def _subscribe(self, values: FollowSettings) -> None:
         sensor = qos_profile_sensor_data
@@ -89,12 +100,19 @@ class FollowerNode(Node):
         """Both clocks."""
         return Now(self.get_clock().now().nanoseconds * 1e-9, time.monotonic())
 
+    def arrival(self, info: Mapping[str, int]) -> Now:
+        """When a message arrived, not when its callback came to run."""
+        now = self.now()
+        return Now(now.ros, now.steady - waited(info))
+
     # What arrives
 
     @guarded
     def _on_status(self, status: TrackerStatus) -> None:
         """Make a plan from the newest image's result."""
         now = self.now()
+        while self._sent:
+            self._integrate(*self._sent.popleft())
         seen = observation_from(status, self.settings.values.target_id)
         plan = self.pilot.plan(seen, seconds(status.header.stamp))
         self.guard.accept(plan, seen, now)
@@ -126,27 +144,28 @@ class FollowerNode(Node):
             self.get_logger().warning(str(error), throttle_duration_sec=WARN_SECONDS)
 
     @guarded
-    def _on_enable(self, message: Bool) -> None:
-        self.guard.enable(message.data, self.now())
+    def _on_enable(self, message: Bool, info: Mapping[str, int]) -> None:
+        self.guard.enable(message.data, self.arrival(info))
 
     @guarded
-    def _on_odometry(self, message: Odometry) -> None:
+    def _on_odometry(self, message: Odometry, info: Mapping[str, int]) -> None:
         pose = pose_from(message)
         self.pilot.own.add(pose)
-        self.guard.odometry(float(pose.position[2]), self.now())
+        self.guard.odometry(float(pose.position[2]), self.arrival(info))
 
     @guarded
-    def _on_scan(self, scan: LaserScan) -> None:
-        self.guard.obstacles(obstacles_from(scan), self.now())
+    def _on_scan(self, scan: LaserScan, info: Mapping[str, int]) -> None:
+        self.guard.obstacles(obstacles_from(scan), self.arrival(info))
 
     @guarded
-    def _on_depth(self, image: Image) -> None:
+    def _on_depth(self, image: Image, info: Mapping[str, int]) -> None:
         if self.pilot.camera is None:
             return
         points = points_from_depth(
             depth_pixels(image), self.pilot.camera, self.pilot.mount, ROBOT_HEIGHT
         )
-        self.guard.obstacles(Obstacles(seconds(image.header.stamp), points), self.now())
+        obstacles = Obstacles(seconds(image.header.stamp), points)
+        self.guard.obstacles(obstacles, self.arrival(info))
 
     # Services and parameters
 
@@ -155,7 +174,6 @@ class FollowerNode(Node):
         """Follow the tracker's target from now on, whatever was lost before."""
         self.pilot.restart()
         self.guard.started = True
-        self._zeros = ENDING_ZEROS
         response.success = True
         response.message = "; ".join(self.guard.command(self.now()).reasons) or "following"
         return response
@@ -178,12 +196,15 @@ class FollowerNode(Node):
     def _on_changed(self, values: FollowSettings) -> None:
         self.pilot.settings = values
         self.pilot.mount = mount_from(values)
-        self.guard.settings = values
+        self.guard.configure(values)
 
     # What goes out
 
-    def _on_timer(self) -> None:
-        """Publish a command; if deciding on it fails, the command is zero."""
+    def _command(self) -> None:
+        """Decide on a command and publish it; if deciding fails, it is zero.
+
+        Runs in the command loop's thread.
+        """
         try:
             command = self.guard.command(self.now())
         except Exception as error:
@@ -200,12 +221,12 @@ class FollowerNode(Node):
             self._zeros -= motion.stands()
             self._commands.publish(self._twist(motion))
         if not self.settings.values.use_odometry:
-            self.pilot.own.integrate(
-                self.now().ros,
-                np.array([motion.forward, motion.left, motion.up]),
-                np.array([0.0, 0.0, motion.turn]),
-            )
-        self._states.publish(self._state())
+            self._sent.append((self.now().ros, motion))
+
+    def _integrate(self, sent: float, motion: Motion) -> None:
+        """Move the dead reckoning on by a command, sent at a time in seconds."""
+        linear = np.array([motion.forward, motion.left, motion.up])
+        self.pilot.own.integrate(sent, linear, np.array([0.0, 0.0, motion.turn]))
 
     def _twist(self, motion: Motion) -> Twist | TwistStamped:
         twist = twist_from(motion)
@@ -243,6 +264,10 @@ class FollowerNode(Node):
         )
 
     @guarded
+    def _on_state_timer(self) -> None:
+        self._states.publish(self._state())
+
+    @guarded
     def _on_diagnostics_timer(self) -> None:
         state = self._state()
         if self.settings.values.obstacle_source == "none" and state.level == DiagnosticStatus.OK:
@@ -252,7 +277,8 @@ class FollowerNode(Node):
         self._diagnostics.publish(message)
 
     def halt(self) -> None:
-        """Publish a last command of zero."""
+        """End the command loop and publish a last command of zero."""
+        self._loop.end()
         if self._zeros > 0 and self.context.ok():
             self._commands.publish(self._twist(STOP))
 

@@ -6,6 +6,7 @@ and is zero when that age, the operator's enable message or a sensor is too old.
 
 import dataclasses
 import math
+import threading
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,11 @@ from siamdw_ros.following.settings import FollowSettings
 AHEAD = 0.1  # seconds that an image may be newer than this machine's clock
 SENSOR_SECONDS = 0.25  # age of a laser scan or odometry from which on it does not count
 FROZEN_SECONDS = 0.2  # of identical results while the robot moves
+FROZEN_RESULTS = 3  # that are identical at least
+# Age of the distance from which on the robot slows down, and at which it does not drive. The pilot
+# drops an old distance with the next image; this holds when that image comes late.
+DISTANCE_OLD = 0.28
+DISTANCE_TOO_OLD = 0.4
 HALTED = ("waiting", "stopped", "given up")  # modes in which the robot stands
 MAX_STEP = 0.1  # seconds; a longer pause does not make the command jump
 
@@ -86,7 +92,7 @@ class FrozenResults:
 
     _last: tuple[object, ...] | None = None
     _since: float = 0.0
-    _repeated: float = 0.0
+    _count: int = 0
 
     def see(self, seen: Observation | None, steady: float) -> None:
         """Compare a result with the last one."""
@@ -94,22 +100,26 @@ class FrozenResults:
         key = (seen.box, seen.score) if seen is not None and visible else None
         if key is None or key != self._last:
             self._since = steady
-        self._repeated = steady - self._since
+            self._count = 0
+        self._count += 1
         self._last = key
 
     def moved(self, motion: Motion, steady: float) -> None:
         """Note the command: while the robot stands, identical results are right."""
-        if motion.stands() and not self.frozen():
+        if motion.stands() and not self.frozen(steady):
             self._since = steady
 
-    def frozen(self) -> bool:
+    def frozen(self, steady: float) -> bool:
         """Whether the results have not changed for too long."""
-        return self._repeated > FROZEN_SECONDS
+        repeated = self._last is not None and self._count >= FROZEN_RESULTS
+        return repeated and steady - self._since > FROZEN_SECONDS
 
 
 @dataclass
 class Guard:
     """Turns plans into commands.
+
+    Messages arrive in one thread and commands are decided on in another one: each method locks.
 
     Attributes:
         settings: envelope and time limits.
@@ -128,32 +138,47 @@ class Guard:
     _odometry: tuple[float, float] = (-math.inf, math.nan)
     _obstacles: tuple[float, Obstacles] | None = None
     _stepped: float | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def configure(self, settings: FollowSettings) -> None:
+        """Take over changed settings."""
+        with self._lock:
+            self.settings = settings
 
     def accept(self, plan: Plan, seen: Observation | None, now: Now) -> None:
         """Take over a plan, made from the newest image."""
-        self.freshness.arrive(plan.stamp, now)
-        self.frozen.see(seen, now.steady)
-        self._plan = plan
+        with self._lock:
+            self.freshness.arrive(plan.stamp, now)
+            self.frozen.see(seen, now.steady)
+            self._plan = plan
 
     def enable(self, pressed: bool, now: Now) -> None:
         """Note a message on ~/enable."""
-        self._enabled = (pressed, now.steady)
+        with self._lock:
+            self._enabled = (pressed, now.steady)
 
     def odometry(self, height: float, now: Now) -> None:
         """Note that odometry arrived; height of the robot, metres."""
-        self._odometry = (now.steady, height)
+        with self._lock:
+            self._odometry = (now.steady, height)
 
     def obstacles(self, obstacles: Obstacles, now: Now) -> None:
         """Note what the obstacle sensor sees."""
-        self._obstacles = (now.steady, obstacles)
+        with self._lock:
+            self._obstacles = (now.steady, obstacles)
 
     def stop(self) -> None:
         """The operator has called ~/stop."""
-        self.started = False
-        self._plan = None
+        with self._lock:
+            self.started = False
+            self._plan = None
 
     def command(self, now: Now) -> Command:
         """Decide on the command that goes out now."""
+        with self._lock:
+            return self._decide(now)
+
+    def _decide(self, now: Now) -> Command:
         seconds = 0.0 if self._stepped is None else now.steady - self._stepped
         seconds = min(max(seconds, 0.0), MAX_STEP)
         self._stepped = now.steady
@@ -191,7 +216,7 @@ class Guard:
                 f"images are stamped {self.freshness.ahead(now):.2f} s in the future: "
                 "synchronize the clocks"
             )
-        if self.frozen.frozen():
+        if self.frozen.frozen(now.steady):
             holds.append("the tracker repeats one result while the robot moves")
         if settings.use_odometry and now.steady - self._odometry[0] > SENSOR_SECONDS:
             holds.append("no odometry on odom: publish it, or set use_odometry to false")
@@ -217,10 +242,8 @@ class Guard:
             halt=plan.mode in HALTED,
             halt_linear=plan.mode != "driving",
         )
-        factor = self._decay(age)
-        if factor < 1:
-            reasons.append(f"slowed down: the image is {age:.2f} s old")
-            motion = _bounded(motion, plan.motion, factor)
+        motion, slowed = self._decayed(motion, plan, age)
+        reasons += slowed
         motion, slowed = self._clear_of_obstacles(motion, plan, now)
         reasons += slowed
         if self.settings.vehicle == "drone":
@@ -228,11 +251,20 @@ class Guard:
             reasons += slowed
         return motion, reasons
 
-    def _decay(self, age: float) -> float:
-        """Share of the command that an image of this age is good for."""
-        settings = self.settings
-        share = (settings.stale_at - age) / (settings.stale_at - settings.stale_from)
-        return min(max(share, 0.0), 1.0)
+    def _decayed(self, motion: Motion, plan: Plan, age: float) -> tuple[Motion, list[str]]:
+        """Cut a motion to the share of the plan that its image and distance are good for."""
+        reasons = []
+        share = _fresh(age, self.settings.stale_from, self.settings.stale_at)
+        if share < 1:
+            reasons.append(f"slowed down: the image is {age:.2f} s old")
+            motion = _bounded(motion, plan.motion, share, share)
+        if plan.measured is not None:
+            distance_age = age + plan.stamp - plan.measured
+            share = _fresh(distance_age, DISTANCE_OLD, DISTANCE_TOO_OLD)
+            if share < 1:
+                reasons.append(f"slowed down: the distance is {distance_age:.2f} s old")
+                motion = _bounded(motion, plan.motion, share, 1.0)
+        return motion, reasons
 
     def _clear_of_obstacles(
         self, motion: Motion, plan: Plan, now: Now
@@ -274,10 +306,16 @@ class Guard:
         return motion, []
 
 
-def _bounded(motion: Motion, plan: Motion, factor: float) -> Motion:
-    """Cut a motion to a share of a plan, axis by axis."""
+def _fresh(age: float, old: float, too_old: float) -> float:
+    """Share of a command that information of this age is good for, in [0, 1]."""
+    return min(max((too_old - age) / (too_old - old), 0.0), 1.0)
+
+
+def _bounded(motion: Motion, plan: Motion, linear: float, angular: float) -> Motion:
+    """Cut a motion to shares of a plan, axis by axis."""
     values = {}
     for axis in dataclasses.fields(Motion):
-        most = abs(getattr(plan, axis.name)) * factor
+        share = angular if axis.name in ("turn", "tilt") else linear
+        most = abs(getattr(plan, axis.name)) * share
         values[axis.name] = min(max(getattr(motion, axis.name), -most), most)
     return Motion(**values)

@@ -1,6 +1,8 @@
 """ROS messages to and from what the modules without ROS work with."""
 
 import math
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,24 @@ from siamdw_ros.following.settings import MountSettings
 
 DEPTH_TYPES = {"16UC1": np.uint16, "mono16": np.uint16, "32FC1": np.float32}
 MAX_PIXELS = 2**26
+MAX_WAIT = 2.0  # seconds; a longer wait is a jump of the system clock
 
 
 def seconds(stamp: Any) -> float:
     """A builtin_interfaces/Time in seconds."""
     return float(Time.from_msg(stamp).nanoseconds) * 1e-9
+
+
+def waited(info: Mapping[str, int]) -> float:
+    """Seconds that a message has waited for its callback since the middleware received it.
+
+    Args:
+        info: that rclpy gives to a subscription's callback.
+    """
+    received = info["received_timestamp"]  # of the system clock; 0: this middleware has none
+    if received <= 0:
+        return 0.0
+    return min(max((time.time_ns() - received) * 1e-9, 0.0), MAX_WAIT)
 
 
 def mount_from(settings: MountSettings) -> Mount:

@@ -100,11 +100,11 @@ def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
             self.get_logger().error(
                 f"{method.__name__}: {error!r}", throttle_duration_sec=WARN_SECONDS
             )
-            # Services have a response to give back.
-            response = arguments[-1] if len(arguments) == 2 else None
-            if response is not None:
-                response.success = False
-                response.message = str(error)
+            response: Any = arguments[-1] if arguments else None
+            if not hasattr(response, "success"):  # no service's response
+                return None
+            response.success = False
+            response.message = str(error)
             return response
 
     return call

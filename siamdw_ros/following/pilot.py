@@ -72,6 +72,7 @@ class Plan:
         reason: in words, why the robot does not drive; empty when it does.
         bearing: of the target from the robot, radians; None: not known.
         distance: between the centres, metres; None: not known.
+        measured: stamp of the newest measurement of the distance, seconds; None: not known.
     """
 
     stamp: float
@@ -80,6 +81,7 @@ class Plan:
     reason: str = ""
     bearing: float | None = None
     distance: float | None = None
+    measured: float | None = None
 
 
 class Pilot:
@@ -169,7 +171,8 @@ class Pilot:
         elif motion.stands():
             reason = "the target is where it should be"
         mode = "turning" if turn_only else "driving"
-        return Plan(seen.stamp, motion, mode, reason, aim.bearing, sight.distance)
+        measured = None if sight.distance is None else self._filter.distance.stamp
+        return Plan(seen.stamp, motion, mode, reason, aim.bearing, sight.distance, measured)
 
     def _confirm(self, seen: Observation, size: float) -> tuple[bool, str]:
         """After a loss: whether the target has been seen often enough to be believed."""

@@ -140,7 +140,7 @@ class FollowSettings(MountSettings):
         0.2, "age of an image from which on the command decays, s", (0.01, 0.2), envelope=1
     )
     stale_at: float = option(
-        0.45, "age of an image from which on the command is zero, s", (0.02, 0.5), envelope=1
+        0.4, "age of an image from which on the command is zero, s", (0.02, 0.5), envelope=1
     )
     deadman: bool = option(True, "drive only while ~/enable says so", fixed=True)
     deadman_timeout: float = option(0.3, "age of that message, s", (0.05, 0.3), envelope=1)

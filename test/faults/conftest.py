@@ -15,6 +15,7 @@ from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.evaluation.robot import Robot
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "following"))
 
 from ledger import Ledger, Trial
 from rig import CLIP, LaunchRig, Rig, Trials

@@ -18,12 +18,14 @@ class Trial:
 
     answer, publish: seconds from the fault's end until a service answered and until a later image
     was reported. kept: whether the target was still followed, None where it cannot be.
+    standing: seconds from a fault until the follower's first command of zero.
     """
 
     fault: str
     answer: float | None = None
     publish: float | None = None
     kept: bool | None = None
+    standing: float | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
     def recovered(self, recovery: Recovery) -> None:

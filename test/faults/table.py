@@ -13,7 +13,7 @@ from typing import Any
 
 BEGIN = "<!-- figures: python test/faults/table.py faults_out soak_out docs/reliability.md -->"
 END = "<!-- end of figures -->"
-ANSWER_LIMIT, PUBLISH_LIMIT = 1.0, 2.0  # seconds
+ANSWER_LIMIT, PUBLISH_LIMIT, STANDING_LIMIT = 1.0, 2.0, 0.5  # seconds
 WORST_OF = ("worst", "slowest")  # counts that begin so are no sums
 
 
@@ -63,11 +63,32 @@ def fault_table(trials: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(rows)
 
 
+def follower_table(trials: dict[str, list[dict[str, Any]]]) -> str:
+    """Faults around the follower: a row each."""
+    rows = [
+        f"| fault around the follower | tried | stands (within {STANDING_LIMIT:g} s) | |",
+        "| --- | --- | --- | --- |",
+    ]
+    for fault, tried in trials.items():
+        if is_follower(tried):
+            stood = times([t["standing"] for t in tried], STANDING_LIMIT)
+            name = fault.removeprefix("follower: ")
+            rows.append(f"| {name} | {len(tried)} | {stood} | {listed(total(tried))} |")
+    return "\n".join(rows)
+
+
+def is_follower(tried: list[dict[str, Any]]) -> bool:
+    """Whether a fault was one around the follower."""
+    return tried[0].get("standing") is not None
+
+
 def message_table(trials: dict[str, list[dict[str, Any]]]) -> str:
     """Made-up messages: a row a kind."""
     rows = ["| made-up messages | number | |", "| --- | --- | --- |"]
     made_up = {
-        fault: total(tried) for fault, tried in trials.items() if tried[0]["answer"] is None
+        fault: total(tried)
+        for fault, tried in trials.items()
+        if tried[0]["answer"] is None and not is_follower(tried)
     }
     for fault, counts in made_up.items():
         rows.append(f"| {fault} | {sum(counts.values()):,} | {listed(counts)} |")

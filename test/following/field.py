@@ -5,6 +5,7 @@ publishes can be broken in every way.
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -39,12 +40,18 @@ PATIENCE = 30.0
 
 
 @contextlib.contextmanager
-def node_process(name: str, log: Path, **parameters: Any) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a node of following/ as a process."""
+def node_process(
+    name: str, log: Path, tracker: str = "/field", **parameters: Any
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a node of following/ as a process, with the topics of a tracker."""
     command = [sys.executable, "-m", f"siamdw_ros.following.{name}", "--ros-args"]
     for key, value in parameters.items():
         command += ["-p", f"{key}:={str(value).lower() if isinstance(value, bool) else value}"]
-    remappings = {"status": "/field/status", "target": "/target_pose/pose_in_camera"}
+    remappings = {
+        "status": f"{tracker}/status",
+        "detections": f"{tracker}/detections",
+        "target": "/target_pose/pose_in_camera",
+    }
     for source, target in remappings.items():
         command += ["-r", f"{source}:={target}"]
     with log.open("ab") as file:
@@ -72,6 +79,8 @@ class Field:
         self.frozen: Observation | None = None
         self.depth = "float"
         self.scan: float | None = None
+        # In the place of what a tracker sends; None: no image this time.
+        self.camera: Callable[[], Image | None] | None = None
         self.commands: list[tuple[float, Motion]] = []  # when it was sent
         self.poses: list[PoseWithCovarianceStamped] = []
         self.sources: list[str] = []
@@ -80,13 +89,15 @@ class Field:
         node = self.node
         sensor = qos_profile_sensor_data
         self._status = node.create_publisher(TrackerStatus, "/field/status", 5)
-        self._detections = node.create_publisher(Detection2DArray, "detections", 5)
+        self._detections = node.create_publisher(Detection2DArray, "/field/detections", 5)
+        self._image = node.create_publisher(Image, "image", sensor)
         self._info = node.create_publisher(CameraInfo, "camera_info", sensor)
         self._odom = node.create_publisher(Odometry, "odom", sensor)
         self._enable = node.create_publisher(Bool, "/follower/enable", 1)
         self._depth = node.create_publisher(Image, "depth", sensor)
         self._scan = node.create_publisher(LaserScan, "scan", sensor)
-        node.create_subscription(TwistStamped, "cmd_vel", self._on_command, 5)
+        # Deep: a busy machine lets this process wait, and the first zero must not be missed.
+        node.create_subscription(TwistStamped, "cmd_vel", self._on_command, 100)
         node.create_subscription(DiagnosticStatus, "/follower/state", self._on_state, 5)
         node.create_subscription(
             PoseWithCovarianceStamped, "/target_pose/pose_in_camera", self.poses.append, 5
@@ -162,10 +173,18 @@ class Field:
         self._info.publish(self._camera_info(stamp))
         if "depth" not in self.silent:
             self._depth.publish(self._depth_message(stamp, seen))
-        if "tracker" not in self.silent:
+        if self.camera is not None:
+            self._publish_image(self.camera(), stamp)
+        elif "tracker" not in self.silent:
             shown = self.frozen or seen
             self._status.publish(self._status_message(stamp, shown))
             self._detections.publish(self._detections_message(stamp, shown))
+
+    def _publish_image(self, image: Image | None, stamp: Any) -> None:
+        if image is not None:
+            image.header.stamp = stamp
+            image.header.frame_id = "camera"
+            self._image.publish(image)
 
     def _stamp(self) -> Any:
         now = self.node.get_clock().now().nanoseconds + round(self.stamp_offset * 1e9)
@@ -195,6 +214,8 @@ class Field:
         pixels = np.full((120, 160), 8.0, np.float32)
         metres = max(float(self.world.relative()[0]), 0.1)
         pixels[max(y, 0) : max(y + h, 0), max(x, 0) : max(x + w, 0)] = metres
+        if self.camera is not None:  # whose box is another one
+            pixels[:] = 3.0
         if self.depth == "nan":
             pixels[:] = np.nan
         if self.depth == "millimetres":
@@ -233,23 +254,65 @@ class Field:
         message.ranges = ranges.tolist()
         return message
 
+    def drive(self) -> None:
+        """Let the target walk ahead of a robot that follows it; ends whatever fault there was."""
+        self.silent.clear()
+        self.stamp_offset = 0.0
+        self.frozen = None
+        self.depth = "float"
+        self.scan = 7.0
+        world = self.world
+        world.state = State.TRACKED
+        world.position = np.zeros(3)
+        world.yaw = 0.0
+        world.target = np.array([3.0, 0.2, 0.9])
+        world.velocity = np.zeros(3)
+        self.poses.clear()
+        self.wait(lambda: self.poses, "a pose")
+        self.call(self.preview, SetBool.Request(data=False))
+        self.call(self.stop, Trigger.Request())
+        self.call(self.start, Trigger.Request())
+        world.velocity = np.array([0.45, 0.0, 0.0])
+        self.wait(self.drives, "the robot to drive")
+
     def drives(self) -> bool:
         """Whether the newest command drives forward at a good speed."""
         return bool(self.commands) and self.commands[-1][1].forward > 0.2
+
+    def halted(self) -> bool:
+        """Whether the newest command turns at most."""
+        return bool(self.commands) and halts(self.commands[-1][1])
 
     def stands(self) -> bool:
         """Whether the newest command is zero."""
         return bool(self.commands) and self.commands[-1][1].stands()
 
-    def time_to(self, condition: Callable[[], bool]) -> float:
-        """Seconds until the follower sent a command for which a condition holds."""
+    def time_to(self, holds: Callable[[Motion], bool]) -> float:
+        """Seconds from now until the follower sends a command for which a condition holds."""
         begin = self.now()
-        self.wait(condition, "the command")
-        return self.commands[-1][0] - begin
+
+        def later() -> Iterator[float]:
+            return (sent for sent, motion in self.commands if sent >= begin and holds(motion))
+
+        return float(self.wait(lambda: next(later(), None), "the command")) - begin
+
+    def longest_pause(self, since: float) -> float:
+        """Longest time between two commands since a moment of the ROS clock, seconds."""
+        sent = [when for when, _ in self.commands if when >= since]
+        return max(b - a for a, b in itertools.pairwise(sent))
 
     def now(self) -> float:
         """Of the ROS clock, seconds."""
         return float(self.node.get_clock().now().nanoseconds) * 1e-9
+
+    def close(self) -> None:
+        """Destroy the node."""
+        self.node.destroy_node()
+
+
+def halts(motion: Motion) -> bool:
+    """Whether a command turns at most."""
+    return not (motion.forward or motion.left or motion.up)
 
 
 def _bbox(seen: Observation) -> BoundingBox2D:

@@ -1,8 +1,10 @@
-"""Both nodes over DDS: what they publish, what their services do, and every fault stops them."""
+"""Both nodes over DDS: what they publish, and what their services and parameters do.
+
+test/faults/test_follower_faults.py has what stops them.
+"""
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from field import Field, node_process
 from geometry_msgs.msg import TwistStamped
@@ -34,19 +36,7 @@ def running(ros_domain: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture
 def field(running: Field) -> Field:
     """The target walks ahead of a robot that follows it."""
-    running.silent.clear()
-    running.stamp_offset = 0.0
-    running.frozen = None
-    running.depth = "float"
-    running.scan = 7.0
-    world = running.world
-    world.state = State.TRACKED
-    world.position, world.yaw = np.zeros(3), 0.0
-    world.target, world.velocity = np.array([3.0, 0.2, 0.9]), np.array([0.45, 0.0, 0.0])
-    running.call(running.preview, SetBool.Request(data=False))
-    running.call(running.stop, Trigger.Request())
-    running.call(running.start, Trigger.Request())
-    running.wait(running.drives, "the robot to drive")
+    running.drive()
     return running
 
 
@@ -115,61 +105,6 @@ def test_an_obstacle_stops_it(field: Field) -> None:
     field.wait(lambda: "obstacle" in field.state.message, "the reason")
     field.scan = 7.0
     field.wait(field.drives, "the robot to drive again")
-
-
-# Each fault is put in while the robot drives; the time runs until the command is zero.
-
-
-def stall(field: Field) -> None:
-    field.silent.add("camera")
-
-
-def kill_tracker(field: Field) -> None:
-    field.silent.add("tracker")
-
-
-def lose_deadman(field: Field) -> None:
-    field.silent.add("enable")
-
-
-def lose_odometry(field: Field) -> None:
-    field.silent.add("odom")
-
-
-def jump_back(field: Field) -> None:
-    field.stamp_offset = -3600.0
-
-
-def jump_ahead(field: Field) -> None:
-    field.stamp_offset = 3600.0
-
-
-def freeze(field: Field) -> None:
-    field.frozen = field.world.observe()
-
-
-def lose_target(field: Field) -> None:
-    field.world.state = State.LOST
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [stall, kill_tracker, lose_deadman, lose_odometry, jump_back, jump_ahead, freeze, lose_target],
-    ids=lambda fault: fault.__name__,
-)
-def test_after_a_fault_the_command_is_zero_within_half_a_second(field: Field, fault) -> None:
-    fault(field)
-    assert field.time_to(field.stands) <= 0.5
-    field.wait(lambda: len(field.state.message) > 5, "a reason")
-    if fault is not lose_target:  # a search may turn after a while
-        field.run(0.3)
-        assert field.stands()
-
-
-def test_after_depth_without_a_valid_pixel_it_does_not_drive_on(field: Field) -> None:
-    field.depth = "nan"
-    assert field.time_to(lambda: field.commands[-1][1].forward == 0) <= 0.55
-    field.wait(lambda: "distance" in field.state.message, "the reason")
 
 
 def test_it_drives_again_when_a_fault_is_over(field: Field) -> None:

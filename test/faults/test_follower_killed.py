@@ -1,0 +1,67 @@
+"""The processes that the follower depends on are killed while the robot drives."""
+
+import contextlib
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from field import Field, node_process
+from rig import START, Trials
+from sensor_msgs.msg import Image
+from siamdw_msgs.srv import StartTracking
+from standing import FOLLOWER, LIMIT, Fault, measure
+
+from siamdw_ros.evaluation.node_process import TrackerProcess
+from siamdw_ros.node.decoding import image_message
+from siamdw_ros.node.messages import box_to_message
+
+pytestmark = pytest.mark.ros
+STARTING = 180.0  # seconds, on a busy machine
+PARAMETERS = {"device": "cpu", "threads": 1}
+
+
+def test_without_target_pose_the_robot_does_not_drive(trials: Trials, tmp_path: Path) -> None:
+    times = []
+    log = tmp_path / "nodes.log"
+    with (
+        node_process("follower", log, camera_z=0.6, obstacle_source="scan"),
+        contextlib.closing(Field()) as field,
+    ):
+        for trial in trials(f"{FOLLOWER}target_pose killed (SIGKILL)"):
+            with node_process("target_pose", log, use_depth=True, fixed_frame="''") as process:
+                field.drive()
+                killed = Fault("", lambda _: process.kill(), "distance", turns=True)
+                times.append(measure(field, trial, killed))
+    assert max(times) <= LIMIT, times
+
+
+def test_without_the_tracker_the_robot_stands(
+    trials: Trials, tmp_path: Path, picture: np.ndarray
+) -> None:
+    """The real tracker, on a clip's first frame that shakes by a few pixels."""
+    ticks = itertools.count()
+
+    def camera() -> Image | None:
+        tick = next(ticks)
+        return None if tick % 3 else image_message(np.roll(picture, tick % 4, axis=1))
+
+    log = tmp_path / "nodes.log"
+    tracker = "/siamdw_tracker"
+    times = []
+    with (
+        node_process("follower", log, tracker, camera_z=0.6, obstacle_source="scan"),
+        node_process("target_pose", log, tracker, use_depth=True, fixed_frame="''"),
+        TrackerProcess(tmp_path / "tracker.log", parameters=PARAMETERS, respawn=True) as process,
+        contextlib.closing(Field()) as field,
+    ):
+        field.camera = camera
+        client = field.node.create_client(StartTracking, f"{tracker}/start_tracking")
+        field.wait(client.service_is_ready, "the tracker", STARTING)
+        request = StartTracking.Request(bbox=box_to_message(START))
+        for trial in trials(f"{FOLLOWER}tracker killed (SIGKILL)"):
+            field.wait(lambda: field.call(client, request).success, "a target")
+            field.drive()
+            killed = Fault("", lambda _: process.kill_node(), "s old")
+            times.append(measure(field, trial, killed))
+    assert max(times) <= LIMIT, times
