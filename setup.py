@@ -41,6 +41,7 @@ COMMANDS = {
     "pack_boxes": "tools.pack_boxes",
     "panel_demo": "tools.panel_demo",
     "play_clip": "tools.play_clip",
+    "track_video": "tools.track_video",
     "train": "tools.train",
     "train_boxes": "tools.train_boxes",
     "tune": "tools.tune",
@@ -148,7 +149,14 @@ setup(
     # measurement is for developers, with a clone: robots need none of it.
     packages=find_packages(include=[NAME, f"{NAME}.*"], exclude=[f"{NAME}.measurement*"]),
     package_data={
-        NAME: ["py.typed", "panel/page/*", "tools/*.html", "weights/*.pt", "weights/*.md"]
+        NAME: [
+            "py.typed",
+            "panel/page/*",
+            "recordings/*.html",
+            "tools/*.html",
+            "weights/*.pt",
+            "weights/*.md",
+        ]
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from siamdw_ros.evaluation.one_pass import Run
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.siamdw import State
 from siamdw_ros.siamdw.crops import Box, Image
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from Python 3.11 on
 
 TRUTH = (80, 200, 80)  # BGR
 FOUND = (40, 120, 255)
@@ -58,19 +62,58 @@ def _rectangle(canvas: Image, box: Box, color: tuple[int, int, int], thickness: 
     cv2.rectangle(canvas, corners[:2], corners[2:], color, thickness, cv2.LINE_AA)
 
 
+class VideoFile:
+    """An MP4 that frames are appended to. Complete when the `with` block ends.
+
+    Args:
+        path: Of the file; an existing one is replaced.
+        rate: Frames per second.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+
+    def __init__(self, path: Path, rate: float) -> None:
+        if not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"{path}: there is no such folder")
+        self._path = path
+        self._rate = rate
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+
+    def write(self, image: Image) -> None:
+        """Append a frame; one of another size than the first is scaled to it.
+
+        Raises:
+            OSError: OpenCV cannot write the file.
+        """
+        if self._writer is None:
+            self._size = (image.shape[1], image.shape[0])
+            codec = cv2.VideoWriter.fourcc(*"mp4v")
+            self._writer = cv2.VideoWriter(str(self._path), codec, self._rate, self._size)
+            if not self._writer.isOpened():
+                raise OSError(f"{self._path}: OpenCV cannot write this MP4")
+        if (image.shape[1], image.shape[0]) != self._size:
+            image = np.asarray(cv2.resize(image, self._size), np.uint8)
+        self._writer.write(image)
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._writer is not None:
+            self._writer.release()
+
+
 def write_video(frames: Sequence[Annotated], path: Path, rate: float) -> None:
     """Write an MP4.
 
     Raises:
         OSError: OpenCV cannot write it.
     """
-    height, width = frames[0].image.shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
-    if not writer.isOpened():
-        raise OSError(f"{path}: OpenCV cannot write MP4 here")
-    for frame in frames:
-        writer.write(draw(frame))
-    writer.release()
+    with VideoFile(path, rate) as video:
+        for frame in frames:
+            video.write(draw(frame))
 
 
 def run_sheet(

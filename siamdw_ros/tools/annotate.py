@@ -10,9 +10,8 @@ import json
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,9 @@ from siamdw_ros.evaluation.annotations import (
     write_annotation,
 )
 from siamdw_ros.evaluation.clip_reader import frame_rate, read_clip
+from siamdw_ros.recordings.local_page import LOCALHOST, Content, make_local_server
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.tracker import checked_box
-
-LOCALHOST = "127.0.0.1"
-MOST_BYTES = 10_000  # of a request; a keyframe takes a hundred
 
 
 @dataclass
@@ -114,46 +111,16 @@ class Annotation:
 def make_server(annotation: Annotation, port: int = 0) -> ThreadingHTTPServer:
     """Make a server of the page that only this machine can reach; port 0: a free one."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(lambda: _page(annotation, self.path))
+    def change(path: str, sent: Any) -> Content:
+        if path != "/keyframe":
+            raise LookupError(path)
+        _apply(annotation, sent)
+        return _page(annotation, "/annotation")
 
-        def do_POST(self) -> None:
-            self._answer(lambda: self._change())
-
-        def _change(self) -> tuple[str, bytes]:
-            # A page of another site cannot send this type without being asked first.
-            if self.headers.get("Content-Type") != "application/json":
-                raise ValueError("send JSON")
-            length = int(self.headers.get("Content-Length", 0))
-            if self.path != "/keyframe" or not 0 < length <= MOST_BYTES:
-                raise ValueError("send a keyframe to /keyframe")
-            _apply(annotation, json.loads(self.rfile.read(length)))
-            return _page(annotation, "/annotation")
-
-        def _answer(self, make: Callable[[], tuple[str, bytes]]) -> None:
-            try:
-                # Also when another site's name is made to point here.
-                if self.headers.get("Host", "").split(":")[0] not in (LOCALHOST, "localhost"):
-                    raise ValueError(f"ask for {LOCALHOST}")
-                status, (kind, content) = 200, make()
-            except LookupError:
-                status, kind, content = 404, "text/plain", b"there is no such thing"
-            except (ValueError, TypeError) as error:
-                status, kind, content = 400, "text/plain", str(error).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Keep the terminal quiet."""
-
-    return ThreadingHTTPServer((LOCALHOST, port), Handler)
+    return make_local_server(lambda path: _page(annotation, path), change, port)
 
 
-def _page(annotation: Annotation, path: str) -> tuple[str, bytes]:
+def _page(annotation: Annotation, path: str) -> Content:
     """Content type and content of what lies at a path; LookupError: nothing does."""
     if path == "/":
         page = resources.files("siamdw_ros") / "tools" / "annotate.html"

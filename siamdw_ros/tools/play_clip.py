@@ -3,37 +3,17 @@
 Publishes one sensor_msgs/Image per frame.
 """
 
-# Only the standard library here: main() imports the rest, after it has seen to Ctrl-C.
+# Nothing that takes time here: main() imports the rest, after it has seen to Ctrl-C.
 import argparse
-import math
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+
+from siamdw_ros.tools.command_line import OneLineParser, number
 
 DEFAULT_TOPIC = "camera/image_raw"
 MAX_RATE = 1000.0
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Reports what is wrong with a command line in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with a message and the code 2."""
-        self.exit(2, f"play_clip: {message} (see --help)\n")
-
-
-def _number(low: float, high: float, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not low < number <= high:
-        raise argparse.ArgumentTypeError(
-            f"{text}: expected a number above {low:g}, at most {high:g}"
-        )
-    return number
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -53,7 +33,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--rate",
-        type=lambda text: _number(0, MAX_RATE, text),
+        type=lambda text: number(0, MAX_RATE, text),
         help="frames per second (default: the video's own, 30 for a folder; a stream or device "
         "as fast as frames come)",
     )
@@ -74,7 +54,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--field-of-view",
-        type=lambda text: _number(0, 179, text),
+        type=lambda text: number(0, 179, text),
         default=60.0,
         metavar="DEGREES",
         help="horizontal, for --camera-info (default: %(default)s)",
