@@ -256,6 +256,7 @@ def tracker_status(name: str, snapshot: Snapshot) -> DiagnosticStatus:
         "lifecycle state": snapshot.state,
         "model": snapshot.settings.model,
         "device": device,
+        "starts from a point": "yes",  # an operator panel asks for it: earlier versions did not
         **snapshot.memory,
     }
     return make_status(name, device, problems, snapshot.state, values)

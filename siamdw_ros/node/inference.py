@@ -12,6 +12,7 @@ from vision_msgs.msg import Detection2DArray
 from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frame_buffer import Batch, Frame, FrameBuffer, frames_from
+from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.publishers import CameraOutput
 from siamdw_ros.node.redetection import redetect_lost, usable_boxes
@@ -71,6 +72,8 @@ class InferenceThread(threading.Thread):
         is started on. Nothing is published of a frame whose search failed: the boxes would be
         those of the frame before.
         """
+        for name in self._targets.end_due(time.monotonic()):
+            self._log.info(f"target {name} was tracked for as long as was asked: it is removed")
         for frame in batch.frames:
             self._give_up(frame)
         done, seconds = self._track(batch.frames)
@@ -198,7 +201,11 @@ class InferenceThread(threading.Thread):
         settings = self._settings()
         oldest = time.monotonic() - settings.camera_timeout
         frames = frames_from(request.header, self._buffer.held(), oldest)
-        target, message = self._targets.start(request, frames, self._engine, settings)
+        started = self._targets.start(request, frames, self._engine, settings)
         return StartTracking.Response(
-            success=True, message=message, target_id=target.id, stamp=frames[0].stamp
+            success=True,
+            message=started.message,
+            target_id=started.target.id,
+            stamp=frames[0].stamp,
+            bbox=box_to_message(started.box),
         )

@@ -15,19 +15,16 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frame_buffer import Frame, nanoseconds
-from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
 from siamdw_ros.node.results import TargetResult
 from siamdw_ros.node.services import RefusedError
 from siamdw_ros.node.smoothing import BoxFilter
+from siamdw_ros.node.start_box import StartBox, start_box
 from siamdw_ros.siamdw.crops import Box
-from siamdw_ros.siamdw.extent import ExtentFinder
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.presence import State, TrackResult
 from siamdw_ros.siamdw.siamfc import SiamFCTarget
-from siamdw_ros.siamdw.tracker import checked_box
 
-LEAST_INSIDE = 0.25  # share of a box inside the image; with less, a start is refused
 SAME_SHAPE = 0.01  # relative difference of two aspect ratios that count as the same
 
 Image = NDArray[np.uint8]
@@ -47,6 +44,7 @@ class TrackedTarget:
         last_seen: Stamp of the last frame in which the target was tracked.
         motion: Smooths the boxes.
         lost_since: Arrival time of the frame in which the target became lost; None if it is not.
+        ends: Time of the steady clock, in seconds, at which it is removed; None: never.
     """
 
     id: str
@@ -57,6 +55,7 @@ class TrackedTarget:
     last_seen: Time
     motion: BoxFilter
     lost_since: float | None = None
+    ends: float | None = None
 
     def take(self, frame: Frame, image: Image, result: TrackResult) -> None:
         """Store what a frame showed."""
@@ -145,6 +144,21 @@ def track(searches: Sequence[FrameSearch], tracker: MultiTracker[Any]) -> None:
             target.take(search.frame, image, result)
 
 
+@dataclass(frozen=True)
+class Started:
+    """A target that was just started.
+
+    Attributes:
+        target: The target, in the newest frame.
+        box: (x, y, w, h) in pixels of the frame that it was started on.
+        message: What was done, for the operator.
+    """
+
+    target: TrackedTarget
+    box: Box
+    message: str
+
+
 @dataclass
 class Targets:
     """All targets by id, in the order in which they were started."""
@@ -172,41 +186,30 @@ class Targets:
         frames: Sequence[Frame],
         engine: Engine,
         settings: Settings,
-    ) -> tuple[TrackedTarget, str]:
+    ) -> Started:
         """Start a target on the first of some frames, and catch up to the last one.
-
-        A box of size zero is a point: the target is the object that covers it.
-
-        Returns:
-            The target, and a message about it for the operator.
 
         Raises:
             RefusedError: The request cannot be carried out. Nothing has changed then.
         """
         self._check(request, settings.max_targets)
+        seconds = seconds_to_track(request)
         first, *later = frames
-        try:
-            image = first.image()
-            drawn, found = box_from_message(request.bbox), ""
-            if drawn[2:] == (0.0, 0.0):
-                drawn, found = _object_at(drawn[:2], image, engine.extents)
-            box = checked_box(drawn, image)
-        except ValueError as error:
-            raise RefusedError(str(error)) from error
-        _check_inside(drawn, box, image)
+        image, start = start_box(request.bbox, first, engine.extents)
         target = TrackedTarget(
             id=request.target_id or self._new_id(),
-            state=engine.method.start(image, box),
+            state=engine.method.start(image, start.box),
             frame=first,
             size=image_size(image),
-            result=TrackResult(box, 1.0, State.TRACKED),
+            result=TrackResult(start.box, 1.0, State.TRACKED),
             last_seen=first.stamp,
             motion=BoxFilter(settings.smoothing),
         )
         target.take(first, image, target.result)
         searched = catch_up([target], later, engine.method, settings.catch_up_seconds)
+        target.ends = time.monotonic() + seconds if seconds else None
         self._targets[target.id] = target
-        return target, _start_message(target, drawn, box, searched, len(later)) + found
+        return Started(target, start.box, _start_message(target, start, searched, len(later)))
 
     def _check(self, request: StartTracking.Request, max_targets: int) -> None:
         name = request.target_id
@@ -271,6 +274,17 @@ class Targets:
             del self._targets[name]
         return gone
 
+    def end_due(self, now: float) -> list[str]:
+        """Remove the targets whose duration has passed, and return their ids.
+
+        Args:
+            now: Time of the steady clock, in seconds.
+        """
+        due = [target.id for target in self if target.ends is not None and target.ends <= now]
+        for name in due:
+            del self._targets[name]
+        return due
+
     def apply(self, settings: Settings) -> None:
         """Use changed thresholds and smoothing for all targets from now on."""
         for target in self:
@@ -278,49 +292,28 @@ class Targets:
             target.motion.time_constant = settings.smoothing
 
 
-def _check_inside(drawn: Box, inside: Box, image: Image) -> None:
-    """Refuse a box of which only a sliver is inside the image.
-
-    Raises:
-        RefusedError: Too little of it is inside.
-    """
-    share = inside[2] * inside[3] / (drawn[2] * drawn[3])
-    if share < LEAST_INSIDE:
-        width, height = image_size(image)
-        raise RefusedError(
-            f"only {100 * share:.0f} % of the box {drawn[2]:g}x{drawn[3]:g} px at "
-            f"({drawn[0]:g}, {drawn[1]:g}) is inside the image of {width}x{height} px: "
-            "draw the box around what is visible"
-        )
-
-
-def _object_at(point: tuple[float, float], image: Image, extents: ExtentFinder) -> tuple[Box, str]:
-    """Return the box of the object at a point, and a note about it for the operator.
-
-    Raises:
-        ValueError: The point is not inside the image.
-        RefusedError: Nothing was found there.
-    """
-    found = extents.box_around(image, point)
-    if found is None:
-        raise RefusedError(
-            f"no object was found at ({point[0]:g}, {point[1]:g}): draw a box around the target"
-        )
-    x, y, w, h = found.box
-    note = f"; the object at ({point[0]:g}, {point[1]:g}) has the box {w:.0f}x{h:.0f} px at "
-    return found.box, f"{note}({x:.0f}, {y:.0f}), score {found.score:.2f}"
-
-
-def _start_message(target: TrackedTarget, drawn: Box, box: Box, searched: int, newer: int) -> str:
-    message = f"tracking target {target.id} on camera {target.frame.camera}"
-    if not np.allclose(drawn, box):
-        x, y, w, h = box
-        message += f"; the box was cut to its part in the image, {w:g}x{h:g} px at ({x:g}, {y:g})"
+def _start_message(target: TrackedTarget, start: StartBox, searched: int, newer: int) -> str:
+    message = f"tracking target {target.id} on camera {target.frame.camera}{start.note}"
     if newer:
         message += f"; {searched} of {newer} newer images searched"
     if target.result.state is State.LOST:
         message += "; the target was lost in them"
     return message
+
+
+def seconds_to_track(request: StartTracking.Request) -> float:
+    """Return how long a request wants its target tracked, in seconds; 0: until it is stopped.
+
+    Raises:
+        RefusedError: The duration is negative.
+    """
+    seconds = float(request.duration.sec + 1e-9 * request.duration.nanosec)
+    if seconds < 0:
+        raise RefusedError(
+            f"duration is {seconds:g} s: it must be at least 0, which tracks until the target is "
+            "stopped"
+        )
+    return seconds
 
 
 def catch_up(

@@ -9,8 +9,9 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from siamdw_msgs.srv import StartTracking, StopTracking
 
+from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.services import RateLimit
-from siamdw_ros.panel.hub import Hub
+from siamdw_ros.panel.hub import Hub, box_numbers
 from siamdw_ros.panel.protocol import (
     Command,
     Next,
@@ -108,8 +109,11 @@ class Client:
         try:
             if isinstance(command, Start):
                 answer = await link.start(start_request(command))
-                stamp = [answer.stamp.sec, answer.stamp.nanosec]
-                extra = {"target": answer.target_id, "stamp": stamp}
+                extra = {
+                    "target": answer.target_id,
+                    "stamp": [answer.stamp.sec, answer.stamp.nanosec],
+                    "box": box_numbers(answer.bbox),
+                }
             else:
                 answer = await link.stop(StopTracking.Request(target_id=command.target))
                 extra = {"targets": list(answer.target_ids)}
@@ -167,9 +171,6 @@ def start_request(command: Start) -> StartTracking.Request:
     request = StartTracking.Request(target_id=command.target)
     request.header.frame_id = command.camera
     request.header.stamp.sec, request.header.stamp.nanosec = command.stamp
-    x, y, width, height = command.box
-    request.bbox.center.position.x = x + width / 2
-    request.bbox.center.position.y = y + height / 2
-    request.bbox.size_x = width
-    request.bbox.size_y = height
+    request.bbox = box_to_message(command.box)
+    request.duration.sec = command.seconds
     return request

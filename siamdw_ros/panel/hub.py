@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray
 from siamdw_msgs.msg import TargetState, TrackerStatus
+from vision_msgs.msg import BoundingBox2D
 
 from siamdw_ros.node.decoding import ImageMessage
+from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.panel.encoding import Encoder, Jpeg
 from siamdw_ros.panel.pairing import Frame, Pairing
 from siamdw_ros.panel.protocol import number
@@ -178,14 +180,17 @@ def _describe(status: TrackerStatus) -> dict[str, Any]:
 
 
 def _target(target: TargetState, status: TrackerStatus) -> dict[str, Any]:
-    center, width, height = target.bbox.center.position, target.bbox.size_x, target.bbox.size_y
     now, seen = status.header.stamp, target.last_seen
     unseen = now.sec - seen.sec + (now.nanosec - seen.nanosec) * 1e-9
-    corner = center.x - width / 2, center.y - height / 2
     return {
         "id": target.id,
         "state": STATES.get(target.state, "idle"),
         "score": number(target.score),
-        "box": [number(value, 2) for value in (*corner, width, height)],
+        "box": box_numbers(target.bbox),
         "unseen": number(unseen, 1),
     }
+
+
+def box_numbers(bbox: BoundingBox2D) -> list[float | None]:
+    """A box for the page: x, y, w, h with the top-left corner, in pixels."""
+    return [number(value, 2) for value in box_from_message(bbox)]

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 MAX_MESSAGE = 2048  # bytes of a command
 MAX_NAME = 64  # characters of a target's or camera's name
 MAX_PIXEL = 1e6
+MAX_SECONDS = 24 * 3600
 
 
 class ProtocolError(ValueError):
@@ -41,6 +42,7 @@ class Start:
         stamp: (seconds, nanoseconds) of the image on the screen.
         box: (x, y, w, h), pixels of the full image, top-left corner; w = h = 0 for a point.
         target: Id of a target to start over; empty: a new one.
+        seconds: How long to track; 0: until it is stopped.
     """
 
     request: int
@@ -48,6 +50,7 @@ class Start:
     stamp: tuple[int, int]
     box: tuple[float, float, float, float]
     target: str
+    seconds: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def parse(text: str) -> Command:
                 _stamp(fields["stamp"]),
                 _box(fields["box"]),
                 _name(fields["target"]),
+                _integer(fields["seconds"], MAX_SECONDS),
             )
         if kind == "stop":
             return Stop(_integer(fields["request"]), _name(fields["target"]))

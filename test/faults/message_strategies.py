@@ -6,7 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from builtin_interfaces.msg import Time
+from builtin_interfaces.msg import Duration, Time
 from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
 from siamdw_msgs.srv import StartTracking, StopTracking
@@ -16,12 +16,13 @@ from vision_msgs.msg import BoundingBox2D
 from siamdw_ros.node.decoding.raw import ENCODINGS
 
 UINT32 = st.integers(0, 2**32 - 1)
+INT32 = st.integers(-(2**31), 2**31 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)  # what UTF-8 can hold
 FLOATS = st.floats() | st.floats(-100, 800)
 SIDES = st.integers(0, 48) | st.sampled_from([16384, 16385, 2**16, 2**31, 2**32 - 1])
 HEADERS = st.builds(
     Header,
-    stamp=st.builds(Time, sec=st.integers(-(2**31), 2**31 - 1), nanosec=UINT32),
+    stamp=st.builds(Time, sec=INT32, nanosec=UINT32),
     frame_id=TEXT | st.sampled_from(["", "camera"]),
 )
 
@@ -112,6 +113,10 @@ USABLE = st.floats(50, 400), st.floats(50, 400), st.floats(2, 200), st.floats(2,
 BOXES = st.builds(_box, *USABLE, FLOATS) | st.builds(_box, *[FLOATS] * 5)
 IDS = TEXT | st.sampled_from(["", "a", "b", "c"]) | st.integers(60, 5000).map("é".__mul__)
 START_REQUESTS = st.builds(
-    StartTracking.Request, header=st.builds(Header) | HEADERS, target_id=IDS, bbox=BOXES
+    StartTracking.Request,
+    header=st.builds(Header) | HEADERS,
+    target_id=IDS,
+    bbox=BOXES,
+    duration=st.builds(Duration) | st.builds(Duration, sec=INT32, nanosec=UINT32),
 )
 STOP_REQUESTS = st.builds(StopTracking.Request, target_id=IDS)

@@ -53,6 +53,7 @@ def test_the_service_finds_the_box_at_a_point(
     answer = tracker.start((*MIDDLE, 0.0, 0.0))
     assert answer.success, answer.message
     assert "the object at (360, 254) has the box" in answer.message
+    assert overlap(box_from_message(answer.bbox), START) > 0.5
     (detection,) = tracker.show(frames[1]).detections
     assert overlap(box_from_message(detection.bbox), START) > 0.5
 

@@ -83,7 +83,9 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
     assert int(values["processed"]) >= 2
     assert status.hardware_id == "camera_optical"
     said.wait("targets", OK, "1 tracked", show)
-    assert {v.key: v.value for v in said.parts["tracker"].values}["lifecycle state"] == "active"
+    values = {value.key: value.value for value in said.parts["tracker"].values}
+    assert values["lifecycle state"] == "active"
+    assert values["starts from a point"] == "yes"
 
     broken = Image(encoding="bgr8", width=10, height=10, step=30)
     said.wait("camera image", ERROR, "images rejected: data has 0", lambda: tracker.send(broken))

@@ -219,6 +219,38 @@ def test_a_target_that_is_lost_for_too_long_is_forgotten(
     assert harness.told[-1].targets == ()
 
 
+def test_a_target_with_a_duration_is_removed_when_it_has_passed(
+    harness: Harness, frames: list[np.ndarray]
+) -> None:
+    harness.settings = dataclasses.replace(SETTINGS, camera_timeout=3600.0)
+    harness.show(frames[0])
+    for seconds in (0, 3600):
+        request = start_request()
+        request.target_id = f"{seconds} s"
+        request.duration.sec = seconds
+        assert harness.ask(request).success
+    brief = start_request()
+    brief.target_id = "brief"
+    brief.duration.nanosec = 1
+    assert harness.ask(brief).success
+    harness.show(frames[1])
+    assert [target.id for target in harness.told[-1].targets] == ["0 s", "3600 s"]
+    request.duration.nanosec = 1
+    request.duration.sec = 0
+    assert harness.ask(request).success  # starting over sets the duration anew
+    harness.show(frames[2])
+    assert [target.id for target in harness.told[-1].targets] == ["0 s"]
+
+
+def test_a_negative_duration_is_refused(harness: Harness, frames: list[np.ndarray]) -> None:
+    harness.show(frames[0])
+    request = start_request()
+    request.duration.sec = -1
+    answer = harness.ask(request)
+    assert not answer.success
+    assert answer.message.startswith("duration is -1 s: it must be at least 0")
+
+
 def test_cameras_whose_frames_wait_together_share_a_batch(
     harness: Harness, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ try:
     from selenium.webdriver.common.actions.action_builder import ActionBuilder
     from selenium.webdriver.common.actions.pointer_input import PointerInput
     from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
 except ModuleNotFoundError:
     webdriver = None
 
@@ -137,6 +138,10 @@ class Browser:
         """The text of an element; empty where there is none, or it is hidden."""
         element = self.find(selector)
         return element.text if element else ""
+
+    def choose(self, selector: str, text: str) -> None:
+        """Choose an option of a list by its text."""
+        Select(self.find(selector)).select_by_visible_text(text)
 
     def data(self, name: str, selector: str = "#video") -> Any:
         """A data attribute of an element, as JSON; None where there is none."""

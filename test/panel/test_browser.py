@@ -1,5 +1,6 @@
 """The panel in a real browser, with the real node and a real clip."""
 
+import re
 import signal
 import socket
 import time
@@ -115,6 +116,59 @@ def test_a_tap_on_a_target_selects_it_and_it_can_be_drawn_anew(browser: Browser)
     wait_for(lambda: browser.find(CARD) is None, "no target")
 
 
+def test_a_tap_takes_the_box_that_the_tracker_finds_and_shows_it(browser: Browser) -> None:
+    """On the paused clip, where the box that is found does not depend on the moment."""
+    forget_start(browser)
+    x, y, width, height = TRUTH
+    browser.tap(x + width / 2, y + height / 2)
+    shown = browser.stamp
+    assert started(browser) == shown  # the image stood still until the answer
+    taken = browser.data("taken")
+    assert overlap(taken, TRUTH) > 0.5
+    size = re.compile(rf"box of {taken[2]:.0f} . {taken[3]:.0f} px")
+    wait_for(lambda: size.search(browser.text("#toast")), "the box that was taken, in words")
+    wait_for(lambda: browser.stamp != shown, "the video goes on")
+    wait_for(lambda: browser.find(f"{CARD}.tracked"), "the target is tracked")
+
+
+def test_a_target_may_be_tracked_for_a_time_only(browser: Browser) -> None:
+    browser.choose("#seconds", "10 s")
+    browser.draw(*TRUTH)
+    wait_for(lambda: browser.find(f"{CARD}.tracked"), "the target is tracked")
+    wait_for(lambda: browser.find(CARD) is None, "the target is removed by itself", 30)
+    browser.choose("#seconds", "until stopped")
+
+
+def test_a_phone_draws_taps_and_zooms(browser: Browser, panel: PanelProcess) -> None:
+    x, y, width, height = TRUTH
+    with Browser(phone=True) as phone:
+        phone.driver.get(panel.address)
+        phone.wait_for_frames()
+        body = phone.driver.execute_script(
+            "return [document.documentElement.scrollWidth, innerWidth, innerHeight,"
+            " document.getElementById('stop').getBoundingClientRect().bottom]"
+        )
+        assert body[0] <= body[1]
+        assert body[3] <= body[2]
+        phone.tap(x + width / 2, y + height / 2)
+        assert overlap(wait_for(lambda: phone.data("taken"), "an answer"), TRUTH) > 0.5
+        wait_for(lambda: phone.find(CARD), "the target at the tap")
+        phone.find("#stop").click()
+        wait_for(lambda: phone.find(CARD) is None, "no target")
+        phone.draw(x, y, width, height)
+        wait_for(lambda: phone.find(CARD), "a drawn target")
+        assert phone.find("#fit") is None
+        phone.pinch(320, 240, 60, 200)
+        wait_for(lambda: phone.find("#fit"), "the view is zoomed")
+        # A driver's tap right after a pinch does not always become a click.
+        phone.driver.execute_script("document.getElementById('fit').click()")
+        wait_for(lambda: phone.find("#fit") is None, "the whole image again")
+        assert phone.problems() == []
+
+
+# From here on the clip plays.
+
+
 def test_a_box_drawn_on_a_moving_image_starts_on_the_one_that_was_frozen(browser: Browser) -> None:
     call_play()
     browser.wait_for_frames(5)
@@ -135,35 +189,6 @@ def test_a_refusal_is_shown_in_words(browser: Browser) -> None:
     wait_for(lambda: "is held" in browser.text("#toast"), "the tracker's reason")
     assert browser.text("#toast").startswith("Not started: no image with stamp")
     browser.find("#pause").click()
-
-
-def test_a_phone_draws_taps_and_zooms(browser: Browser, panel: PanelProcess) -> None:
-    x, y, width, height = TRUTH
-    with Browser(phone=True) as phone:
-        phone.driver.get(panel.address)
-        phone.wait_for_frames()
-        body = phone.driver.execute_script(
-            "return [document.documentElement.scrollWidth, innerWidth, innerHeight,"
-            " document.getElementById('stop').getBoundingClientRect().bottom]"
-        )
-        assert body[0] <= body[1]
-        assert body[3] <= body[2]
-        phone.tap(x + width / 2, y + height / 2)
-        wait_for(lambda: phone.find(CARD), "a target around the tap")
-        box = phone.data("box", CARD)
-        # The clip moves on, but not far.
-        assert abs(box[0] + box[2] / 2 - (x + width / 2)) < width
-        phone.find("#stop").click()
-        wait_for(lambda: phone.find(CARD) is None, "no target")
-        phone.draw(x, y, width, height)
-        wait_for(lambda: phone.find(CARD), "a drawn target")
-        assert phone.find("#fit") is None
-        phone.pinch(320, 240, 60, 200)
-        wait_for(lambda: phone.find("#fit"), "the view is zoomed")
-        # A driver's tap right after a pinch does not always become a click.
-        phone.driver.execute_script("document.getElementById('fit').click()")
-        wait_for(lambda: phone.find("#fit") is None, "the whole image again")
-        assert phone.problems() == []
 
 
 def test_a_client_that_does_not_read_slows_nobody(browser: Browser, panel: PanelProcess) -> None:

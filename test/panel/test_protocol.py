@@ -23,6 +23,7 @@ START = {
     "stamp": [5, 6],
     "box": [1, 2.5, 30, 40],
     "target": "",
+    "seconds": 0,
 }
 
 
@@ -30,7 +31,7 @@ def test_commands() -> None:
     assert parse('{"type": "next"}') == Next()
     assert parse('{"type": "watch", "camera": "front"}') == Watch("front")
     assert parse('{"type": "stop", "request": 2, "target": "a"}') == Stop(2, "a")
-    assert parse(json.dumps(START)) == Start(1, "front", (5, 6), (1, 2.5, 30, 40), "")
+    assert parse(json.dumps(START)) == Start(1, "front", (5, 6), (1, 2.5, 30, 40), "", 0)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,9 @@ def test_commands() -> None:
         {"box": [1, 2, 3, 1e9]},
         {"box": [1, 2, 3, "four"]},
         {"box": None},
+        {"seconds": -1},
+        {"seconds": 1.5},
+        {"seconds": 10**6},
         {"type": "delete"},
         {"type": []},
     ],

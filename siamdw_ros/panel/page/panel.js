@@ -5,6 +5,7 @@ import { Stage } from "./stage.js";
 
 const STALE = 2000;  // ms without a frame after which the page says so
 const TOAST = 4000;
+const CONFIRM = 700;  // ms for which the box that was found around a tap is shown
 const FORGET = 500;  // ms; a target that is started over is left out of the reports for a moment
 
 const find = (id) => document.getElementById(id);
@@ -23,7 +24,7 @@ const stage = new Stage(canvas, {
   box: (box, shown) => start(box, shown),
   tap: (box, point, shown) => {
     if (stage.selected && !redrawing) return select(null);
-    return start(state.takes_points ? [...point, 0, 0] : box, shown);
+    return state.takes_points ? startAt(point, shown) : start(box, shown);
   },
   pick: (id) => select(id === stage.selected ? null : id),
   drawn: (frame) => {
@@ -58,6 +59,19 @@ const connection = new Connection({
 
 // Requests
 
+// Starts the object at a point. The image stands still until the tracker has answered, and shows
+// the box that it found: the operator sees at once whether that is what was meant.
+async function startAt(point, shown) {
+  stage.hold(true);
+  const answer = await start([...point, 0, 0], shown);
+  stage.pending = answer?.success ? answer.box : null;
+  stage.redraw();
+  if (answer?.success) await new Promise((resolve) => { setTimeout(resolve, CONFIRM); });
+  stage.pending = null;
+  stage.hold(false);
+}
+
+// Starts what is in a box; resolves to the tracker's answer.
 async function start(box, shown) {
   if (state.read_only) return toast("This panel is read-only.", false);
   const target = redrawing ?? "";
@@ -65,16 +79,20 @@ async function start(box, shown) {
   stage.pending = box;
   find("hint").hidden = true;
   const answer = await connection.request(
-    { type: "start", camera: shown.camera, stamp: shown.stamp, box, target });
+    { type: "start", camera: shown.camera, stamp: shown.stamp, box, target,
+      seconds: Number(find("seconds").value) });
   stage.pending = null;
   stage.redraw();
   if (answer.success) {
+    const [, , width, height] = answer.box.map(Math.round);
     canvas.dataset.started = JSON.stringify(answer.stamp);
-    toast(`Tracking ${answer.target}`, true);
+    canvas.dataset.taken = JSON.stringify(answer.box);
+    toast(`Tracking ${answer.target}: box of ${width} × ${height} px`, true);
     setPaused(false);
   } else {
     toast(`Not started: ${answer.message}`, false);
   }
+  return answer;
 }
 
 async function stop(target) {

@@ -19,8 +19,9 @@ export class Stage {
     this.frame = null;  // on the screen
     this.newest = null;
     this.paused = false;
+    this.held = false;  // until the tracker has answered
     this.selected = null;
-    this.pending = null;  // a box that waits for the tracker's answer
+    this.pending = null;  // a box or a point that waits for the tracker's answer
     this.context = canvas.getContext("2d");
     new ResizeObserver(() => this.redraw()).observe(canvas);
     canvas.addEventListener("pointerdown", (event) => this.down(event));
@@ -32,7 +33,7 @@ export class Stage {
   }
 
   get frozen() {
-    return this.paused || this.pointers.size > 0;
+    return this.paused || this.held || this.pointers.size > 0;
   }
 
   // Shows a frame, or keeps the one on the screen while that is frozen.
@@ -61,6 +62,11 @@ export class Stage {
 
   setPaused(paused) {
     this.paused = paused;
+    this.redraw();
+  }
+
+  hold(held) {
+    this.held = held;
     this.redraw();
   }
 
@@ -258,7 +264,8 @@ export class Stage {
     context.drawImage(frame.bitmap, corner.x, corner.y,
       frame.head.width * this.scale, frame.head.height * this.scale);
     for (const target of frame.head.targets) this.drawTarget(target);
-    if (this.pending) this.drawBox(this.pending, "#fff", [6, 6], 2);
+    if (this.pending?.[2]) this.drawBox(this.pending, "#fff", [6, 6], 2);
+    else if (this.pending) this.drawPoint(this.pending);
     if (this.gesture?.kind === "box" && this.pointers.size) {
       this.drawBox(this.drawnBox(this.gesture.to), ACCENT, [], 3);
     }
@@ -283,6 +290,22 @@ export class Stage {
       context.strokeRect(a.x, a.y, w * this.scale, h * this.scale);
     }
     context.setLineDash([]);
+  }
+
+  drawPoint([x, y]) {
+    const { context } = this;
+    const a = this.toScreen({ x, y });
+    for (const [style, width] of [["#000a", 4.5], ["#fff", 2]]) {
+      context.strokeStyle = style;
+      context.lineWidth = width;
+      context.beginPath();
+      context.arc(a.x, a.y, 12, 0, 2 * Math.PI);
+      context.moveTo(a.x - 18, a.y);
+      context.lineTo(a.x + 18, a.y);
+      context.moveTo(a.x, a.y - 18);
+      context.lineTo(a.x, a.y + 18);
+      context.stroke();
+    }
   }
 
   drawLabel(target, color, selected) {
