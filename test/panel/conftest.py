@@ -11,13 +11,18 @@ from siamdw_ros.evaluation.node_process import NODE, ModuleProcess
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from panel_rig import CLIP, HISTORY, RATE, PanelProcess
+from panel_rig import CLIP, HISTORY, RATE, REQUEST_TIMEOUT, PanelProcess
 
 
 @pytest.fixture(scope="module")
 def tracker(ros_domain: None) -> Iterator[None]:
     """The tracker, and a camera that shows the clip's first frame until it is told to play."""
-    parameters = ("load_timeout:=600.0", f"history_seconds:={HISTORY}", "history_megabytes:=400.0")
+    parameters = (
+        "load_timeout:=600.0",
+        f"history_seconds:={HISTORY}",
+        "history_megabytes:=400.0",
+        f"request_timeout:={REQUEST_TIMEOUT}",
+    )
     arguments = [part for text in parameters for part in ("-p", text)]
     player = [str(CLIP), "--topic", "image", "--rate", str(RATE), "--loop", "--paused"]
     with contextlib.ExitStack() as stack:
