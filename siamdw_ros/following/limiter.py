@@ -9,6 +9,21 @@ from siamdw_ros.following.settings import FollowSettings
 STOP_SECONDS = 0.1  # from full speed to zero when the robot has to stop
 
 
+@dataclass(frozen=True)
+class AxisLimits:
+    """How fast a velocity may change: a second, and a second squared for jerk.
+
+    Attributes:
+        acceleration: of the speed's rise.
+        deceleration: of its fall.
+        jerk: change of the acceleration.
+    """
+
+    acceleration: float
+    deceleration: float
+    jerk: float
+
+
 @dataclass
 class Axis:
     """One velocity with limited acceleration and jerk.
@@ -21,18 +36,20 @@ class Axis:
     velocity: float = 0.0
     acceleration: float = 0.0
 
-    def step(self, wanted: float, seconds: float, most: float, jerk: float) -> float:
+    def step(self, wanted: float, seconds: float, limits: AxisLimits) -> float:
         """Move towards a velocity for a time; it is reached without overshoot.
 
         Args:
             wanted: velocity.
             seconds: since the last step.
-            most: acceleration.
-            jerk: change of acceleration.
+            limits: of the motion.
         """
         error = wanted - self.velocity
         if seconds <= 0:
             return self.velocity
+        if error * self.velocity < 0:
+            return self._slow_down(wanted, seconds * limits.deceleration)
+        most, jerk = limits.acceleration, limits.jerk
         # The largest acceleration from which the jerk limit still lets it end at the velocity.
         ending = math.sqrt(2 * jerk * abs(error))
         aim = math.copysign(min(most, ending, abs(error) / seconds), error)
@@ -44,6 +61,20 @@ class Axis:
             self.acceleration = 0.0
         self.velocity = moved
         return moved
+
+    def _slow_down(self, wanted: float, less: float) -> float:
+        """Move towards a lower speed, or towards zero, without regard to jerk.
+
+        A limit on jerk would let the robot roll on when the target stops.
+
+        Args:
+            wanted: velocity; of the other direction: it stops first.
+            less: most change of the velocity.
+        """
+        aim = wanted if wanted * self.velocity > 0 else 0.0
+        change = min(max(aim - self.velocity, -less), less)
+        self.set(self.velocity + change)
+        return self.velocity
 
     def brake(self, seconds: float, most: float) -> float:
         """Move towards zero at a rate, without regard to jerk."""
@@ -87,20 +118,23 @@ class Limiter:
         """
         if halt:
             return self.brake(seconds, settings)
-        turn = (seconds, settings.max_turn_acceleration, settings.max_turn_jerk)
+        most = settings.max_turn_acceleration
+        turn = AxisLimits(most, most, settings.max_turn_jerk)
         if halt_linear:
             stopping = self.brake_linear(seconds, settings)
         else:
-            linear = (seconds, settings.max_acceleration, settings.max_jerk)
+            linear = AxisLimits(
+                settings.max_acceleration, settings.max_deceleration, settings.max_jerk
+            )
             stopping = Motion(
-                self.forward.step(wanted.forward, *linear),
-                self.left.step(wanted.left, *linear),
-                self.up.step(wanted.up, *linear),
+                self.forward.step(wanted.forward, seconds, linear),
+                self.left.step(wanted.left, seconds, linear),
+                self.up.step(wanted.up, seconds, linear),
             )
         return replace(
             stopping,
-            turn=self.turn.step(wanted.turn, *turn),
-            tilt=self.tilt.step(wanted.tilt, *turn),
+            turn=self.turn.step(wanted.turn, seconds, turn),
+            tilt=self.tilt.step(wanted.tilt, seconds, turn),
         )
 
     def brake_linear(self, seconds: float, settings: FollowSettings) -> Motion:

@@ -118,6 +118,7 @@ class FollowSettings(MountSettings):
     max_turn: float = option(1.0, "rad/s", (0.0, 10.0), envelope=1)
     max_climb: float = option(0.5, "drone: up and down, m/s", (0.0, 10.0), envelope=1)
     max_acceleration: float = option(0.8, "m/s^2", (0.01, 20.0), envelope=1)
+    max_deceleration: float = option(2.0, "m/s^2", (0.01, 20.0), envelope=1)
     max_turn_acceleration: float = option(3.0, "rad/s^2", (0.01, 50.0), envelope=1)
     max_jerk: float = option(4.0, "m/s^3", (0.1, 1000.0), envelope=1)
     max_turn_jerk: float = option(20.0, "rad/s^3", (0.1, 1000.0), envelope=1)

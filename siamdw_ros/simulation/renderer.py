@@ -6,6 +6,7 @@ are warped by homographies and painted from far to near.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,9 @@ from siamdw_ros.simulation import textures
 
 NEAR = 0.3  # metres; cards that come nearer are not drawn
 STEP = 4  # pixels between the rays that are computed; maps are interpolated in between
-DEPTH_STEP = 4  # a depth pixel is so many image pixels wide
+DEPTH_STEP = STEP  # a depth pixel is so many image pixels wide
+LEVELS = 5  # of detail of the paving, each half as fine as the one before
+NEAREST_LEVEL = 3.0  # metres from which on the paving gets coarser
 FAR = 60.0  # metres of depth pixels of the sky: none
 FLATTEST = 0.012  # ground rays that fall less, per metre, end in the panorama
 HAZE_METRES = 45.0
@@ -24,6 +27,7 @@ HAZE_COLOR = np.array([150, 160, 158], np.float32)
 NOISE = 2.2  # standard deviation of a pixel, grey levels
 
 Image = NDArray[np.uint8]
+Map = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Picture:
     """
 
     image: Image
-    depth: NDArray[np.float32]
+    depth: Map
     boxes: dict[str, Box]
 
 
@@ -91,28 +95,29 @@ class Renderer:
         rng = np.random.default_rng(seed)
         self.camera = camera
         self._panorama = textures.panorama(rng)
-        paving = textures.paving(rng)
-        self._paving = [paving]
-        for level in (2, 4, 8, 16):  # the coarse ones are for what is far away
-            small = cv2.resize(
-                paving, None, fx=1 / level, fy=1 / level, interpolation=cv2.INTER_AREA
-            )
-            self._paving.append(np.asarray(small, np.uint8))
+        self._paving = _hazy_levels(textures.paving(rng))
         self._shadow = textures.shadow()
         shape = (camera.height + 64, camera.width + 64, 3)
         self._noise = rng.normal(0, NOISE, shape).astype(np.int8)
         self._rng = rng
-        y, x = np.mgrid[0 : camera.height + STEP : STEP, 0 : camera.width + STEP : STEP]
-        pixels = np.column_stack([x.ravel(), y.ravel()]).astype(np.float64)
+        # Through the middle of cells of STEP pixels, and of one more cell on each side.
+        y, x = np.mgrid[-STEP : camera.height + STEP : STEP, -STEP : camera.width + STEP : STEP]
+        pixels = np.column_stack([x.ravel(), y.ravel()]) + (STEP - 1) / 2
         plane = (pixels - camera.matrix[:2, 2]) / camera.focal
-        self._rays = np.column_stack([plane, np.ones(len(plane))])
+        self._rays = np.column_stack([plane, np.ones(len(plane))]).astype(np.float32)
         self._grid = x.shape
 
     def render(self, view: View, cards: list[Card]) -> Picture:
         """Render what a camera sees."""
-        rays = (self._rays @ view.rotation.T).reshape(*self._grid, 3)
-        image = self._sky(rays)
-        depth = self._ground(image, rays, view)
+        rotation = view.rotation.T.astype(np.float32)
+        rays = (self._rays @ rotation).reshape(*self._grid, 3)
+        image = np.empty((self.camera.height, self.camera.width, 3), np.uint8)
+        below = self._full(-rays[..., 2]) > FLATTEST
+        with_sky = np.flatnonzero(~below.all(axis=1))
+        sky_rows = int(with_sky[-1]) + 1 if len(with_sky) else 0
+        image[:sky_rows] = self._sky(rays, sky_rows)
+        self._ground(image, below, rays, view)
+        depth = self._ground_depth(rays, view)
         boxes = {}
         far_first = sorted(
             cards, key=lambda card: -float(np.linalg.norm(card.position - view.origin))
@@ -125,20 +130,18 @@ class Renderer:
                 boxes[card.name] = box
         return Picture(self._sensor(image), depth, boxes)
 
-    def _full(self, values: Matrix) -> NDArray[np.float32]:
-        """Interpolate a map from the rays' grid to every pixel."""
-        rows, columns = self.camera.height, self.camera.width
+    def _full(self, values: Map, first: int = 0, last: int | None = None) -> Map:
+        """Interpolate a map from the rays' grid to every pixel of some rows."""
+        last = self.camera.height if last is None else last
+        begin = first // STEP
+        values = values[begin : (last - 1) // STEP + 3]
         size = (values.shape[1] * STEP, values.shape[0] * STEP)
-        # Nodes lie at the left upper corner of their cell: shift by half a cell.
-        shift = np.array([[STEP, 0, 0], [0, STEP, 0]], np.float64)
-        wide = cv2.warpAffine(
-            values.astype(np.float32), shift, size, flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        return np.asarray(wide[:rows, :columns], np.float32)
+        wide = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        top = STEP + first - begin * STEP
+        return np.asarray(wide[top : top + last - first, STEP:-STEP], np.float32)
 
-    def _sky(self, rays: Matrix) -> Image:
-        """The panorama behind everything."""
+    def _sky(self, rays: Map, count: int) -> Image:
+        """The panorama behind everything, in the first rows of the image."""
         height, width = self._panorama.shape[:2]
         middle = rays[self._grid[0] // 2, self._grid[1] // 2]
         heading = math.atan2(middle[1], middle[0])
@@ -150,46 +153,66 @@ class Renderer:
         x = -azimuth / (2 * math.pi) * width
         span = textures.PANORAMA_TOP - textures.PANORAMA_BOTTOM
         y = (textures.PANORAMA_TOP - tangent) / span * height
-        columns = self._full(x - math.floor(float(x.min()) / width) * width)
-        rows = np.clip(self._full(y), 0, height - 2)
+        if not count:
+            return np.empty((0, self.camera.width, 3), np.uint8)
+        columns = self._full(x - math.floor(float(x.min()) / width) * width, 0, count)
+        rows = self._full(np.clip(y, 0, height - 2), 0, count)
         image = cv2.remap(
             self._panorama, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
         )
         return np.asarray(image, np.uint8)
 
-    def _ground(self, image: Image, rays: Matrix, view: View) -> NDArray[np.float32]:
-        """Paint the ground below the horizon; returns the depth of it."""
-        first = int(np.argmax((rays[..., 2] < -FLATTEST).any(axis=1))) * STEP
-        depth = np.full(image.shape[:2], np.nan, np.float32)
-        down = self._full(-rays[..., 2])[first:]
-        along = [self._full(rays[..., axis])[first:] for axis in (0, 1)]
-        below = down > FLATTEST
+    def _ground(self, image: Image, below: NDArray[np.bool_], rays: Map, view: View) -> None:
+        """Paint the paving where the rays meet the ground."""
         if not below.any():
-            return depth[::DEPTH_STEP, ::DEPTH_STEP]
-        reach = np.float32(view.origin[2]) / np.maximum(down, np.float32(FLATTEST))
-        x = along[0] * reach + np.float32(view.origin[0])
-        y = along[1] * reach + np.float32(view.origin[1])
-        distance = reach * cv2.magnitude(along[0], along[1])
-        level = np.clip(np.log2(np.maximum(distance / 3.0, 1.0)), 0, len(self._paving) - 1)
-        painted = np.zeros((*down.shape, 3), np.float32)
-        for index, texture in enumerate(self._paving):
-            rows = np.flatnonzero((np.abs(level - index) < 1).any(axis=1))
+            return
+        first = int(np.argmax(below.any(axis=1)))
+        height = np.float32(view.origin[2])
+        down = np.maximum(self._full(-rays[..., 2], first), np.float32(FLATTEST))
+        reach = height / down
+        x = self._full(rays[..., 0], first) * reach + np.float32(view.origin[0])
+        y = self._full(rays[..., 1], first) * reach + np.float32(view.origin[1])
+        flat = np.hypot(rays[..., 0], rays[..., 1]) / np.maximum(-rays[..., 2], FLATTEST)
+        level = self._full(np.log2(np.maximum(flat * float(height) / NEAREST_LEVEL, 1)), first)
+        painted = self._paved(x, y, np.minimum(level, LEVELS - 1))
+        mask = below[first:].astype(np.uint8)
+        cv2.copyTo(painted, mask, image[first:])
+
+    def _paved(self, x: Map, y: Map, level: Map) -> Image:
+        """The paving at points of the ground; between two levels of detail both are blended."""
+        low, high = level.min(axis=1), level.max(axis=1)
+        painted = np.empty((*level.shape, 3), np.uint8)
+        near = np.flatnonzero(high <= 0)
+        if len(near):  # always at the lower edge of the image
+            painted[near[0] :] = self._patch(0, x[near[0] :], y[near[0] :])
+        mixed = near[0] if len(near) else len(level)
+        for index in range(LEVELS - 1):
+            rows = np.flatnonzero((low[:mixed] < index + 1) & (high[:mixed] >= index))
             if not len(rows):
                 continue
             band = slice(int(rows[0]), int(rows[-1]) + 1)
-            share = np.clip(1 - np.abs(level[band] - index), 0, 1)
-            tile = texture.shape[0]
-            scale = np.float32(tile / textures.PAVING_METRES)
-            patch = cv2.remap(
-                texture, x[band] * scale, y[band] * scale, cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_WRAP,
-            )  # fmt: skip
-            painted[band] += cv2.merge([share] * 3) * patch
-        haze = cv2.merge([np.minimum(distance / np.float32(HAZE_METRES), 1)] * 3)
-        painted += np.asarray(haze, np.float32) * (HAZE_COLOR - painted)
-        image[first:][below] = painted[below].astype(np.uint8)
-        depth[first:] = np.where(below & (reach < FAR), reach, np.float32(np.nan))
-        return np.ascontiguousarray(depth[::DEPTH_STEP, ::DEPTH_STEP])
+            share = np.clip(level[band] - np.float32(index), 0, 1)
+            fine, coarse = (self._patch(index + i, x[band], y[band]) for i in (0, 1))
+            blended = cv2.blendLinear(fine, coarse, 1 - share, share)
+            here = (level[band] >= index) & (level[band] <= index + 1)
+            cv2.copyTo(blended, here.astype(np.uint8), painted[band])
+        return painted
+
+    def _patch(self, index: int, x: Map, y: Map) -> Image:
+        """The paving of one level of detail at points of the ground."""
+        texture = self._paving[index]
+        scale = np.float32(texture.shape[0] / textures.PAVING_METRES)
+        patch = cv2.remap(
+            texture, x * scale, y * scale, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+        )
+        return np.asarray(patch, np.uint8)
+
+    def _ground_depth(self, rays: Map, view: View) -> Map:
+        """Depth of the ground at each ray, NaN where there is none."""
+        down = -rays[1:-1, 1:-1, 2]
+        reach = float(view.origin[2]) / np.maximum(down, FLATTEST)
+        known = (down > FLATTEST) & (reach < FAR)
+        return np.where(known, reach, np.nan).astype(np.float32)
 
     def _paint_shadow(self, image: Image, card: Card, view: View) -> None:
         radius = 0.7 * min(card.width, 1.5)
@@ -200,9 +223,7 @@ class Renderer:
             return
         self._warp(image, self._shadow, self.camera.project(optical))
 
-    def _paint(
-        self, image: Image, depth: NDArray[np.float32], card: Card, view: View
-    ) -> Box | None:
+    def _paint(self, image: Image, depth: Map, card: Card, view: View) -> Box | None:
         """Paint a card; returns its box in the image, None where it is not in it."""
         optical = view.to_optical(_corners(card, view))
         if optical[:, 2].min() < NEAR:
@@ -237,14 +258,27 @@ class Renderer:
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
         warped = cv2.warpPerspective(texture, transform, size, flags=cv2.INTER_LINEAR)
         region = image[low[1] : high[1], low[0] : high[0]]
-        share = warped[..., 3:].astype(np.float32) / 255
-        region[:] = region * (1 - share) + warped[..., :3] * share
+        share = warped[..., 3].astype(np.float32) / 255
+        color = np.ascontiguousarray(warped[..., :3])
+        region[:] = cv2.blendLinear(color, np.ascontiguousarray(region), share, 1 - share)
 
     def _sensor(self, image: Image) -> Image:
         """Add the sensor's noise, another one in each image."""
         y, x = self._rng.integers(0, 64, 2)
         noise = self._noise[y : y + image.shape[0], x : x + image.shape[1]]
         return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
+
+
+def _hazy_levels(paving: Image) -> list[Image]:
+    """The paving in levels of detail, each with the haze of the distance that it is for."""
+    levels = []
+    for level in range(LEVELS):
+        small = cv2.resize(
+            paving, None, fx=0.5**level, fy=0.5**level, interpolation=cv2.INTER_AREA
+        )
+        haze = min(NEAREST_LEVEL * 2**level / HAZE_METRES, 1.0)
+        levels.append(np.asarray((1 - haze) * small + haze * HAZE_COLOR, np.uint8))
+    return levels
 
 
 def _corners(card: Card, view: View) -> Matrix:

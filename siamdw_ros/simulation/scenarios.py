@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,6 +75,21 @@ SCENARIOS = (
     Scenario("vanishes", 8.0, _line((2.5, 0.0), (0.6, 0.05)), gone_from=4.0),
     Scenario("stall", 10.0, _line((2.5, 0.0), (0.6, 0.05)), stall=(4.0, 6.0)),
 )
+
+
+def paced(scenario: Scenario, pace: float) -> Scenario:
+    """The same scenario with people that walk faster or slower.
+
+    Args:
+        scenario: what happens.
+        pace: to the scenario's, above 1: faster.
+    """
+
+    def at(path: Path) -> Path:
+        return lambda time: path(time * pace)
+
+    other = at(scenario.other) if scenario.other is not None else None
+    return replace(scenario, target=at(scenario.target), other=other)
 
 
 class Actors:

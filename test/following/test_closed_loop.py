@@ -41,6 +41,15 @@ def test_a_walking_target_is_followed_at_its_distance() -> None:
     assert gap < 0.25
 
 
+def test_the_robot_stops_with_its_target_at_nearly_its_distance() -> None:
+    world = World(SETTINGS, velocity=np.array([0.6, 0.0, 0.0]))
+    world.run(6.0)
+    world.velocity = np.zeros(3)
+    world.run(4.0)
+    assert world.motion.stands()
+    assert world.gap() > 0.85
+
+
 def test_a_turning_robot_sees_a_standing_target_stand() -> None:
     world = World(replace(SETTINGS, gap=2.0), target=np.array([3.0, 1.2, 0.9]))
     world.run(0.5)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamdw_ros.following.control import Aim, Controller, DeadZone, Motion, clamp
-from siamdw_ros.following.limiter import STOP_SECONDS, Axis, Limiter
+from siamdw_ros.following.limiter import STOP_SECONDS, Axis, AxisLimits, Limiter
 from siamdw_ros.following.settings import VEHICLES, FollowSettings, loosened
 
 FINITE = st.floats(-1e6, 1e6)
@@ -120,26 +120,31 @@ def test_anything_is_cut_to_the_envelope(motion: Motion, vehicle: str) -> None:
 @given(st.lists(st.floats(-2, 2), min_size=1, max_size=60), st.floats(0.005, 0.1))
 def test_acceleration_and_jerk_are_limited(wanted: list[float], seconds: float) -> None:
     axis = Axis()
-    most, jerk = 1.5, 6.0
+    limits = AxisLimits(acceleration=1.5, deceleration=2.5, jerk=6.0)
     before = 0.0
     accelerations = [0.0]
     for value in wanted:
-        now = axis.step(value, seconds, most, jerk)
+        slows = (value - before) * before < 0
+        now = axis.step(value, seconds, limits)
         acceleration = (now - before) / seconds
+        most = limits.deceleration if slows else limits.acceleration
         assert abs(acceleration) <= most + 1e-6
+        assert now * before >= 0, "it went through zero without a stop"
         # The last step to the wanted velocity may end an acceleration at once, it makes none.
-        if now != value:
-            assert abs(acceleration - accelerations[-1]) <= jerk * seconds + 1e-6
+        if now != value and not slows:
+            assert abs(acceleration - accelerations[-1]) <= limits.jerk * seconds + 1e-6
         accelerations.append(axis.acceleration)
         before = now
 
 
-@given(st.floats(-2, 2), st.floats(0.01, 0.05))
-def test_a_velocity_is_reached_without_overshoot(wanted: float, seconds: float) -> None:
-    axis = Axis()
-    reached = [axis.step(wanted, seconds, 1.0, 5.0) for _ in range(int(5 / seconds))]
+@given(st.floats(-2, 2), st.floats(-2, 2), st.floats(0.01, 0.05))
+def test_a_velocity_is_reached_without_overshoot(begin, wanted, seconds) -> None:
+    axis = Axis(velocity=begin)
+    limits = AxisLimits(acceleration=1.0, deceleration=2.0, jerk=5.0)
+    reached = [axis.step(wanted, seconds, limits) for _ in range(int(6 / seconds))]
     assert reached[-1] == pytest.approx(wanted)
-    assert max(map(abs, reached)) <= abs(wanted) + 1e-9
+    low, high = min(begin, wanted), max(begin, wanted)
+    assert all(low - 1e-9 <= velocity <= high + 1e-9 for velocity in reached)
 
 
 @given(st.floats(0.005, 0.1))

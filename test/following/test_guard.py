@@ -212,6 +212,23 @@ def test_only_a_plan_that_drives_moves_forward() -> None:
         assert (command.motion.turn == 0) == (mode in ("stopped", "waiting", "given up"))
 
 
+def test_an_old_distance_stops_the_robot_though_no_newer_image_says_so() -> None:
+    """The pilot drops an old distance with the next image; here that image comes late."""
+    rig = Rig()
+    rig.drive()
+    rig.image(age=0.05, measured=rig.now.ros - 0.25)
+    speeds = []
+    for _ in range(6):
+        command = rig.tick(0.03)
+        speeds.append(command.motion.forward)
+    assert command.age < SETTINGS.stale_at
+    assert speeds[0] > 0
+    assert speeds == sorted(speeds, reverse=True)
+    assert speeds[-1] == 0.0
+    assert command.motion.turn != 0.0, "a direction needs no distance"
+    assert any("distance" in reason for reason in command.reasons)
+
+
 def test_silent_odometry_stops_the_robot() -> None:
     rig = Rig(replace(SETTINGS, use_odometry=True))
     for tick in range(90):
