@@ -14,6 +14,7 @@ from siamdw_ros.node.services import RateLimit
 from siamdw_ros.panel.hub import Hub, box_numbers
 from siamdw_ros.panel.protocol import (
     Command,
+    Hold,
     Next,
     ProtocolError,
     Start,
@@ -48,6 +49,7 @@ class Client:
         self._state_sent = -1e9
         self._messages, self._starts = RateLimit(), RateLimit()
         self._requests: set[asyncio.Task[None]] = set()
+        self._holds = False
 
     def wake(self) -> None:
         """Look for something new to send."""
@@ -65,6 +67,7 @@ class Client:
                         code=WSCloseCode.POLICY_VIOLATION, message=b"not what the page sends"
                     )
         finally:
+            self._hold(False)
             self._hub.viewers.discard(self)
             self._hub.update_streams()
             for task in (sender, *self._requests):
@@ -86,12 +89,17 @@ class Client:
         return True
 
     def _carry_out(self, command: Command) -> None:
+        if isinstance(command, Stop) and not command.target:
+            self._hold(False)
+            self._hub.link.enable(False)  # whatever the tracker answers
         if isinstance(command, Next):
             self._asked = time.monotonic()
             self.wake()
         elif isinstance(command, Watch):
             self.camera = command.camera
             self._hub.update_streams()
+        elif isinstance(command, Hold):
+            self._hold(command.pressed and not self._hub.settings.read_only)
         elif self._hub.settings.read_only:
             self._answer(command.request, False, "the panel is read-only")
         elif len(self._requests) >= MAX_REQUESTS or (
@@ -102,6 +110,12 @@ class Client:
             task = asyncio.create_task(self._request(command))
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
+
+    def _hold(self, pressed: bool) -> None:
+        """Pass on that the operator lets the robot drive, and once that he does not any more."""
+        if pressed or self._holds:
+            self._hub.link.enable(pressed)
+        self._holds = pressed
 
     async def _request(self, command: Start | Stop) -> None:
         """Ask the tracker and pass its answer on."""

@@ -155,6 +155,7 @@ class Hub:
             "parts": self.tracker.parts,
             "cameras": list(self.tracker.cameras),
             "takes_points": self.tracker.takes_points,
+            "follower": self.link.has_follower(),
             "read_only": self.settings.read_only,
             "clients": len(self.viewers),
         }

@@ -44,7 +44,7 @@ async def _run() -> int:
     except ValueError as error:
         print(f"panel: {error}", file=sys.stderr)
         return 1
-    link = RosLink(node, settings.tracker, loop)
+    link = RosLink(node, settings.tracker, settings.enable_topic, loop)
     hub = Hub(link, settings)
     server = Server(hub)
     try:

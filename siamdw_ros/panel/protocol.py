@@ -61,7 +61,14 @@ class Stop:
     target: str
 
 
-Command: TypeAlias = Watch | Next | Start | Stop
+@dataclass(frozen=True)
+class Hold:
+    """The button that lets the robot drive is held; it comes again and again until it is not."""
+
+    pressed: bool
+
+
+Command: TypeAlias = Watch | Next | Start | Stop | Hold
 
 
 def parse(text: str) -> Command:
@@ -86,6 +93,8 @@ def parse(text: str) -> Command:
                 _name(fields["target"]),
                 _integer(fields["seconds"], MAX_SECONDS),
             )
+        if kind == "hold" and isinstance(fields["pressed"], bool):
+            return Hold(fields["pressed"])
         if kind == "stop":
             return Stop(_integer(fields["request"]), _name(fields["target"]))
     except (KeyError, TypeError, ValueError, RecursionError) as error:

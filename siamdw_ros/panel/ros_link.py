@@ -11,6 +11,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from siamdw_msgs.msg import TrackerStatus
 from siamdw_msgs.srv import StartTracking, StopTracking
+from std_msgs.msg import Bool
 
 from siamdw_ros.node.decoding import TRANSPORTS, ImageMessage
 from siamdw_ros.panel.tracker_state import Camera
@@ -46,10 +47,13 @@ class RosLink:
     Args:
         node: The panel's.
         tracker: Name of the tracker node.
+        enable_topic: Of the follower; empty: none.
         loop: Where `listener` lives.
     """
 
-    def __init__(self, node: Node, tracker: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, node: Node, tracker: str, enable_topic: str, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.node = node
         self.tracker = node.resolve_service_name(tracker)
         self._loop = loop
@@ -57,6 +61,7 @@ class RosLink:
         self._watched: dict[str, list[Any]] = {}  # subscriptions of each camera
         self._start = node.create_client(StartTracking, f"{self.tracker}/start_tracking")
         self._stop = node.create_client(StopTracking, f"{self.tracker}/stop_tracking")
+        self._enable = node.create_publisher(Bool, enable_topic, 1) if enable_topic else None
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
         self._thread = threading.Thread(target=self._spin, name="panel_ros", daemon=True)
@@ -85,6 +90,15 @@ class RosLink:
     def unwatch(self, camera: Camera) -> None:
         """Unsubscribe from a camera."""
         self._executor.create_task(self._unsubscribe, camera)
+
+    def has_follower(self) -> bool:
+        """Whether a follower listens to the enable messages."""
+        return self._enable is not None and self._enable.get_subscription_count() > 0
+
+    def enable(self, pressed: bool) -> None:
+        """Let the follower drive for a moment, or stop it at once."""
+        if self._enable is not None:
+            self._enable.publish(Bool(data=pressed))
 
     def age(self, stamp: Any) -> float:
         """Seconds since a stamp, by the node's clock."""

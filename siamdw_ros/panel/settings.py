@@ -15,6 +15,7 @@ MIN_TOKEN = 8  # characters
 
 PARAMETERS: tuple[tuple[str, Any, str], ...] = (
     ("tracker", "siamdw_tracker", "name of the tracker node, relative to the panel's namespace"),
+    ("enable_topic", "follower/enable", "of the follower; empty: the panel enables nothing"),
     ("host", "127.0.0.1", "address to listen on; any but a loopback address needs a token"),
     ("port", 8090, "TCP port; 0: a free one"),
     ("allowed_hosts", [""], "further names under which browsers may open the panel"),
@@ -34,6 +35,7 @@ class Settings:
     """
 
     tracker: str
+    enable_topic: str
     host: str
     port: int
     allowed_hosts: Sequence[str]

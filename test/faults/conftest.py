@@ -16,6 +16,7 @@ from siamdw_ros.evaluation.robot import Robot
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "following"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "panel"))
 
 from ledger import Ledger, Trial
 from rig import CLIP, LaunchRig, Rig, Trials

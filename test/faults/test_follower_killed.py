@@ -1,12 +1,16 @@
 """The processes that the follower depends on are killed while the robot drives."""
 
+import asyncio
 import contextlib
 import itertools
+import threading
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 import pytest
 from field import Field, node_process
+from panel_rig import PanelProcess
 from rig import START, Trials
 from sensor_msgs.msg import Image
 from siamdw_msgs.srv import StartTracking
@@ -64,4 +68,58 @@ def test_without_the_tracker_the_robot_stands(
             field.drive()
             killed = Fault("", lambda _: process.kill_node(), "s old")
             times.append(measure(field, trial, killed))
+    assert max(times) <= LIMIT, times
+
+
+class Holder:
+    """The panel's page in a thread: it holds the button that lets the robot drive."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/"
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._hold()))
+
+    async def _hold(self) -> None:
+        # The panel may be killed first.
+        with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(f"{self._url}ws", headers={"Origin": self._url[:-1]}) as socket,
+            ):
+                while not self._closed.is_set():
+                    await socket.send_str('{"type": "hold", "pressed": true}')
+                    await asyncio.sleep(0.1)
+
+    def close(self) -> None:
+        """Close the page."""
+        self._closed.set()
+
+    def __enter__(self) -> "Holder":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+        self._thread.join()
+
+
+@pytest.mark.parametrize("what", ["page closed", "process killed (SIGKILL)"])
+def test_without_the_panel_that_holds_the_button_the_robot_stands(
+    trials: Trials, tmp_path: Path, what: str
+) -> None:
+    times = []
+    log = tmp_path / "nodes.log"
+    with (
+        node_process("follower", log, camera_z=0.6, obstacle_source="scan"),
+        node_process("target_pose", log, use_depth=True, fixed_frame="''"),
+        contextlib.closing(Field()) as field,
+    ):
+        field.enables = False
+        for trial in trials(f"{FOLLOWER}panel's {what}"):
+            with PanelProcess("port:=0") as panel, Holder(panel.port) as page:
+                field.drive()
+                end = page.close if what == "page closed" else panel.process.kill
+                times.append(
+                    measure(field, trial, Fault("", lambda _, end=end: end(), "~/enable"))
+                )
     assert max(times) <= LIMIT, times

@@ -36,7 +36,7 @@ from siamdw_ros.following.control import Motion
 from siamdw_ros.following.pilot import Observation, State
 from siamdw_ros.following.settings import FollowSettings
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @contextlib.contextmanager
@@ -75,6 +75,7 @@ class Field:
         self.node = Node("field")
         self.world = World(FollowSettings(camera_z=0.6), velocity=np.zeros(3), delay=0)
         self.silent: set[str] = set()
+        self.enables = True  # or somebody else does
         self.stamp_offset = 0.0
         self.frozen: Observation | None = None
         self.depth = "float"
@@ -162,7 +163,7 @@ class Field:
 
     def _publish(self, seen: Observation) -> None:
         stamp = self._stamp()
-        if "enable" not in self.silent:
+        if self.enables and "enable" not in self.silent:
             self._enable.publish(Bool(data=True))
         if "odom" not in self.silent:
             self._odom.publish(self._odometry(stamp))

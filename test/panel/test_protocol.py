@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from siamdw_ros.panel.protocol import (
+    Hold,
     Next,
     ProtocolError,
     Start,
@@ -31,6 +32,7 @@ def test_commands() -> None:
     assert parse('{"type": "next"}') == Next()
     assert parse('{"type": "watch", "camera": "front"}') == Watch("front")
     assert parse('{"type": "stop", "request": 2, "target": "a"}') == Stop(2, "a")
+    assert parse('{"type": "hold", "pressed": true}') == Hold(True)
     assert parse(json.dumps(START)) == Start(1, "front", (5, 6), (1, 2.5, 30, 40), "", 0)
 
 

@@ -5,12 +5,15 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
-from panel_rig import PanelProcess
+import rclpy
+from panel_rig import WAIT, PanelProcess
+from std_msgs.msg import Bool
 
 pytestmark = pytest.mark.ros
 TOKEN = "correct horse"
@@ -157,6 +160,58 @@ def test_a_read_only_panel_starts_and_stops_nothing(guarded: PanelProcess) -> No
     assert answer["request"] == 7
     assert answer["success"] is False
     assert "read-only" in answer["message"]
+
+
+@pytest.fixture
+def enabling(panel: PanelProcess) -> Iterator[Callable[[int], list[bool]]]:
+    """Waits until the panel has sent so many messages to the follower's topic; returns them."""
+    node = rclpy.create_node("follower_of_the_panel")
+    got: list[bool] = []
+    node.create_subscription(Bool, "/follower/enable", lambda m: got.append(m.data), 100)
+
+    def wait(count: int) -> list[bool]:
+        end = time.monotonic() + WAIT
+        while len(got) < count:
+            assert time.monotonic() < end, got
+            rclpy.spin_once(node, timeout_sec=0.1)
+        return list(got)
+
+    yield wait
+    node.destroy_node()
+
+
+async def wait_for_follower(socket: aiohttp.ClientWebSocketResponse) -> None:
+    while not json.loads(await asyncio.wait_for(socket.receive_str(), WAIT)).get("follower"):
+        pass
+
+
+def test_the_robot_may_drive_while_the_button_is_held(
+    panel: PanelProcess, enabling: Callable[[int], list[bool]]
+) -> None:
+    async def act() -> None:
+        async with Browser(panel) as browser:
+            socket = await browser.socket()
+            await wait_for_follower(socket)
+            await socket.send_str('{"type": "hold", "pressed": true}')
+            await asyncio.to_thread(enabling, 1)
+            await socket.close()  # without a word that the button is not held any more
+
+    asyncio.run(act())
+    assert enabling(2) == [True, False]
+
+
+def test_stop_stops_the_robot_too(
+    panel: PanelProcess, enabling: Callable[[int], list[bool]]
+) -> None:
+    async def act() -> None:
+        async with Browser(panel) as browser:
+            socket = await browser.socket()
+            await wait_for_follower(socket)
+            await socket.send_str('{"type": "stop", "request": 1, "target": "another"}')
+            await socket.send_str('{"type": "stop", "request": 2, "target": ""}')
+            assert await asyncio.to_thread(enabling, 1) == [False]
+
+    asyncio.run(act())
 
 
 def test_clients_messages_and_rates_are_limited(guarded: PanelProcess) -> None:

@@ -6,6 +6,7 @@ import { Stage } from "./stage.js";
 const STALE = 2000;  // ms without a frame after which the page says so
 const TOAST = 4000;
 const CONFIRM = 700;  // ms for which the box that was found around a tap is shown
+const HOLD = 100;  // ms between two messages of the held button; the follower waits for 300
 const FORGET = 500;  // ms; a target that is started over is left out of the reports for a moment
 
 const find = (id) => document.getElementById(id);
@@ -186,6 +187,8 @@ function showState() {
   document.body.classList.toggle("read-only", state.read_only);
   find("read-only").hidden = !state.read_only;
   find("stop").disabled = !connected;
+  find("hold").hidden = !state.follower || !connected;
+  if (find("hold").hidden) setHold(false);
   showReasons(bad);
   showCameras();
   showBanner();
@@ -246,7 +249,27 @@ function setPaused(paused) {
   find("pause").textContent = paused ? "Resume" : "Pause";
 }
 
-find("stop").onclick = () => stop("");
+// The robot drives while this button is held: a message again and again, and silence stops it.
+let holding = 0;
+
+function setHold(pressed) {
+  if (pressed === Boolean(holding)) return;
+  clearInterval(holding);
+  const send = () => connection.send({ type: "hold", pressed });
+  holding = pressed ? setInterval(send, HOLD) : 0;
+  send();
+  find("hold").setAttribute("aria-pressed", pressed);
+}
+
+find("hold").onpointerdown = () => setHold(true);
+for (const type of ["pointerup", "pointercancel", "blur", "visibilitychange"]) {
+  addEventListener(type, () => setHold(false));
+}
+find("hold").oncontextmenu = (event) => event.preventDefault();  // of a long touch
+find("stop").onclick = () => {
+  setHold(false);
+  stop("");
+};
 find("pause").onclick = () => setPaused(!stage.paused);
 find("fit").onclick = () => stage.resetView();
 find("camera").onchange = (event) => {
