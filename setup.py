@@ -41,6 +41,7 @@ COMMANDS = {
     "pack_boxes": "tools.pack_boxes",
     "panel_demo": "tools.panel_demo",
     "play_clip": "tools.play_clip",
+    "quantize": "tools.quantize",
     "track_video": "tools.track_video",
     "train": "tools.train",
     "train_boxes": "tools.train_boxes",

@@ -19,7 +19,6 @@ from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.siamdw.runtime import half_is_faster
 
 ROUNDS = 11
-PRECISIONS = (False, True)  # half?
 NOTE = (
     "GMAC: multiplications of the network in an update. Share of peak: of what the device reaches "
     "in large matrix products of the same precision. Memory: of a process that does only this."
@@ -28,16 +27,16 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Case:
-    """A network on a device, in full or in half precision."""
+    """A network on a device, in a precision."""
 
     model: str
     device: str
-    half: bool
+    precision: str
 
     @property
     def dtype(self) -> torch.dtype:
         """What its features are computed in."""
-        if not self.half:
+        if self.precision == "full":
             return torch.float32
         return torch.float16 if self.device.startswith("cuda") else torch.bfloat16
 
@@ -60,8 +59,9 @@ def _cases(models: Sequence[str], device: str) -> tuple[list[Case], list[str]]:
     place = torch.device(device)
     can_half = place.type == "cuda" or half_is_faster(place)
     skipped = [] if can_half else [f"half precision on {device}: no instructions for it"]
-    halves = PRECISIONS if can_half else (False,)
-    return [Case(*case) for case in itertools.product(models, [device], halves)], skipped
+    precisions = ["full", "half"] if can_half else ["full"]
+    cases = [Case(*case) for case in itertools.product(models, [device], precisions)]
+    return cases, skipped
 
 
 def _rows(plan: Plan, film: Film, cases: Sequence[Case]) -> Iterator[dict[str, Cell]]:
@@ -77,7 +77,7 @@ def _rows(plan: Plan, film: Film, cases: Sequence[Case]) -> Iterator[dict[str, C
 
 
 def _prepare(plan: Plan, film: Film, case: Case) -> Update:
-    method = plan.method(case.model, case.device, half=case.half)
+    method = plan.method(case.model, case.device, precision=case.precision)
     return update_of(method, film.images[1], [film.boxes[0]])
 
 
@@ -100,7 +100,7 @@ def _row(plan: Plan, case: Case, update: Update) -> dict[str, Cell]:
 
 def _operations(plan: Plan, case: Case, update: Update) -> int:
     """Floating-point operations of an update; counted in full precision on plain torch."""
-    method = plan.method(case.model, "cpu", half=False, backend="torch")
+    method = plan.method(case.model, "cpu", precision="full", backend="torch")
     counted = update_of(method, update.image, [update.targets[0].box])
     with FlopCounterMode(display=False) as counter:
         counted.once()
@@ -118,7 +118,7 @@ def _cpu_memory(plan: Plan, case: Case) -> float | None:
     """Resident memory of a process that does nothing else, libraries included."""
     if plan.quick:
         return None
-    arguments = [case.model, plan.checkpoint(case.model), "half" if case.half else "full"]
+    arguments = [case.model, plan.checkpoint(case.model), case.precision]
     command = [sys.executable, "-m", "siamdw_ros.measurement.memory", *arguments]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode:

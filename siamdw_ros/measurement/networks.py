@@ -28,6 +28,7 @@ from siamdw_ros.siamdw.networks import (
     SiamRPNNetwork,
     create_network,
 )
+from siamdw_ros.siamdw.quantization import measure_ranges
 from siamdw_ros.siamdw.runtime import Runtime, choose_device
 from siamdw_ros.siamdw.search_step import SearchStep
 from siamdw_ros.siamdw.tracker import TRACKERS, make_runtime
@@ -105,7 +106,7 @@ def costs(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[dict
     with FlopCounterMode(display=False) as each:
         search(counted, learned, windows)
     runtime: Runtime[Network, Any] = Runtime(
-        SearchStep(network), device, half=options.half, backend=options.backend
+        SearchStep(network), device, precision=options.precision, backend=options.backend
     )
     (least_ms,) = least([lambda: search(runtime, learned, windows)], options.repeats, clock)
     gmac = [counter.get_total_flops() / 2e9 for counter in (once, each)]
@@ -119,26 +120,34 @@ def costs(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[dict
 
 
 def backends(name: str, options: argparse.Namespace, clock: Clock) -> Iterator[dict[str, Cell]]:
-    """Measure every backend in both precisions, from windows to search features: a row each."""
+    """Measure every backend in its precisions, from windows to search features: a row each."""
     network, device = create_network(name), choose_device(options.device)
     names = dict.fromkeys(["torch", choose_backend("auto", device)])
-    kinds = [(backend, half) for backend in names for half in (False, True)]
+    kinds = [(backend, precision) for backend in names for precision in ("full", "half")]
+    if "openvino" in names:
+        network.activation_ranges = measure_ranges(network, noise(4, 255))
+        kinds.append(("openvino", "int8"))
     runtimes: list[Runtime[Network, Any]] = [
-        Runtime(SearchStep(network), device, half=half, backend=backend) for backend, half in kinds
+        Runtime(SearchStep(network), device, precision=precision, backend=backend)
+        for backend, precision in kinds
     ]
     if options.compile:
-        kinds += [("torch.compile", half) for half in (False, True)]
+        compiled = [("torch.compile", precision) for precision in ("full", "half")]
         runtimes += [
-            _compiled(Runtime(SearchStep(network), device, half=half)) for half in (False, True)
+            _compiled(Runtime(SearchStep(network), device, precision=precision))
+            for _, precision in compiled
         ]
+        kinds += compiled
     for count in options.windows:
         windows = noise(count, 255)
         works = [partial(_finish, runtime, windows) for runtime in runtimes]
-        for (backend, half), ms in zip(kinds, least(works, options.repeats, clock), strict=True):
+        for (backend, precision), ms in zip(
+            kinds, least(works, options.repeats, clock), strict=True
+        ):
             yield {
                 "network": name,
                 "backend": backend,
-                "precision": "half" if half else "full",
+                "precision": precision,
                 "threads": options.threads,
                 "windows": count,
                 "ms": ms,
@@ -178,7 +187,7 @@ def untrained_method(name: str, options: argparse.Namespace) -> MultiTracker[Any
     """Return a tracker with random weights, without wide searches: none is trained."""
     network, device = create_network(name), choose_device(options.device)
     hyper = hyperparameters(name)
-    kind = {"half": options.half, "backend": options.backend}
+    kind = {"precision": options.precision, "backend": options.backend}
     if not isinstance(hyper, SiamRPNHyper):
         hyper = dataclasses.replace(hyper, wide_instance_size=0)
     return TRACKERS[type(network)](make_runtime(network, device, **kind), hyper)
@@ -209,7 +218,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="torch.compile among the backends; it needs a C++ compiler and a minute",
     )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--half", action="store_true", help="half precision")
+    parser.add_argument("--precision", choices=("full", "half"), default="full")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--windows", type=int, nargs="+", default=(1, 2, 4, 8))
     parser.add_argument(

@@ -10,7 +10,6 @@ from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.race import Contender, race
 from siamdw_ros.siamdw import Tracker
 from siamdw_ros.siamdw.backends import BACKENDS
-from siamdw_ros.siamdw.runtime import half_is_faster
 
 MODEL = "siamfc_res22"
 QUICK = 3  # contenders
@@ -34,9 +33,9 @@ def _contenders(plan: Plan) -> Iterator[Contender]:
 
     yield variant("default")
     yield variant("published method and numbers", preset="published")
-    yield variant("full precision", half=False)
-    if not (plan.device.startswith("cuda") or half_is_faster(torch.device("cpu"))):
-        yield variant("half precision", half=True)
+    precisions = ["full", "half", "int8"] if plan.device == "cpu" else ["full"]
+    for precision in precisions:
+        yield variant(f"precision {precision}", precision=precision)
     yield variant("3 search crops instead of 3 templates", scale_templates=False, memory=0.0)
     yield variant("1 scale", scales=1)
     yield variant("5 scales", scales=5)

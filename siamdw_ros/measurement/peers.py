@@ -36,7 +36,7 @@ def _against_baseline(plan: Plan, model: str) -> Table:
         Contender("baseline", lambda: _baseline(plan, model), judged=judged),
         ours(parity=True),
         *([ours(parity=True, backend="openvino")] if plan.device == "cpu" else []),
-        ours(preset="published", half=False),
+        ours(preset="published", precision="full"),
         ours(),
     ]
     title = f"{model} beside a straightforward implementation of the published algorithm"

@@ -48,7 +48,7 @@ class Engine:
             settings.device,
             settings.preset or None,
             thresholds=settings.thresholds(),
-            half=settings.half(),
+            precision=settings.precision,
             backend=settings.backend,
             **settings.hyper(),
         )

@@ -105,8 +105,8 @@ class Settings:
     )
     precision: str = _parameter(
         "auto",
-        "precision of the network: full, half (float16 on a GPU, bfloat16 on a CPU), or auto: "
-        "half where it is faster",
+        "precision of the network: full, half (float16 on a GPU, bfloat16 on a CPU), int8 (CPU "
+        "with openvino and quantised weights), or auto: the fastest that keeps the boxes",
         read=Read.CONFIGURE,
     )
     backend: str = _parameter(
@@ -248,17 +248,6 @@ class Settings:
         (0.0, 1e5),
     )
 
-    def half(self) -> bool | None:
-        """Return whether to compute in half precision; None leaves it to the tracker.
-
-        Raises:
-            ValueError: `precision` is none of auto, full and half.
-        """
-        choices = {"auto": None, "full": False, "half": True}
-        if self.precision not in choices:
-            raise ValueError(f"precision '{self.precision}' is none of {', '.join(choices)}")
-        return choices[self.precision]
-
     def thresholds(self) -> PresenceThresholds:
         """Return the presence thresholds.
 
@@ -293,7 +282,6 @@ class Settings:
         Raises:
             ValueError: They do not fit together.
         """
-        self.half()
         self.thresholds()
         if self.prediction_horizon and not self.smoothing:
             raise ValueError(

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from siamdw_ros.siamdw.quantization import quantized
 from siamdw_ros.siamdw.search_step import SearchBranch
 
 BACKENDS = ("auto", "torch", "openvino", "cuda_graph")
@@ -78,16 +79,17 @@ class OpenVinoFeatures:
 
     Args:
         branch: in evaluation mode, with float32 weights on the CPU; it may be shared.
-        half: compute in bfloat16.
+        precision: full, half (bfloat16) or int8.
         threads: number of CPU threads to use at most.
     """
 
-    def __init__(self, branch: SearchBranch[Any], *, half: bool, threads: int) -> None:
+    def __init__(self, branch: SearchBranch[Any], *, precision: str, threads: int) -> None:
         self.branch = branch
+        self._ranges = branch.network.activation_ranges if precision == "int8" else None
         self._fingerprint = _fingerprint(branch)
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "half" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,  # the cores are shared with other processes of the robot
         }
@@ -113,7 +115,10 @@ class OpenVinoFeatures:
         key = self._fingerprint, side
         if key not in _converted:
             _converted[key] = _convert(self.branch, side)
-        compiled = openvino.Core().compile_model(_converted[key], "CPU", self._options)
+        model = _converted[key]
+        if self._ranges is not None:
+            model = quantized(model, self._ranges)
+        compiled = openvino.Core().compile_model(model, "CPU", self._options)
         return compiled.create_infer_request()
 
 

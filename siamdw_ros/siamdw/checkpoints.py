@@ -4,6 +4,7 @@ Every known layout is converted to this project's names, `backbone.*` and `head.
 identified by the shapes. :mod:`siamdw_ros.siamdw.checkpoint_files` opens the file.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from siamdw_ros.siamdw.checkpoint_files import CheckpointError, open_checkpoint
-from siamdw_ros.siamdw.networks import Network, create_network
+from siamdw_ros.siamdw.networks import Network, Ranges, create_network
 
 FORMAT = "siamdw_ros/1"
 MAX_NUMBERS = 200_000_000  # the largest network has 77 million
@@ -42,7 +43,8 @@ class Checkpoint:
 
     network: the name that its shapes say. weights: by this project's names, float32, without
     batch counters. layout: how the file calls them, for people. precision: of the numbers in the
-    file. own: this project wrote it, so that a learned scale is to be used.
+    file. own: this project wrote it, so that a learned scale is to be used. activation_ranges: of
+    the convolutions' inputs, for int8; None: the file has none.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Checkpoint:
     layout: str
     precision: str
     own: bool
+    activation_ranges: Ranges | None = None
 
     @property
     def learned_scale(self) -> bool:
@@ -104,15 +107,24 @@ def build_network(
     if problems := _misfits(weights, network):
         raise CheckpointError(_misfit_message(checkpoint, name, problems))
     network.load_state_dict(weights, strict=False)  # only batch counters may be missing
+    network.activation_ranges = checkpoint.activation_ranges
     return network
 
 
-def save_network(network: Network, path: str | PathLike[str], *, half: bool = False) -> None:
+def save_network(
+    network: Network,
+    path: str | PathLike[str],
+    *,
+    half: bool = False,
+    activation_ranges: Ranges | None = None,
+) -> None:
     """Write a network in this project's format.
 
     Args:
         network: to be written.
         path: of the file.
+        activation_ranges: measured with these weights. Those of the network are not written: they
+            do not fit any more once it was trained.
         half: write convolutions as float16, for a file of half the size. Batch norms and the
             learned scale stay as they are: they can leave the range of float16.
     """
@@ -121,7 +133,10 @@ def save_network(network: Network, path: str | PathLike[str], *, half: bool = Fa
         for key, value in network.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }
-    torch.save({"format": FORMAT, "network": network.name, "state_dict": weights}, path)
+    content = {"format": FORMAT, "network": network.name, "state_dict": weights}
+    if activation_ranges is not None:
+        content["activation_ranges"] = {key: list(pair) for key, pair in activation_ranges.items()}
+    torch.save(content, path)
 
 
 def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
@@ -146,7 +161,23 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
         layout=FORMAT if written_by else wrapper + " and ".join(sorted(prefixes)),
         precision=" and ".join(sorted({_dtype_name(value) for value in weights.values()})),
         own=written_by is not None or "head." in prefixes,
+        activation_ranges=_activation_ranges(path, content) if written_by else None,
     )
+
+
+def _activation_ranges(path: Path, content: Mapping[str, Any]) -> Ranges | None:
+    """Read the ranges that `tools/quantize.py` measured, if it has."""
+    ranges = content.get("activation_ranges")
+    if ranges is None:
+        return None
+    try:
+        checked = {str(name): (float(low), float(high)) for name, (low, high) in ranges.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise CheckpointError(f"{path}: activation_ranges is not a table of pairs") from None
+    for name, (low, high) in checked.items():
+        if not (low <= 0 < high - low < math.inf):
+            raise CheckpointError(f"{path}: {name} has the activation range {low} to {high}")
+    return checked
 
 
 def _unwrap(path: Path, content: Any) -> tuple[str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Networks by name: a backbone shared by template and search window, and a head."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from siamdw_ros.siamdw.backbones import Backbone, Inception22, ResNet, ResNet43,
 from siamdw_ros.siamdw.box_head import BoxHead, BoxTemplate
 from siamdw_ros.siamdw.heads import SiamFCHead, SiamRPNHead
 
+Ranges = Mapping[str, tuple[float, float]]  # name of a convolution -> its least and largest input
 HeadT = TypeVar("HeadT", bound=SiamFCHead | SiamRPNHead | BoxHead)
 
 
@@ -19,6 +20,9 @@ class SiameseNetwork(nn.Module, Generic[HeadT]):
         name: its key in :data:`NETWORKS`.
         backbone: turns image crops, B x 3 x H x W float BGR 0..255, into features.
         head: compares the features of template and search region.
+
+    Attributes:
+        activation_ranges: of the inputs of the convolutions, for int8; None: not measured.
     """
 
     def __init__(self, name: str, backbone: Backbone, head: HeadT) -> None:
@@ -26,6 +30,7 @@ class SiameseNetwork(nn.Module, Generic[HeadT]):
         self.name = name
         self.backbone = backbone
         self.head = head
+        self.activation_ranges: Ranges | None = None
 
     def features(self, crops: Tensor) -> Tensor:
         """B x 3 x H x W crops -> B x C x h x w features."""

@@ -23,6 +23,7 @@ from siamdw_ros.siamdw.networks import SiameseNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.search_step import HyperT, NetworkT, SearchStep
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+PRECISIONS = ("auto", "full", "half", "int8")
 
 
 def choose_device(name: str) -> torch.device:
@@ -47,6 +48,49 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def choose_precision(
+    name: str, network: SiameseNetwork[Any], device: torch.device, backend: str
+) -> str:
+    """Return the precision for `auto`, `full`, `half` or `int8`.
+
+    `auto` takes what is fastest on the device and keeps the boxes (docs/runtime.md has figures):
+    half precision where there are instructions for it, else int8 where there are instructions for
+    that and the checkpoint was quantised, else full.
+
+    Args:
+        name: as the user gives it.
+        network: with its weights.
+        device: where it will run.
+        backend: what :func:`~siamdw_ros.siamdw.backends.choose_backend` has returned.
+
+    Raises:
+        ValueError: there is no such precision, or int8 is not possible here.
+    """
+    if name not in PRECISIONS:
+        raise ValueError(f"precision '{name}' is not one of {', '.join(PRECISIONS)}")
+    if name == "int8" and backend != "openvino":
+        raise ValueError(f"precision int8 needs the backend openvino on a CPU, not {backend}")
+    if name == "int8" and network.activation_ranges is None:
+        raise ValueError(
+            "precision int8 needs a checkpoint with the ranges of its activations: "
+            "write one by `python -m siamdw_ros.tools.quantize`"
+        )
+    if name != "auto":
+        return name
+    if half_is_faster(device):
+        return "half"
+    quantised = backend == "openvino" and network.activation_ranges is not None
+    return "int8" if quantised and int8_is_faster() else "full"
+
+
+def int8_is_faster() -> bool:
+    """Return whether the CPU has instructions for dot products of int8."""
+    if not hasattr(torch.cpu, "get_capabilities"):  # from torch 2.12
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
+
+
 def half_is_faster(device: torch.device) -> bool:
     """Return whether a device has instructions for half precision; others emulate it slowly.
 
@@ -67,12 +111,14 @@ class Runtime(Generic[NetworkT, HyperT]):
     Args:
         step: with the network and its weights; it is copied, not changed.
         device: where to run.
-        half: compute features in float16 on a GPU, in bfloat16 on a CPU. Templates and search
-            features are compared in float32 all the same: a correlation sums some 12800 products,
+        precision: of the features, one of :data:`PRECISIONS`. half is float16 on a GPU, bfloat16
+            on a CPU; int8 is for search windows with OpenVINO. Templates and search features are
+            compared in float32 all the same: a correlation sums some 12800 products,
             and could leave the range of float16.
         backend: one of :data:`~siamdw_ros.siamdw.backends.BACKENDS`.
 
     Attributes:
+        precision: full, half or int8, as chosen.
         step: the prepared copy: batch norms folded, on the device, in its precision.
         search_features: computes the search features of windows with the backend.
         graphs: searches by CUDA graphs; None with the other backends.
@@ -83,13 +129,14 @@ class Runtime(Generic[NetworkT, HyperT]):
         step: SearchStep[NetworkT, HyperT],
         device: torch.device,
         *,
-        half: bool = False,
+        precision: str = "full",
         backend: str = "torch",
     ) -> None:
         self.device = device
         self.backend = choose_backend(backend, device)
+        self.precision = choose_precision(precision, step.network, device, self.backend)
         sixteen_bits = torch.float16 if device.type == "cuda" else torch.bfloat16
-        self.dtype = sixteen_bits if half else torch.float32
+        self.dtype = sixteen_bits if self.precision == "half" else torch.float32
         self.step = fold_batch_norms(copy.deepcopy(step).eval())
         self.step.requires_grad_(False).to(device)
         # The overloads of Module.to leave this one out.
@@ -105,9 +152,8 @@ class Runtime(Generic[NetworkT, HyperT]):
 
     def _search_features(self) -> SearchFeatures:
         if self.backend == "openvino":  # it takes float32 weights, and templates keep them
-            half = self.dtype is not torch.float32
             threads = torch.get_num_threads()
-            return OpenVinoFeatures(self.step.branch, half=half, threads=threads)
+            return OpenVinoFeatures(self.step.branch, precision=self.precision, threads=threads)
         network: SiameseNetwork[Any] = self.network
         network.backbone.to(self.dtype)
         if isinstance(network, SiamRPNNetwork) and self.dtype is torch.bfloat16:

@@ -14,7 +14,7 @@ from siamdw_ros.siamdw.hyperparameters import hyperparameters
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.networks import BoxNetwork, Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.presence import DEFAULT_THRESHOLDS, PresenceThresholds, TrackResult
-from siamdw_ros.siamdw.runtime import Runtime, choose_device, half_is_faster
+from siamdw_ros.siamdw.runtime import Runtime, choose_device
 from siamdw_ros.siamdw.search_step import SearchStep
 from siamdw_ros.siamdw.siambox import SiamBox
 from siamdw_ros.siamdw.siambox_step import SiamBoxStep
@@ -101,7 +101,7 @@ def create_multi_tracker(
     *,
     learned_scale: bool | None = None,
     old_stem: bool = False,
-    half: bool | None = None,
+    precision: str = "auto",
     backend: str = "auto",
     **overrides: Any,
 ) -> MultiTracker[Any]:
@@ -116,8 +116,9 @@ def create_multi_tracker(
         thresholds: of the presence score.
         learned_scale: see :func:`~siamdw_ros.siamdw.checkpoints.load_network`.
         old_stem: see :class:`~siamdw_ros.siamdw.backbones.Inception22`.
-        half: compute features in half precision: float16 on a GPU, bfloat16 on a CPU. None: only
-            where that is known to be faster, and not with `parity`.
+        precision: of the features: `full`, `half` (float16 on a GPU, bfloat16 on a CPU), `int8`
+            (with OpenVINO, for a checkpoint that was quantised), or `auto`: the fastest that
+            keeps the boxes (with `parity` always full).
         backend: what computes: `torch`, `openvino` on a CPU, `cuda_graph` on a GPU (not yet
             proven on one), or `auto`: OpenVINO on a CPU where it is installed, else torch
             (with `parity` always torch).
@@ -133,11 +134,10 @@ def create_multi_tracker(
     path = bundled_checkpoint(name) if checkpoint is None else checkpoint
     network = load_network(name, path, learned_scale=learned_scale, old_stem=old_stem)
     place = choose_device(device)
-    if half is None:
-        half = half_is_faster(place) and not parity
-    if parity and backend == "auto":
-        backend = "torch"
-    runtime = make_runtime(network, place, half=half, backend=backend, parity=parity)
+    if parity:
+        precision = "full" if precision == "auto" else precision
+        backend = "torch" if backend == "auto" else backend
+    runtime = make_runtime(network, place, precision=precision, backend=backend, parity=parity)
     return TRACKERS[type(network)](runtime, hyper, thresholds)
 
 
@@ -145,13 +145,13 @@ def make_runtime(
     network: Network,
     device: torch.device,
     *,
-    half: bool = False,
+    precision: str = "full",
     backend: str = "torch",
     parity: bool = False,
 ) -> Runtime[Any, Any]:
     """Make a network ready to run as its tracker needs it; see :class:`Runtime`."""
     step = STEPS[type(network)](network, parity=parity)
-    return Runtime(step, device, half=half, backend=backend)
+    return Runtime(step, device, precision=precision, backend=backend)
 
 
 def bundled_checkpoint(name: str) -> str:

@@ -13,6 +13,7 @@ import torch
 from siamdw_ros.siamdw.backends import choose_backend
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.networks import NETWORKS, create_network
+from siamdw_ros.siamdw.quantization import measure_ranges
 from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.search_step import SearchStep
 from siamdw_ros.siamdw.tracker import create_tracker
@@ -39,11 +40,14 @@ def assert_alike(found, expected, tolerance):
 
 
 @pytest.mark.usefixtures("_openvino")
-@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-5), (True, 0.03)])
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("full", 1e-5), ("half", 0.03), ("int8", 0.1)]
+)
 @pytest.mark.parametrize("name", golden.MODELS)
-def test_openvino_computes_what_torch_computes(name, half, tolerance, official_file):
+def test_openvino_computes_what_torch_computes(name, precision, tolerance, official_file):
     network = load_network(name, official_file(name))
-    openvino = Runtime(SearchStep(network), CPU, half=half, backend="openvino")
+    network.activation_ranges = measure_ranges(network, golden.SEARCH)
+    openvino = Runtime(SearchStep(network), CPU, precision=precision, backend="openvino")
     torch_runtime = Runtime(SearchStep(network), CPU)
     assert_alike(
         openvino.search_features(golden.SEARCH),

@@ -292,13 +292,13 @@ def meta_program(method):
 
 
 @needs_gpu
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("precision", ["full", "half"])
 @pytest.mark.parametrize("name", ["siamfc_res22", "siamfc_res22 published"])
-def test_graphs_are_captured_and_replayed_on_a_gpu(name, half, film, caplog):
+def test_graphs_are_captured_and_replayed_on_a_gpu(name, precision, film, caplog):
     network, _, preset = name.partition(" ")
     frames, boxes = film
     method = create_multi_tracker(
-        network, device="cuda", half=half, backend="cuda_graph", preset=preset or None
+        network, device="cuda", precision=precision, backend="cuda_graph", preset=preset or None
     )
     target = method.start(frames[0], tuple(boxes[0]))
     for frame in frames[1:]:
@@ -342,11 +342,11 @@ def test_graph_that_cannot_be_captured_is_told_and_done_without(monkeypatch, cap
 def test_gpu_follows_as_the_cpu_does(film):
     frames, boxes = film
     cpu, gpu, half = (
-        create_multi_tracker(device=device, half=half, backend=backend)
-        for device, half, backend in (
-            ("cpu", False, "torch"),
-            ("cuda", False, "cuda_graph"),
-            ("cuda", True, "torch"),
+        create_multi_tracker(device=device, precision=precision, backend=backend)
+        for device, precision, backend in (
+            ("cpu", "full", "torch"),
+            ("cuda", "full", "cuda_graph"),
+            ("cuda", "half", "torch"),
         )
     )
     targets = [method.start(frames[0], tuple(boxes[0])) for method in (cpu, gpu, half)]

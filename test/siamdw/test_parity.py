@@ -15,9 +15,9 @@ from siamdw_ros.siamdw.crops import mean_color, published_pyramid, published_win
 from siamdw_ros.siamdw.heads import anchor_grid
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-CPU = pytest.param("cpu", False, id="cpu-float32")
-GPU = pytest.param("cuda", False, id="cuda-float32", marks=needs_gpu)
-GPU_HALF = pytest.param("cuda", True, id="cuda-float16", marks=needs_gpu)
+CPU = pytest.param("cpu", "full", id="cpu-float32")
+GPU = pytest.param("cuda", "full", id="cuda-float32", marks=needs_gpu)
+GPU_HALF = pytest.param("cuda", "half", id="cuda-float16", marks=needs_gpu)
 
 WINDOWS = {  # centre, side of the result, side in the image
     "c0": ((60, 100), 127, 128),
@@ -33,16 +33,17 @@ def tracker(official_file):
     """Make a tracker once a network, device and precision."""
     made = {}
 
-    def get(name, device="cpu", half=False):
-        if (key := (name, device, half)) not in made:
+    def get(name, device="cpu", precision="full"):
+        if (key := (name, device, precision)) not in made:
             path = official_file(name)
-            made[key] = create_tracker(name, path, device, parity=True, half=half)
+            made[key] = create_tracker(name, path, device, parity=True, precision=precision)
         return made[key]
 
     return get
 
 
-def assert_close(actual, expected, half):
+def assert_close(actual, expected, precision):
+    half = precision == "half"
     actual, expected = np.asarray(actual, float), np.asarray(expected, float)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(
@@ -50,55 +51,55 @@ def assert_close(actual, expected, half):
     )
 
 
-@pytest.mark.parametrize(("device", "half"), [CPU, GPU, GPU_HALF])
+@pytest.mark.parametrize(("device", "precision"), [CPU, GPU, GPU_HALF])
 @pytest.mark.parametrize("name", golden.MODELS)
-def test_features_are_those_of_the_release(name, device, half, tracker):
+def test_features_are_those_of_the_release(name, device, precision, tracker):
     expected = golden.NUMBERS[golden.MODELS[name]]
-    runtime = tracker(name, device, half).multi_tracker.runtime
+    runtime = tracker(name, device, precision).multi_tracker.runtime
     template = runtime.features(golden.TEMPLATE).cpu().double()
     search = runtime.features(golden.SEARCH).cpu().double()
     assert list(template.shape) == expected["zf_shape"]
-    assert_close(template.flatten()[:8], expected["zf_first"], half)
-    assert_close(template.abs().sum(), expected["zf_abs"], half)
-    assert_close(search.abs().sum(), expected["xf_abs"], half)
+    assert_close(template.flatten()[:8], expected["zf_first"], precision)
+    assert_close(template.abs().sum(), expected["zf_abs"], precision)
+    assert_close(search.abs().sum(), expected["xf_abs"], precision)
     # Values of both signs cancel in these two; they are as exact as the sum of the absolute ones.
-    share = 0.02 if half else 1e-4
+    share = 0.02 if precision == "half" else 1e-4
     assert template.sum() == pytest.approx(expected["zf_sum"], abs=share * expected["zf_abs"])
     assert search.sum() == pytest.approx(expected["xf_sum"], abs=share * expected["xf_abs"])
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize(("device", "half"), [CPU, GPU, GPU_HALF])
+@pytest.mark.parametrize(("device", "precision"), [CPU, GPU, GPU_HALF])
 @pytest.mark.parametrize("name", golden.SIAMFC)
-def test_siamfc_responses_are_those_of_the_release(name, device, half, tracker):
+def test_siamfc_responses_are_those_of_the_release(name, device, precision, tracker):
     expected = golden.NUMBERS[golden.MODELS[name]]
-    runtime = tracker(name, device, half).multi_tracker.runtime
+    runtime = tracker(name, device, precision).multi_tracker.runtime
     template, search = runtime.features(golden.TEMPLATE), runtime.features(golden.SEARCH)
     response = runtime.network.head(template, search).cpu()
     assert list(response.shape) == expected["score_shape"]
-    assert_close(response.flatten(), expected["score"], half)
+    assert_close(response.flatten(), expected["score"], precision)
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize(("device", "half"), [CPU, GPU, GPU_HALF])
-def test_siamrpn_outputs_are_those_of_the_release(device, half, tracker):
+@pytest.mark.parametrize(("device", "precision"), [CPU, GPU, GPU_HALF])
+def test_siamrpn_outputs_are_those_of_the_release(device, precision, tracker):
     expected = golden.NUMBERS["SiamRPNRes22"]
-    runtime = tracker("siamrpn_res22", device, half).multi_tracker.runtime
+    runtime = tracker("siamrpn_res22", device, precision).multi_tracker.runtime
     kernels = runtime.network.head.kernels(runtime.features(golden.TEMPLATE))
     logits, offsets = runtime.network.head(kernels, runtime.features(golden.SEARCH))
     assert logits.shape == (1, 5, 17, 17)
     assert offsets.shape == (1, 20, 17, 17)
-    assert_close(logits.cpu().double().abs().sum(), expected["cls_abs"], half)
-    assert_close(offsets.cpu().double().abs().sum(), expected["reg_abs"], half)
-    assert_close(logits.cpu().flatten()[:8], expected["cls_first"], half)
-    assert_close(offsets.cpu().flatten()[:8], expected["reg_first"], half)
+    assert_close(logits.cpu().double().abs().sum(), expected["cls_abs"], precision)
+    assert_close(offsets.cpu().double().abs().sum(), expected["reg_abs"], precision)
+    assert_close(logits.cpu().flatten()[:8], expected["cls_first"], precision)
+    assert_close(offsets.cpu().flatten()[:8], expected["reg_first"], precision)
 
 
-@pytest.mark.parametrize(("device", "half"), [CPU, GPU])
+@pytest.mark.parametrize(("device", "precision"), [CPU, GPU])
 @pytest.mark.parametrize("name", golden.MODELS)
-def test_track_is_that_of_the_release(name, device, half, tracker, film):
+def test_track_is_that_of_the_release(name, device, precision, tracker, film):
     frames, boxes = film
-    follower = tracker(name, device, half)
+    follower = tracker(name, device, precision)
     follower.init(frames[0], tuple(boxes[0]))
     track = []
     for frame in frames[1:]:

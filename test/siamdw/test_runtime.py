@@ -57,7 +57,10 @@ def test_absent_gpu_is_refused_with_what_to_do(monkeypatch):
 @pytest.mark.parametrize("name", golden.SIAMFC)
 def test_half_precision_on_a_cpu_stays_close(name, official_file):
     network = load_network(name, official_file(name))
-    full, half = (Runtime(SearchStep(network), torch.device("cpu"), half=h) for h in (False, True))
+    full, half = (
+        Runtime(SearchStep(network), torch.device("cpu"), precision=precision)
+        for precision in ("full", "half")
+    )
     expected, found = full.features(golden.TEMPLATE), half.features(golden.TEMPLATE)
     assert found.dtype == torch.float32
     assert ((found - expected).norm() / expected.norm()).item() < 0.02

@@ -25,15 +25,16 @@ CUDA = pytest.param("cuda", marks=needs_gpu)
 CUDA_GRAPH = pytest.param("cuda_graph", marks=needs_gpu)
 
 
-def make(way, half=False):
+def make(way, precision="full"):
     """A method that computes in one of several ways."""
     if way == "openvino":
         pytest.importorskip("openvino", reason="OpenVINO is not installed")
     if way == "cuda":
-        return create_multi_tracker(device="cuda", half=half)
+        return create_multi_tracker(device="cuda", precision=precision)
     if way == "cuda_graph":
-        return create_multi_tracker(device="cuda", half=half, backend="cuda_graph")
-    method = create_multi_tracker(half=half, backend="openvino" if way == "openvino" else "torch")
+        return create_multi_tracker(device="cuda", precision=precision, backend="cuda_graph")
+    backend = "openvino" if way == "openvino" else "torch"
+    method = create_multi_tracker(precision=precision, backend=backend)
     if way == "as on a GPU":
         runtime = method.runtime
         runtime.graphs = GraphSearch(runtime.step, runtime.device)
@@ -92,9 +93,10 @@ def test_boxes_of_openvino_are_those_of_plain_torch_over_whole_clips(clip):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("way", ["torch", "openvino", CUDA, CUDA_GRAPH])
+@pytest.mark.parametrize("way", ["torch", "openvino", "int8", CUDA, CUDA_GRAPH])
 @pytest.mark.parametrize("clip", ["cup", "box"])
-def test_half_precision_follows_as_well(clip, way):
+def test_lower_precision_follows_as_well(clip, way):
     expected = mean_overlap(*follow(make("torch"), clip, 10**6))
-    found = mean_overlap(*follow(make(way, half=True), clip, 10**6))
+    lower = make("openvino", "int8") if way == "int8" else make(way, "half")
+    found = mean_overlap(*follow(lower, clip, 10**6))
     assert abs(found - expected) < OVERLAP

@@ -30,7 +30,7 @@ def scene(center, size, background=None):
 @pytest.fixture(scope="module")
 def tracker():
     """The bundled network, in float32."""
-    return create_multi_tracker("siambox_res22", half=False, backend="torch")
+    return create_multi_tracker("siambox_res22", precision="full", backend="torch")
 
 
 def iou(found, truth):
@@ -102,7 +102,7 @@ def test_size_stays_within_limits_whatever_is_seen(tracker):
 
 def test_openvino_gives_the_boxes_of_torch(tracker):
     pytest.importorskip("openvino")
-    fast = create_multi_tracker("siambox_res22", half=False, backend="openvino")
+    fast = create_multi_tracker("siambox_res22", precision="full", backend="openvino")
     fast.warm_up(2)
     assert isinstance(fast.runtime.search_features, OpenVinoFeatures)
     image, box = scene((120, 90), (40, 50))
@@ -121,10 +121,10 @@ def test_there_is_nothing_published_to_be_equal_to(options):
 
 
 def test_changed_hyper_parameters_count_at_once():
-    changing = create_multi_tracker("siambox_res22", half=False, backend="torch")
+    changing = create_multi_tracker("siambox_res22", precision="full", backend="torch")
     image, box = scene((160, 120), (40, 40))
     grown, _ = scene((160, 120), (46, 46))
-    still = create_multi_tracker("siambox_res22", half=False, backend="torch", rate=0.0)
+    still = create_multi_tracker("siambox_res22", precision="full", backend="torch", rate=0.0)
     for tracker, changes in ((changing, True), (still, False)):
         target = tracker.start(image, box)
         (result,) = tracker.update(grown, [target])

@@ -22,7 +22,7 @@ def _openvino():
 @pytest.fixture(scope="module")
 def tracker():
     torch.set_num_threads(1)
-    made = create_multi_tracker(half=False, backend="openvino")
+    made = create_multi_tracker(precision="full", backend="openvino")
     made.warm_up()
     return made
 

@@ -1,0 +1,92 @@
+"""Quantise a checkpoint: measure the ranges that a CPU needs to compute its network in int8."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from siamdw_ros.evaluation.benchmarks import find_sequences
+from siamdw_ros.evaluation.sequences import AnnotatedSequence
+from siamdw_ros.siamdw.checkpoint_files import CheckpointError
+from siamdw_ros.siamdw.checkpoints import load_network, read_checkpoint, save_network
+from siamdw_ros.siamdw.crops import Image, context_side, crop_window, mean_color
+from siamdw_ros.siamdw.multi_tracker import box_to_center_size
+from siamdw_ros.siamdw.quantization import measure_ranges
+
+TEMPLATE, SEARCH = 127, 255  # network pixels
+EPILOG = """
+The weights stay as they are: the file works in every precision. With OpenVINO on a CPU that has
+instructions for int8, `precision: auto` then takes int8. See what that costs on your videos:
+  evaluate VIDEOS --checkpoint quantised.pt --tracker siamdw,full.yaml
+where full.yaml has the lines `checkpoint: quantised.pt` and `overrides: {precision: full}`.
+"""
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m siamdw_ros.tools.quantize",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("sequences", type=Path, nargs="+", help="annotated videos, as evaluate's")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument(
+        "--windows", type=int, default=100, metavar="N", help="in all (default: %(default)s)"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    options = parse_arguments(arguments)
+    try:
+        quantize(options.checkpoint, options.sequences, options.out, options.windows)
+    except (CheckpointError, OSError, ValueError) as error:
+        print(f"quantize: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def quantize(checkpoint: Path, sequences: Sequence[Path], out: Path, windows: int) -> None:
+    """Write a checkpoint with the ranges of its activations.
+
+    Args:
+        checkpoint: a file of any layout that is known.
+        sequences: annotated videos and benchmarks.
+        out: file to write.
+        windows: number of search windows to measure, spread evenly over the sequences.
+
+    Raises:
+        CheckpointError: the file cannot be used.
+        OSError, ValueError: there is no annotated sequence, or a file cannot be read or written.
+    """
+    found = read_checkpoint(checkpoint)
+    network = load_network(found.network, checkpoint)
+    annotated = [sequence for path in sequences for sequence in find_sequences(path)]
+    each = max(1, windows // len(annotated))
+    cut = (window for sequence in annotated for window in _windows(sequence, each))
+    bar = tqdm(cut, total=each * len(annotated), unit="window", desc="measuring")
+    ranges = measure_ranges(network, bar)
+    half = "float16" in found.precision
+    save_network(network, out, half=half, activation_ranges=ranges)
+    print(f"{out}: {found.network} with the ranges of {len(ranges)} convolutions")
+
+
+def _windows(sequence: AnnotatedSequence, count: int) -> Iterator[Image]:
+    """Cut search windows around the target, as a tracker does that follows it exactly."""
+    step = max(1, len(sequence.boxes) // count)
+    for image, box in zip(sequence.frames.read(step), sequence.boxes[::step], strict=False):
+        if np.isfinite(box).all():
+            center, size = box_to_center_size(tuple(box))
+            side = context_side(size) * SEARCH / TEMPLATE
+            yield crop_window(image, center, side, SEARCH, mean_color(image))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
