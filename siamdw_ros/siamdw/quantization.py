@@ -28,8 +28,8 @@ def measure_ranges(network: Network, windows: Iterable[NDArray[np.uint8]]) -> Ra
         windows: search windows, H x W x 3 uint8 BGR, as trackers cut them.
 
     Returns:
-        By the name of the convolution in the network: means over the windows of the least and of
-        the largest input. A mean cuts off a rare extreme, which would cost all others resolution.
+        By the name of the convolution in the network: medians over the windows of the least and of
+        the largest input. A rare extreme is cut off, which would cost all others resolution.
 
     Raises:
         ValueError: there is no window.
@@ -49,10 +49,10 @@ def measure_ranges(network: Network, windows: Iterable[NDArray[np.uint8]]) -> Ra
         for hook in hooks:
             hook.remove()
         network.train(was_training)
-    means = {name: np.mean(pairs, axis=0) for name, pairs in extremes.items() if pairs}
-    if not means:
+    middle = {name: np.median(pairs, axis=0) for name, pairs in extremes.items() if pairs}
+    if not middle:
         raise ValueError("no search window: quantisation needs some images with targets")
-    return {name: (min(float(low), 0.0), float(high)) for name, (low, high) in means.items()}
+    return {name: (min(float(low), 0.0), float(high)) for name, (low, high) in middle.items()}
 
 
 def _recorder(pairs: list[tuple[float, float]]) -> Any:
