@@ -42,6 +42,7 @@ COMMANDS = {
     "panel_demo": "tools.panel_demo",
     "play_clip": "tools.play_clip",
     "quantize": "tools.quantize",
+    "track_bag": "tools.track_bag",
     "track_video": "tools.track_video",
     "train": "tools.train",
     "train_boxes": "tools.train_boxes",

@@ -2,7 +2,7 @@
 
 from rclpy.duration import Duration
 from rclpy.time import Time
-from siamdw_msgs.msg import TargetState
+from siamdw_msgs.msg import TargetState, TrackerStatus
 from std_msgs.msg import Header
 from vision_msgs.msg import (
     BoundingBox2D,
@@ -11,6 +11,7 @@ from vision_msgs.msg import (
     ObjectHypothesisWithPose,
 )
 
+from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
 from siamdw_ros.node.results import FrameResult, TargetResult
 from siamdw_ros.siamdw.crops import Box
 
@@ -81,4 +82,38 @@ def target_state(target: TargetResult) -> TargetState:
         score=target.score,
         bbox=box_to_message(target.box),
         last_seen=target.last_seen,
+    )
+
+
+def status(
+    result: FrameResult,
+    received: ReceiveStats,
+    processed: ProcessStats,
+    device: str,
+    now: float,
+    age: float,
+) -> TrackerStatus:
+    """Return the status after a frame.
+
+    Args:
+        result: What the frame showed.
+        received: Counts of the camera's input.
+        processed: Counts of the camera's frames; the latency is added to them.
+        device: Device of the network.
+        now: Time of the clock that rates are taken with, in seconds.
+        age: Seconds from the image's stamp to the publishing.
+    """
+    return TrackerStatus(
+        header=result.frame.message.header,
+        targets=[target_state(target) for target in result.targets],
+        model=result.settings.model,
+        device=device,
+        receive_rate=received.rate.value(now),
+        process_rate=processed.rate.value(now),
+        inference_ms=result.inference_seconds * 1e3,
+        latency_ms=processed.count_latency(now, age),
+        received=received.received,
+        processed=processed.processed,
+        dropped=received.dropped,
+        rejected=received.rejected + processed.rejected,
     )

@@ -62,22 +62,7 @@ class CameraOutput:
         header = result.frame.message.header
         stamp = rclpy.time.Time.from_msg(header.stamp, clock.clock_type)
         age = (clock.now() - stamp).nanoseconds * 1e-9
-        received = self._received
-        processed = self.processed
-        return TrackerStatus(
-            header=header,
-            targets=[messages.target_state(target) for target in result.targets],
-            model=result.settings.model,
-            device=self._device,
-            receive_rate=received.rate.value(now),
-            process_rate=processed.rate.value(now),
-            inference_ms=result.inference_seconds * 1e3,
-            latency_ms=processed.count_latency(now, age),
-            received=received.received,
-            processed=processed.processed,
-            dropped=received.dropped,
-            rejected=received.rejected + processed.rejected,
-        )
+        return messages.status(result, self._received, self.processed, self._device, now, age)
 
     def show(self, result: FrameResult) -> None:
         """Publish the debug image of one frame, if somebody subscribes to it."""

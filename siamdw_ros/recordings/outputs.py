@@ -110,6 +110,8 @@ class Outputs(contextlib.ExitStack):
     def __init__(self, boxes: Path | None, video: Path | None, rate: float) -> None:
         super().__init__()
         self.totals = Totals()
+        self._paths = [path for path in (video, boxes) if path]
+        self._last: Image | None = None
         self._video: Any = self.enter_context(VideoFile(video, rate)) if video else None
         self._boxes = BoxFile(boxes) if boxes else None
         if self._boxes:
@@ -127,4 +129,23 @@ class Outputs(contextlib.ExitStack):
         if self._boxes:
             self._boxes.write(index, result)
         if self._video:
-            self._video.write(annotated(result, index) if drawn is None else drawn)
+            self._last = annotated(result, index) if drawn is None else drawn
+            self._video.write(self._last)
+
+    def repeat(self) -> None:
+        """Show the last frame once more in the video, in place of one that was dropped."""
+        if self._video and self._last is not None:
+            self._video.write(self._last)
+
+    def print_summary(self, source: str, *written: Path) -> None:
+        """Print what was found, and where it was written.
+
+        Args:
+            source: What was tracked through.
+            written: Further files.
+        """
+        if not self.totals.frames:
+            return
+        print(self.totals.table(source).text())
+        if paths := [str(path) for path in (*self._paths, *written)]:
+            print(f"  written: {', '.join(paths)}")

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +101,18 @@ def read_starts(path: Path) -> list[Start]:
     if not starts:
         raise ValueError(f"{path}: no box in it")
     return starts
+
+
+def first_frame(starts: Sequence[Start], given: int) -> int:
+    """Return the index of the first frame to track.
+
+    Args:
+        starts: What to track; empty: the user will draw it.
+        given: Index of the frame that boxes without a frame are drawn on.
+    """
+    if not starts or any(start.frame is None for start in starts):
+        return given
+    return min(start.frame for start in starts if start.frame is not None)
 
 
 def by_frame(starts: Iterable[Start], first: int) -> dict[int, list[StartTracking.Request]]:

@@ -15,7 +15,6 @@ from siamdw_ros.node.frame_buffer import Frame, check_stamp
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
 from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.results import FrameResult
-from siamdw_ros.node.services import RefusedError
 from siamdw_ros.node.targets import FrameSearch, Targets, track
 
 
@@ -117,6 +116,3 @@ class Tracking:
         horizon = self._settings.prediction_horizon
         targets = tuple(target.report(horizon) for target in self._targets.in_frame(frame))
         return FrameResult(frame, targets, seconds, self._settings)
-
-
-__all__ = ["RefusedError", "Tracking"]

@@ -19,13 +19,6 @@ from siamdw_ros.tools.track_video import main
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 CLIP = CLIPS / "cup.mp4"
 BOX = "306,124,108,260"
-FRAMES = 6
-
-
-@pytest.fixture(scope="module")
-def images() -> list[np.ndarray]:
-    clip = read_clip(CLIP)
-    return [next(clip) for _ in range(FRAMES)]
 
 
 @pytest.fixture
@@ -54,6 +47,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     return run
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_boxes_are_those_of_the_tracker(
     folder: Path, images: list[np.ndarray], tmp_path: Path
 ) -> None:
@@ -63,10 +57,11 @@ def test_boxes_are_those_of_the_tracker(
     tracker.init(images[0], (306.0, 124.0, 108.0, 260.0))
     expected = [tracker.track(image).box for image in images[1:]]
     frames, boxes = read_targets(csv)["cup"]
-    assert frames.tolist() == list(range(FRAMES))
+    assert frames.tolist() == list(range(len(images)))
     np.testing.assert_allclose(boxes[1:], expected, atol=0.02)  # written with two digits
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_several_targets_start_on_their_own_frames(folder: Path, tmp_path: Path) -> None:
     given, csv, video = tmp_path / "given.csv", tmp_path / "out.csv", tmp_path / "out.mp4"
     given.write_text(
@@ -77,14 +72,15 @@ def test_several_targets_start_on_their_own_frames(folder: Path, tmp_path: Path)
     arguments = [folder, "--boxes", given, "--csv", csv, "--video", video, "--rate", 10]
     assert main([*map(str, arguments), "--headless"]) == 0
     found = read_targets(csv)
-    assert found["early"][0].tolist() == [1, 2, 3, 4, 5]
-    assert found["late"][0].tolist() == [2, 3, 4, 5]
-    assert frame_count(video) == 5
+    assert found["early"][0].tolist() == list(range(1, 12))
+    assert found["late"][0].tolist() == list(range(2, 12))
+    assert frame_count(video) == 11
     assert frame_rate(video) == 10
     (height, width) = next(read_clip(video)).shape[:2]
     assert (width, height) == (640, 480)
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_default_outputs_are_named_after_the_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +111,7 @@ class MotionJpeg(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_stream_is_tracked_until_it_ends(images: list[np.ndarray], tmp_path: Path) -> None:
     MotionJpeg.jpeg = cv2.imencode(".jpg", images[0])[1].tobytes()
     server = ThreadingHTTPServer(("127.0.0.1", 0), MotionJpeg)
