@@ -34,6 +34,7 @@ COMMANDS = {
     "follower": "following.follower",
     "panel": "panel.main",
     "annotate": "tools.annotate",
+    "check_camera": "tools.check_camera",
     "demo": "tools.demo",
     "evaluate": "tools.evaluate",
     "export_onnx": "tools.export_onnx",
