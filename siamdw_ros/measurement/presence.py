@@ -34,13 +34,14 @@ from siamdw_ros.measurement.presence_curve import (
 )
 from siamdw_ros.siamdw import CheckpointError, create_multi_tracker
 from siamdw_ros.siamdw.networks import NETWORKS
+from siamdw_ros.siamdw.siambox import SiamBox
 from siamdw_ros.siamdw.siamfc import SiamFC
 from siamdw_ros.siamdw.tracker import Tracker
 
 THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
 
 
-def measure(method: SiamFC, videos: list[Path], frames: int) -> tuple[dict[str, Any], Curve]:
+def measure(method: SiamFC | SiamBox, videos: list[Path], frames: int) -> tuple[dict[str, Any], Curve]:
     """Search everything and fit; return figures for the JSON file, and the curve of the score."""
     searches = search_all(method, [s for path in videos for s in find_sequences(path)], frames)
     both = np.column_stack([searches.logits, searches.margins])
@@ -60,7 +61,7 @@ def measure(method: SiamFC, videos: list[Path], frames: int) -> tuple[dict[str, 
     return figures, curve
 
 
-def measure_absences(method: SiamFC, videos: list[Path]) -> tuple[dict[str, Any], Table]:
+def measure_absences(method: SiamFC | SiamBox, videos: list[Path]) -> tuple[dict[str, Any], Table]:
     """Track videos whose targets disappear; return figures for the JSON file, and the table."""
     sequences = [sequence for path in videos for sequence in find_sequences(path)]
     found = [
@@ -129,7 +130,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--absences", action="store_true", help="the videos' own targets disappear and return"
     )
-    names = [name for name in NETWORKS if name.startswith("siamfc")]
+    names = [name for name in NETWORKS if not name.startswith("siamrpn")]
     parser.add_argument("--model", default="siamfc_res22", choices=names, metavar="NAME")
     parser.add_argument("--checkpoint", help="file of its weights (default: the bundled ones)")
     parser.add_argument("--device", default="auto")
@@ -148,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     try:
         method = create_multi_tracker(options.model, options.checkpoint, options.device)
-        assert isinstance(method, SiamFC)
+        assert isinstance(method, SiamFC | SiamBox)
         if options.absences:
             figures, result = measure_absences(method, options.videos)
         else:

@@ -16,7 +16,9 @@ from tqdm import tqdm
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.siamdw.crops import Image
-from siamdw_ros.siamdw.siamfc import SiamFC, SiamFCTarget
+from siamdw_ros.siamdw.multi_tracker import MultiTracker
+from siamdw_ros.siamdw.siambox import SiamBoxTarget
+from siamdw_ros.siamdw.siamfc import SiamFCTarget
 
 Floats = NDArray[np.float64]
 
@@ -54,11 +56,13 @@ class Curve:
         return float((heights * np.abs(np.diff(self.recall))).sum())
 
 
-def search_all(method: SiamFC, videos: Sequence[AnnotatedSequence], frames: int = 60) -> Searches:
+def search_all(
+    method: MultiTracker[Any], videos: Sequence[AnnotatedSequence], frames: int = 60
+) -> Searches:
     """Search every video's target in its own video and in two others.
 
     Args:
-        method: gives the responses; its thresholds play no part.
+        method: of SiamFC+ or the box tracker, whose targets keep their response; its thresholds play no part.
         videos: annotated; at least three.
         frames: searched in each video, evenly spread over at most 240 from its start.
 
@@ -96,7 +100,7 @@ def _resized(image: Image, like: Image) -> Image:
     return np.asarray(cv2.resize(image, (like.shape[1], like.shape[0])), np.uint8)
 
 
-def _read(target: SiamFCTarget) -> tuple[float, float]:
+def _read(target: SiamFCTarget | SiamBoxTarget) -> tuple[float, float]:
     """Return the logit of the peak, and its margin over the rest of the response."""
     response: Any = target.response
     row, column = np.unravel_index(int(np.argmax(response)), response.shape)
