@@ -41,7 +41,9 @@ from siamdw_ros.siamdw.tracker import Tracker
 THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
 
 
-def measure(method: SiamFC | SiamBox, videos: list[Path], frames: int) -> tuple[dict[str, Any], Curve]:
+def measure(
+    method: SiamFC | SiamBox, videos: list[Path], frames: int
+) -> tuple[dict[str, Any], Curve]:
     """Search everything and fit; return figures for the JSON file, and the curve of the score."""
     searches = search_all(method, [s for path in videos for s in find_sequences(path)], frames)
     both = np.column_stack([searches.logits, searches.margins])

@@ -62,7 +62,8 @@ def search_all(
     """Search every video's target in its own video and in two others.
 
     Args:
-        method: of SiamFC+ or the box tracker, whose targets keep their response; its thresholds play no part.
+        method: of SiamFC+ or the box tracker, whose targets keep their response; its thresholds
+            play no part.
         videos: annotated; at least three.
         frames: searched in each video, evenly spread over at most 240 from its start.
 

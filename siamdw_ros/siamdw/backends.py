@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from siamdw_ros.siamdw.quantization import quantized
 from siamdw_ros.siamdw.search_step import SearchBranch
@@ -114,7 +114,7 @@ class OpenVinoFeatures:
         openvino, _ = _import_openvino()
         key = self._fingerprint, side
         if key not in _converted:
-            _converted[key] = _convert(self.branch, side)
+            _converted[key] = convert(self.branch, side)
         model = _converted[key]
         if self._ranges is not None:
             model = quantized(model, self._ranges)
@@ -122,8 +122,13 @@ class OpenVinoFeatures:
         return compiled.create_infer_request()
 
 
-def _convert(branch: SearchBranch[Any], side: int) -> Any:
-    """Return an OpenVINO model that does what a branch does, for windows of one side."""
+def convert(branch: nn.Module, side: int) -> Any:
+    """Return an OpenVINO model that does what a module does with windows of one side.
+
+    Args:
+        branch: takes N x side x side x 3 uint8 and returns a tuple, as :class:`SearchBranch`.
+        side: in pixels.
+    """
     openvino, decoder_class = _import_openvino()
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     with warnings.catch_warnings():

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from siamdw_ros.training.box_loop import BoxTrainer, BoxTraining
+from siamdw_ros.training.box_replay_loop import ReplayTrainer
 
 EPILOG = """
   train_boxes config/training/siambox_res22.yaml 'packs=[pack.zip]' folder=runs/a minutes=60
@@ -37,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        weights = BoxTrainer(read_config(options.config, options.overrides)).run()
+        config = read_config(options.config, options.overrides)
+        trainer = ReplayTrainer(config) if config.tail else BoxTrainer(config)
+        weights = trainer.run()
     except (OSError, ValueError) as error:
         print(f"train_boxes: {error}", file=sys.stderr)
         return 2

@@ -5,10 +5,12 @@ not a given number of steps: it ends when the machine is due. It stores its stat
 goes on from there when it is started again.
 """
 
+import contextlib
 import copy
 import logging
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,11 @@ class BoxTraining:
         device: cpu, cuda or cuda:N.
         seed: of the random numbers.
         threads: of the CPU; 0: all.
+        tail: units of the backbone's last stage that are trained; the rest is kept, and what it
+            computes is used several times, see box_replay.py. 0: train all of the backbone.
+        teacher: ONNX file of another tracker's backbone, for a tail; see box_replay.py.
+        hint: weight of the teacher's features in the loss.
+        slots: pairs whose features are kept, 0.9 MB each.
     """
 
     folder: Path
@@ -71,6 +78,10 @@ class BoxTraining:
     device: str = "cpu"
     seed: int = 0
     threads: int = 0
+    tail: int = 0
+    teacher: Path | None = None
+    hint: float = 1.0
+    slots: int = 3500
 
 
 class BoxTrainer:
@@ -83,11 +94,15 @@ class BoxTrainer:
         self.network = initial_network(config.init).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.optimizer = make_optimizer(self.network, config)
+        self.prepare()
         self.step = 0
         self.seconds = 0.0
         if self._state.exists():
             self._load()
+
+    def prepare(self) -> None:
+        """Make what learns, before a stored state is loaded."""
+        self.optimizer = make_optimizer(self.network, self.config)
 
     @property
     def _state(self) -> Path:
@@ -97,37 +112,43 @@ class BoxTrainer:
         """Train until the time is over; return the file with the averaged weights."""
         config = self.config
         config.folder.mkdir(parents=True, exist_ok=True)
-        generator = torch.Generator(self.device).manual_seed(config.seed + self.step)
-        banks = load_packs(config.packs).to(self.device)
-        scenes = banks.scenes
-        tracks = [scenes["tracks"], scenes.get("easy", scenes["tracks"])]
-        pairs = PairMaker(
-            tracks,
-            scenes["stills"],
-            scenes["photographs"],
-            banks.cutouts,
-            config.shares,
-            config.search,
-            generator,
-        )
-        start, before = time.monotonic(), self.seconds
-        saved, sums = time.monotonic(), Sums()
-        while self.seconds < config.minutes * 60:
-            sums.add(self.train_step(pairs.draw(config.batch)))
-            self.seconds = before + time.monotonic() - start
-            if self.step % config.log_steps == 0:
-                log.info("step %d, %.1f min: %s", self.step, self.seconds / 60, sums.take())
-            if time.monotonic() - saved > config.save_minutes * 60:
-                self.save()
-                saved = time.monotonic()
+        with self.batches() as draw:
+            start, before = time.monotonic(), self.seconds
+            saved, sums = time.monotonic(), Sums()
+            while self.seconds < config.minutes * 60:
+                sums.add(self.train_step(draw()))
+                self.seconds = before + time.monotonic() - start
+                if self.step % config.log_steps == 0:
+                    log.info("step %d, %.1f min: %s", self.step, self.seconds / 60, sums.take())
+                if time.monotonic() - saved > config.save_minutes * 60:
+                    self.save()
+                    saved = time.monotonic()
         self.save()
         return config.folder / WEIGHTS
 
-    def train_step(self, pairs: PairBatch) -> BoxLoss:
+    @contextlib.contextmanager
+    def batches(self) -> Iterator[Callable[[], Any]]:
+        """Give a function that draws the next batch."""
+        generator = torch.Generator(self.device).manual_seed(self.config.seed + self.step)
+        pairs = pair_maker(self.config, self.device, generator)
+        yield lambda: pairs.draw(self.config.batch)
+
+    def train_step(self, batch: Any) -> BoxLoss:
         """Learn from a batch."""
         self._set_rates()
         self.network.train()
         freeze_batch_norms(self.network.backbone)
+        loss = self.loss(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+        self.optimizer.step()
+        self.step += 1
+        self._update_average()
+        return BoxLoss(*(part.detach() for part in loss))
+
+    def loss(self, pairs: PairBatch) -> BoxLoss:
+        """Predict, and compare with the annotation."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             template = self.network.template(pairs.templates, pairs.extents)
             maps = self.network.head(template, *self.network.search(pairs.searches))
@@ -136,14 +157,7 @@ class BoxTrainer:
         centers = cell_centers(
             cells, self.network.backbone.stride, self.config.search, self.device
         )
-        loss = box_loss(maps, pairs.boxes, pairs.present, centers)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
-        self.optimizer.step()
-        self.step += 1
-        self._update_average()
-        return BoxLoss(*(part.detach() for part in loss))
+        return box_loss(maps, pairs.boxes, pairs.present, centers)
 
     def _set_rates(self) -> None:
         """A linear rise, then half a cosine over the time of the run."""
@@ -167,6 +181,7 @@ class BoxTrainer:
     def save(self) -> None:
         """Store the state, and the averaged weights as a checkpoint for trackers."""
         state = {
+            **self.extra_state(),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -178,14 +193,22 @@ class BoxTrainer:
         partial.replace(self._state)
         save_network(self.average, self.config.folder / WEIGHTS, half=True)
 
+    def extra_state(self) -> dict[str, Any]:
+        """Return what a subclass stores besides."""
+        return {}
+
     def _load(self) -> None:
         state: dict[str, Any] = torch.load(self._state, self.device, weights_only=True)
+        self.load_extra_state(state)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
         self.seconds = state["seconds"]
         log.info("going on at step %d, after %.1f minutes", self.step, self.seconds / 60)
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`extra_state` returned."""
 
 
 class Sums:
@@ -210,6 +233,22 @@ class Sums:
         self.__init__()  # type: ignore[misc]
         named = zip(BoxLoss._fields, means, strict=True)
         return ", ".join(f"{name} {value:.3f}" for name, value in named) + f", {rate:.1f} steps/s"
+
+
+def pair_maker(config: BoxTraining, device: torch.device, generator: torch.Generator) -> PairMaker:
+    """Load the packs of a run and make what draws pairs from them."""
+    banks = load_packs(config.packs).to(device)
+    scenes = banks.scenes
+    tracks = [scenes["tracks"], scenes.get("easy", scenes["tracks"])]
+    return PairMaker(
+        tracks,
+        scenes["stills"],
+        scenes["photographs"],
+        banks.cutouts,
+        config.shares,
+        config.search,
+        generator,
+    )
 
 
 def initial_network(init: Path | None) -> BoxNetwork:

@@ -1,0 +1,120 @@
+"""The training loop for a CPU: the last units of the backbone and the head learn."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from siamdw_ros.siamdw.backbones import ResNet
+from siamdw_ros.siamdw.box_head import cell_centers
+from siamdw_ros.training.box_loop import BoxTrainer, BoxTraining, make_optimizer, pair_maker
+from siamdw_ros.training.box_losses import BoxLoss, box_loss
+from siamdw_ros.training.box_replay import (
+    CHUNK,
+    SEARCH,
+    STRIDE,
+    Encoders,
+    ReplayBatch,
+    ReplayStore,
+    hint_loss,
+    producer,
+    tail_of,
+)
+
+TEMPLATE_HINT = 0.3  # weight of the template's features beside the search region's
+
+
+class ReplayTrainer(BoxTrainer):
+    """A run with `tail` units; see :class:`BoxTrainer`.
+
+    Raises:
+        ValueError: the configuration does not fit, or OpenVINO is not installed.
+    """
+
+    def __init__(self, config: BoxTraining) -> None:
+        if config.device != "cpu" or config.search != SEARCH:
+            raise ValueError(f"tail {config.tail} needs device=cpu and search={SEARCH}")
+        self.hint: nn.Conv2d | None = None
+        super().__init__(config)
+
+    def prepare(self) -> None:
+        """Keep the first part of the backbone, and add what predicts the teacher's features."""
+        backbone = self.network.backbone
+        assert isinstance(backbone, ResNet)
+        self.tail = tail_of(backbone, self.config.tail)
+        backbone.requires_grad_(False)
+        self.tail.requires_grad_(True)
+        try:
+            encoders = Encoders.make(backbone, self.config.tail, self.config.teacher)
+        except ImportError as error:
+            raise ValueError(f"tail needs OpenVINO ({error}): pip install openvino") from error
+        generator = torch.Generator().manual_seed(self.config.seed)
+        self._example = encoders(pair_maker(self.config, self.device, generator).draw(CHUNK))
+        hints = self._example[-1]
+        if self.config.teacher:
+            self.hint = nn.Conv2d(backbone.channels, hints.shape[1], 1)
+            self._scale = hints.float().var((0, 2, 3)) + 1e-3
+        self.optimizer = make_optimizer(self.network, self.config)
+        if self.hint is not None:
+            self.optimizer.add_param_group(
+                {"params": list(self.hint.parameters()), "peak": self.config.rate}
+            )
+
+    @contextlib.contextmanager
+    def batches(self) -> Iterator[Callable[[], ReplayBatch]]:
+        """Draw pairs in another process, and give a function that draws from those stored."""
+        store = ReplayStore(self._example, self.config.slots)
+        random = torch.Generator().manual_seed(self.config.seed + self.step)
+        threads = self.config.threads or max(1, torch.get_num_threads() - 1)
+        torch.set_num_threads(threads)
+        seed = self.config.seed + self.step + 1
+        with producer(produce, store, self.config, self.network.backbone, seed) as process:
+
+            def draw() -> ReplayBatch:
+                if not process.is_alive():
+                    raise RuntimeError("the process that draws pairs has ended")
+                return store.draw(self.config.batch, random)
+
+            yield draw
+
+    def loss(self, batch: ReplayBatch) -> BoxLoss:  # type: ignore[override]  # of stored features
+        """Predict from stored features, and compare with the annotation and the teacher."""
+        head = self.network.head
+        templates, searches = self.tail(batch.templates), self.tail(batch.searches)
+        maps = head(head.template(templates, batch.extents), *head.search(searches))
+        cells = maps.logits.shape[-1]
+        centers = cell_centers(cells, STRIDE, batch.side, self.device)
+        loss = box_loss(maps, batch.boxes, batch.present, centers)
+        if self.hint is None:
+            return loss
+        hints = hint_loss(
+            self.hint(searches), batch.search_hints, batch.corner, self._scale
+        ) + TEMPLATE_HINT * hint_loss(
+            self.hint(templates), batch.template_hints, (0, 0), self._scale
+        )
+        return loss._replace(total=loss.total + self.config.hint * hints)
+
+    def extra_state(self) -> dict[str, Any]:
+        """Return the layer that predicts the teacher's features."""
+        return {} if self.hint is None else {"hint": self.hint.state_dict()}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        if self.hint is not None:
+            self.hint.load_state_dict(state["hint"])
+
+
+def produce(store: ReplayStore, config: BoxTraining, backbone: ResNet, seed: int) -> None:
+    """Draw pairs and store their features, for ever."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    pairs = pair_maker(config, torch.device("cpu"), generator)
+    encoders = Encoders.make(backbone, config.tail, config.teacher)
+    while True:
+        batch = pairs.draw(4 * CHUNK)  # large enough for all kinds of pairs to have their shares
+        order = torch.randperm(4 * CHUNK)
+        for part in torch.split(order, CHUNK):
+            store.put(encoders(type(batch)(*(value[part] for value in vars(batch).values()))))
