@@ -41,6 +41,7 @@ COMMANDS = {
     "inspect_checkpoint": "tools.inspect_checkpoint",
     "pack_boxes": "tools.pack_boxes",
     "panel_demo": "tools.panel_demo",
+    "simulation": "simulation.node",
     "play_clip": "tools.play_clip",
     "quantize": "tools.quantize",
     "track_bag": "tools.track_bag",

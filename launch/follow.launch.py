@@ -1,4 +1,4 @@
-"""Start the tracker, target_pose and the follower.
+"""Start the tracker, target_pose, the follower and the operator panel.
 
 ros2 launch siamdw_ros follow.launch.py image_topic:=/oakd/rgb/preview/image_raw
 """
@@ -32,6 +32,12 @@ ARGUMENTS = [
         choices=["true", "false"],
         description="false: only the tracker and the target's pose, for another follower",
     ),
+    DeclareLaunchArgument(
+        "panel",
+        default_value="true",
+        choices=["true", "false"],
+        description="start the operator panel: http://127.0.0.1:8090 in a browser, docs/panel.md",
+    ),
     DeclareLaunchArgument("use_sim_time", default_value="false", choices=["true", "false"]),
 ]
 
@@ -44,6 +50,7 @@ def generate_launch_description() -> LaunchDescription:
         ),
         launch_arguments={
             "image_topic": LaunchConfiguration("image_topic"),
+            "panel": LaunchConfiguration("panel"),
             "use_sim_time": LaunchConfiguration("use_sim_time"),
         }.items(),
     )

@@ -187,7 +187,7 @@ class Renderer:
             painted[near[0] :] = self._patch(0, x[near[0] :], y[near[0] :])
         mixed = near[0] if len(near) else len(level)
         for index in range(LEVELS - 1):
-            rows = np.flatnonzero((low[:mixed] < index + 1) & (high[:mixed] >= index))
+            rows = np.flatnonzero((low[:mixed] <= index + 1) & (high[:mixed] >= index))
             if not len(rows):
                 continue
             band = slice(int(rows[0]), int(rows[-1]) + 1)

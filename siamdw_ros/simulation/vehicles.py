@@ -46,13 +46,17 @@ class Vehicle:
         self.position = self.position + seconds * (middle @ self.velocity())
         self.yaw += self.motion.turn * seconds
 
+    def tilt(self) -> float:
+        """How far the front is tilted down, radians."""
+        return 0.0
+
     def velocity(self) -> Vector:
         """In the robot's level frame, m/s."""
         return np.array([self.motion.forward, self.motion.left, self.motion.up])
 
     def rotation(self) -> Matrix:
         """Robot frame to world frame, 3 x 3."""
-        return rotation_from_euler(0.0, 0.0, self.yaw)
+        return rotation_from_euler(0.0, self.tilt(), self.yaw)
 
     def pose(self, stamp: float) -> Pose:
         """What odometry says."""
@@ -81,6 +85,6 @@ class Quadrotor(Vehicle):
         wanted = math.atan2((self.motion.forward - before) / seconds, GRAVITY)
         self.pitch += (1 - math.exp(-seconds / 0.1)) * (wanted - self.pitch)
 
-    def rotation(self) -> Matrix:
-        """Robot frame to world frame, 3 x 3."""
-        return rotation_from_euler(0.0, self.pitch, self.yaw)
+    def tilt(self) -> float:
+        """How far the front is tilted down, radians."""
+        return self.pitch

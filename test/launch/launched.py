@@ -18,9 +18,9 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from siamdw_msgs.msg import TrackerStatus
 
-from siamdw_ros.evaluation.playback import isolate
+from siamdw_ros.evaluation.node_process import isolate
 
-LAUNCH_FILE = Path(get_package_share_directory("siamdw_ros"), "launch", "tracker.launch.py")
+LAUNCH_FILES = Path(get_package_share_directory("siamdw_ros"), "launch")
 PICTURE = Image(width=64, height=48, encoding="mono8", step=64, data=bytes(64 * 48))
 
 
@@ -29,14 +29,19 @@ DOMAIN = 101 + os.getpid() % 100
 
 
 def launch_tracker(**arguments: str) -> LaunchDescription:
-    """The package's launch file on the CPU, in the ROS domain of the launch tests.
+    """The tracker's launch file on the CPU."""
+    return launch_file("tracker.launch.py", device="cpu", **arguments)
+
+
+def launch_file(name: str, **arguments: str) -> LaunchDescription:
+    """One of the package's launch files, in the ROS domain of the launch tests.
 
     launch's environment is that of this process: the group restores it once the node is started.
     """
-    source = PythonLaunchDescriptionSource(str(LAUNCH_FILE))
+    source = PythonLaunchDescriptionSource(str(LAUNCH_FILES / name))
     # A busy machine ends a node more slowly than launch expects.
     patient = {"sigterm_timeout": "60", "sigkill_timeout": "60"}
-    given = {"device": "cpu", **patient, **arguments}
+    given = {**patient, **arguments}
     started = GroupAction(
         [
             SetEnvironmentVariable("ROS_DOMAIN_ID", str(DOMAIN)),

@@ -7,7 +7,14 @@ import pytest
 
 from siamdw_ros.following.camera import Camera, Mount, box_center, rotation_from_euler
 from siamdw_ros.following.ranging import distance_from_depth, distance_from_ground
-from siamdw_ros.simulation.renderer import Card, Renderer, View
+from siamdw_ros.simulation.renderer import (
+    FLATTEST,
+    HAZE_COLOR,
+    HAZE_METRES,
+    Card,
+    Renderer,
+    View,
+)
 from siamdw_ros.simulation.scenarios import HEIGHT, SCENARIOS, Actors
 
 CAMERA = Camera.from_field_of_view(640, 480, math.radians(70))
@@ -94,6 +101,18 @@ def test_images_look_like_a_place_and_not_like_a_test_pattern(renderer, actors) 
     assert sky[0] > sky[2], "the sky is blue"
     assert np.ptp(ground) < 40, "the paving is grey"
     assert len(np.unique(image.reshape(-1, 3), axis=0)) > 20_000
+
+
+@pytest.mark.parametrize("height", [0.3, 0.6, 2.0, 6.0])
+def test_far_ground_fades_into_haze_at_every_height_of_the_camera(renderer, height) -> None:
+    image = renderer.render(view(height=height), []).image.astype(np.float32)
+    farthest = round(240 + FLATTEST * CAMERA.focal[1])  # row where the ground begins
+    away = height * CAMERA.focal[1] / (np.arange(farthest + 1, 480) + 0.5 - 240)
+    hazy = farthest + 1 + np.flatnonzero(away > 0.9 * HAZE_METRES)
+    for row in hazy:
+        assert np.abs(image[row] - HAZE_COLOR).max() < 30, f"row {row}"
+    steps = np.abs(np.diff(image[farthest + 1 :].mean(axis=(1, 2))))
+    assert steps.max() < 30, "no row differs from its neighbours as if it were not painted"
 
 
 def test_the_same_seed_gives_the_same_place() -> None:
