@@ -28,12 +28,10 @@ panel: build ## Open the operator panel on a video in a loop (ARGS="--port 8090"
 bench: build ## Measure speed and latency on this machine, results in bench_out/ (ARGS=--quick)
 	$(RUN) python -m siamdw_ros.measurement.benchmark $(ARGS)
 
-gpu: build ## Run the tests that need a GPU, then measure on it
+gpu: build ## Run the tests that need a GPU, then measure on it, results in gpu_out/
 	$(RUN) python -c "import sys, torch; sys.exit(None if torch.cuda.is_available() else 'no CUDA device here')"
-	$(RUN) python -m pytest test/siamdw -k "cuda or gpu" $(ARGS)
-	$(RUN) python -m siamdw_ros.measurement.networks --device cuda --table targets --backend cuda_graph
-	$(RUN) python -m siamdw_ros.measurement.networks --device cuda --table backends
-	$(RUN) python -m siamdw_ros.measurement.benchmark --device cuda --only core peers targets sizes
+	$(RUN) python -m siamdw_ros.measurement.benchmark --device cuda --out gpu_out \
+	    --only gpu_tests gpu_baseline gpu_vga gpu_1080p $(ARGS)
 
 docs: build ## Build the documentation and check its links: docs/_build/html/index.html
 	@$(RUN) python -m pip install --quiet --requirement ros_env/requirements-docs.txt
@@ -52,7 +50,7 @@ lint: env ## ruff and mypy
 	$(RUN) mypy
 
 clean: ## Remove what the build made
-	rm -rf build install log demo_out follow_demo_out bench_out docs/_build docs/generated
+	rm -rf build install log demo_out follow_demo_out bench_out gpu_out docs/_build docs/generated
 
 distclean: clean ## Remove the environment as well
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

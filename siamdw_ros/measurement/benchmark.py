@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from siamdw_ros.evaluation.table import Table
-from siamdw_ros.measurement import core, machine, options, peers, scaling
+from siamdw_ros.measurement import core, gpu, machine, options, peers, scaling
 from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.report import Report, write_into
 from siamdw_ros.siamdw import CheckpointError
@@ -42,6 +42,13 @@ SECTIONS: dict[str, Callable[[Plan], list[Table]]] = {
     "sizes": scaling.sizes,
     "node": node_section,
 }
+# By `make gpu`, in an order in which an interrupted run has the most important ones.
+GPU_SECTIONS: dict[str, Callable[[Plan], list[Table]]] = {
+    "gpu_tests": gpu.tests,
+    "gpu_baseline": gpu.baseline,
+    "gpu_vga": gpu.vga,
+    "gpu_1080p": gpu.full_hd,
+}
 
 
 def clips_folder() -> Path:
@@ -62,7 +69,7 @@ def measure(plan: Plan, sections: list[str], command: str, out: Path) -> Report:
         minutes = (time.monotonic() - start) / 60
         print(f"\n[{number}/{len(sections)}] {name}, after {minutes:.1f} minutes", flush=True)
         try:
-            report.sections[name] = SECTIONS[name](plan)
+            report.sections[name] = {**SECTIONS, **GPU_SECTIONS}[name](plan)
         except (RuntimeError, OSError, ImportError, ValueError) as error:
             report.failed[name] = f"{type(error).__name__}: {error}"
             print(f"  broke off: {report.failed[name]}", file=sys.stderr)
@@ -94,7 +101,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="under a minute, and rough")
     parser.add_argument(
-        "--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS)
+        "--only",
+        nargs="+",
+        choices=[*SECTIONS, *GPU_SECTIONS],
+        metavar="SECTION",
+        help=f"{', '.join(SECTIONS)} (default: these); {', '.join(GPU_SECTIONS)}",
     )
     parser.add_argument("--out", type=Path, default=Path("bench_out"), help="default: bench_out")
     parser.add_argument(

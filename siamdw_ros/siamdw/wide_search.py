@@ -58,11 +58,15 @@ class WideSearch:
     Args:
         hyper: sizes of the windows.
         thresholds: of the presence score.
+        only_lost: search in wide windows for lost targets only, and move others at any score.
     """
 
-    def __init__(self, hyper: WideSearchHyper, thresholds: PresenceThresholds) -> None:
+    def __init__(
+        self, hyper: WideSearchHyper, thresholds: PresenceThresholds, *, only_lost: bool = False
+    ) -> None:
         self.hyper = hyper
         self.thresholds = thresholds
+        self.only_lost = only_lost
         self.enabled = bool(hyper.wide_instance_size)
 
     def view(self, image: Image) -> LazyView | None:
@@ -106,7 +110,7 @@ class WideSearch:
             view = views[id(image)]
             if index not in scores:
                 centers[index] = self._lost_center(image, target)
-            elif scores[index] < self.thresholds.tracked:
+            elif scores[index] < self.thresholds.tracked and not self.only_lost:
                 centers[index] = _center_after_camera_motion(image, view, target)
             target.view = view
         return centers
@@ -134,7 +138,7 @@ class WideSearch:
             return True
         if target.presence.searching:
             return score >= self.thresholds.reacquire
-        return score >= self.thresholds.lost
+        return self.only_lost or score >= self.thresholds.lost
 
 
 def _center_after_camera_motion(image: Image, view: LazyView, target: WideSearchTarget) -> Vector:

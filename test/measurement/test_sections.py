@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from siamdw_ros.evaluation.table import Table
-from siamdw_ros.measurement import benchmark, core, machine
+from siamdw_ros.measurement import benchmark, core, gpu, machine
 from siamdw_ros.measurement.plan import Plan
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
@@ -80,3 +80,22 @@ def test_a_missing_checkpoint_is_refused_at_once(capsys):
     with pytest.raises(SystemExit):
         benchmark.parse_arguments(["--checkpoint", "siamrpn_res22=gone.pth"])
     assert "NETWORK=FILE" in capsys.readouterr().err
+
+
+def test_gpu_sections_time_the_published_tracker_and_ours(plan):
+    (baseline,) = gpu.baseline(plan)
+    assert baseline.rows[0]["images/s"] == pytest.approx(1e3 / baseline.rows[0]["ms"])
+    (table,) = gpu.vga(plan)
+    assert [row["targets"] for row in table.rows] == [1, 2]
+    assert table.rows[0]["times one target"] == 1
+
+
+def test_failing_gpu_tests_are_told_and_stop_no_figure(plan, tmp_path, monkeypatch):
+    (tmp_path / "test_it.py").write_text(
+        "def test_on_a_gpu(): pass\ndef test_cuda_fails(): assert False\n"
+    )
+    monkeypatch.setattr(gpu, "TESTS", tmp_path)
+    (table,) = gpu.tests(plan)
+    assert table.rows[0]["tests"] == "failed"
+    assert "1 failed, 1 passed" in table.rows[0]["summary"]
+    assert "test_cuda_fails" in table.notes[0]

@@ -81,27 +81,30 @@ def test_damaged_ranges_are_refused(ranges, network, tmp_path):
 def test_auto_takes_int8_where_the_cpu_has_it_and_no_bfloat16(capabilities, chosen, monkeypatch):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert create_multi_tracker().runtime.precision == chosen
-    assert create_multi_tracker(parity=True).runtime.precision == "full"
-    assert create_multi_tracker(backend="torch").runtime.precision in ("full", "half")
+    assert create_multi_tracker("siamfc_res22").runtime.precision == chosen
+    assert create_multi_tracker("siamfc_res22", parity=True).runtime.precision == "full"
+    assert create_multi_tracker("siamfc_res22", backend="torch").runtime.precision in (
+        "full",
+        "half",
+    )
 
 
 def test_int8_says_what_it_needs(network, tmp_path):
     save_network(network, tmp_path / "plain.pt")
     with pytest.raises(ValueError, match="needs the backend openvino on a CPU, not torch"):
-        create_tracker(precision="int8", backend="torch")
+        create_tracker("siamfc_res22", precision="int8", backend="torch")
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     with pytest.raises(ValueError, match=r"siamdw_ros\.tools\.quantize"):
         create_tracker("siamfc_res16", tmp_path / "plain.pt", precision="int8")
     with pytest.raises(ValueError, match="precision 'int4' is not one of auto, full, half, int8"):
-        create_tracker(precision="int4")
+        create_tracker("siamfc_res22", precision="int4")
 
 
 def test_int8_features_are_rounded_but_alike():
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     assert read_checkpoint(bundled_checkpoint("siamfc_res22")).activation_ranges
     full, int8 = (
-        create_multi_tracker(backend="openvino", precision=precision).runtime
+        create_multi_tracker("siamfc_res22", backend="openvino", precision=precision).runtime
         for precision in ("full", "int8")
     )
     expected, found = (

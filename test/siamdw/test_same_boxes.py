@@ -30,11 +30,13 @@ def make(way, precision="full"):
     if way == "openvino":
         pytest.importorskip("openvino", reason="OpenVINO is not installed")
     if way == "cuda":
-        return create_multi_tracker(device="cuda", precision=precision)
+        return create_multi_tracker("siamfc_res22", device="cuda", precision=precision)
     if way == "cuda_graph":
-        return create_multi_tracker(device="cuda", precision=precision, backend="cuda_graph")
+        return create_multi_tracker(
+            "siamfc_res22", device="cuda", precision=precision, backend="cuda_graph"
+        )
     backend = "openvino" if way == "openvino" else "torch"
-    method = create_multi_tracker(precision=precision, backend=backend)
+    method = create_multi_tracker("siamfc_res22", precision=precision, backend=backend)
     if way == "as on a GPU":
         runtime = method.runtime
         runtime.graphs = GraphSearch(runtime.step, runtime.device)
@@ -69,8 +71,10 @@ def test_boxes_of_openvino_are_those_of_plain_torch():
 )
 def test_parity_holds_with_openvino(frames):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
-    expected, _ = follow(create_multi_tracker(parity=True), "cup", frames)
-    found, _ = follow(create_multi_tracker(parity=True, backend="openvino"), "cup", frames)
+    expected, _ = follow(create_multi_tracker("siamfc_res22", parity=True), "cup", frames)
+    found, _ = follow(
+        create_multi_tracker("siamfc_res22", parity=True, backend="openvino"), "cup", frames
+    )
     np.testing.assert_allclose(found, expected, atol=PIXELS)
 
 

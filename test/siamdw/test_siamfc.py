@@ -21,7 +21,7 @@ FILL = np.full(3, 90.0)
 @pytest.fixture(scope="module")
 def method():
     """Make a method with the bundled network, in float32; networks are shared."""
-    runtime = create_multi_tracker(precision="full", backend="torch").runtime
+    runtime = create_multi_tracker("siamfc_res22", precision="full", backend="torch").runtime
 
     def make(**options):
         options = {"memory": 0.0, "scales": 1, **options}

@@ -1,0 +1,124 @@
+"""Sections of `make gpu`: the tests that need a GPU, then its speed."""
+
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from siamdw_ros.evaluation.table import Cell, Table
+from siamdw_ros.measurement.baseline import Published, published_tracker
+from siamdw_ros.measurement.plan import Plan
+from siamdw_ros.measurement.scaling import COUNTS, SIZES, TARGET
+from siamdw_ros.measurement.updates import (
+    Update,
+    resized,
+    scattered,
+    time_interleaved,
+    update_of,
+)
+from siamdw_ros.siamdw.checkpoints import load_network
+from siamdw_ros.siamdw.crops import Image
+
+MODELS = ("siamfc_res22", "siambox_res22")
+TESTS = Path(__file__).parents[2] / "test" / "siamdw"
+TESTS_SECONDS = 150  # then they are stopped: the figures matter, too
+ROUNDS, QUICK_ROUNDS = 21, 2
+PUBLISHED_FRAMES = 60
+
+
+def tests(_plan: Plan) -> list[Table]:
+    """Run the tests that need a GPU; a section of its own, so that a failure stops no figure."""
+    if not TESTS.is_dir():
+        raise OSError(f"the tests are in the repository only: there is no {TESTS}")
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", str(TESTS), "-k", "cuda or gpu"]
+    try:
+        finished = subprocess.run(
+            command, capture_output=True, text=True, timeout=TESTS_SECONDS, check=False
+        )
+        lines = finished.stdout.strip().splitlines()
+        state = {0: "passed", 5: "none was collected"}.get(finished.returncode, "failed")
+    except subprocess.TimeoutExpired as expired:
+        lines = (expired.stdout or b"").decode(errors="replace").splitlines()
+        state = f"stopped after {TESTS_SECONDS} s"
+    failed = [line for line in lines if line.startswith("FAILED")]
+    rows: list[dict[str, Cell]] = [{"tests": state, "summary": lines[-1] if lines else ""}]
+    return [Table("Tests that need a GPU", rows, name="gpu_tests", notes=failed)]
+
+
+def vga(plan: Plan) -> list[Table]:
+    """Time updates of 1 to 32 targets in VGA images."""
+    return [_targets(plan, "VGA")]
+
+
+def full_hd(plan: Plan) -> list[Table]:
+    """The same in 1080p images."""
+    return [_targets(plan, "1080p")]
+
+
+def _targets(plan: Plan, size: str) -> Table:
+    """Images come from host memory, as from a camera."""
+    title = f"Updates of many targets, {size} images from host memory, on {plan.device}"
+    table = Table(title, name=f"gpu_{size}")
+    film = plan.film(plan.clips[0], 2)
+    image, _ = resized(film.images[1], film.boxes[0], SIZES[size])
+    for model in plan.choose(MODELS, MODELS[:1]):
+        for backend, precision in itertools.product(*ways(plan)):
+            updates = dict(_updates(plan, model, image, backend, precision))
+            rounds = plan.choose(ROUNDS, QUICK_ROUNDS)
+            time_interleaved(list(updates.values()), rounds, f"{size}, {model}, {backend}")
+            first = min(updates)
+            table.rows += [
+                {
+                    "network": model,
+                    "backend": backend,
+                    "precision": precision,
+                    "targets": count,
+                    "ms": update.milliseconds,
+                    "images/s": 1e3 / update.milliseconds,
+                    "times one target": update.milliseconds / updates[first].milliseconds,
+                }
+                for count, update in updates.items()
+            ]
+    return table
+
+
+def ways(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Backends and precisions of the device; on a CPU, where this is rehearsed, one of each."""
+    if plan.device.startswith("cuda"):
+        return ("torch", "cuda_graph"), ("full", "half")
+    return ("torch",), ("full",)
+
+
+def _updates(
+    plan: Plan, model: str, image: Image, backend: str, precision: str
+) -> Iterator[tuple[int, Update]]:
+    height, width = image.shape[:2]
+    box = (width / 2, height / 2, TARGET[0] * width, TARGET[1] * height)
+    method = plan.method(model, backend=backend, precision=precision, wide_instance_size=0)
+    for count in plan.choose(COUNTS, COUNTS[:2]):
+        yield count, update_of(method, image, scattered(box, count, image))
+
+
+def baseline(plan: Plan) -> list[Table]:
+    """Time the published SiamFC+, written straightforwardly, on the same device."""
+    film = plan.film(plan.clips[0], plan.choose(PUBLISHED_FRAMES, 3))
+    model = MODELS[0]
+    network = load_network(model, plan.checkpoint(model))
+    tracker = published_tracker(network, torch.device(plan.device))
+    tracker.init(film.images[0], film.boxes[0])
+    seconds = [_timed(tracker, image) for image in film.images[1:]]
+    median = sorted(seconds)[len(seconds) // 2]
+    rows: list[dict[str, Cell]] = [
+        {"network": model, "targets": 1, "ms": 1e3 * median, "images/s": 1 / median}
+    ]
+    return [Table(f"The published algorithm, VGA, on {plan.device}", rows, name="gpu_published")]
+
+
+def _timed(tracker: Published, image: Image) -> float:
+    start = time.perf_counter()
+    tracker.track(image)  # its box is on the CPU: there is nothing to wait for
+    return time.perf_counter() - start
