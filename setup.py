@@ -44,6 +44,7 @@ COMMANDS = {
     "simulation": "simulation.node",
     "play_clip": "tools.play_clip",
     "quantize": "tools.quantize",
+    "select_target": "tools.select_target",
     "track_bag": "tools.track_bag",
     "track_video": "tools.track_video",
     "train": "tools.train",

@@ -1,19 +1,23 @@
 """Targets by topics: `~/click` and `~/box` do the same as the service `~/start_tracking`.
 
-For viewers that publish what the user clicked or drew, and cannot call a service.
+For viewers that publish what the user clicked or drew, and cannot call a service. rqt_image_view
+publishes clicks beside the topic that it shows, without a stamp: `TOPIC_mouse_left`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from geometry_msgs.msg import PointStamped, PolygonStamped
+from geometry_msgs.msg import Point, PointStamped, PolygonStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from siamdw_msgs.srv import StartTracking
+from std_msgs.msg import Header
 
 from siamdw_ros.node.managed_node import ManagedNode
 from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.services import ServiceRequest, ServiceResponse
 
 DEPTH = 10  # messages that wait for the executor
+MOUSE = "_mouse_left"
 
 Call = Callable[[ServiceRequest], Awaitable[ServiceResponse]]
 
@@ -27,15 +31,42 @@ class ClickInput:
     """
 
     def __init__(self, node: ManagedNode, call: Call) -> None:
+        self._node = node
         self._call = call
+        self._of_cameras: list[Any] = []  # subscriptions
         # Reentrant: a click that waits for the inference thread must not delay another.
-        group = ReentrantCallbackGroup()
+        self._group = ReentrantCallbackGroup()
         node.create_subscription(
-            PointStamped, "~/click", self._on_click, DEPTH, callback_group=group
+            PointStamped, "~/click", self._on_click, DEPTH, callback_group=self._group
         )
         node.create_subscription(
-            PolygonStamped, "~/box", self._on_box, DEPTH, callback_group=group
+            PolygonStamped, "~/box", self._on_box, DEPTH, callback_group=self._group
         )
+
+    def add_camera(self, name: str, topics: Sequence[str]) -> None:
+        """Subscribe to clicks of rqt_image_view on a camera.
+
+        Args:
+            name: Name of the camera.
+            topics: Topics of its images, and of others with the same pixels.
+        """
+
+        async def on_point(point: Point) -> None:
+            click = PointStamped(header=Header(frame_id=name), point=point)
+            await self._call(request_of_click(click))
+
+        self._of_cameras += [
+            self._node.create_subscription(
+                Point, f"{topic}{MOUSE}", on_point, DEPTH, callback_group=self._group
+            )
+            for topic in topics
+        ]
+
+    def remove_cameras(self) -> None:
+        """Destroy the subscriptions of all cameras."""
+        for subscription in self._of_cameras:
+            self._node.destroy_subscription(subscription)
+        self._of_cameras = []
 
     async def _on_click(self, message: PointStamped) -> None:
         await self._call(request_of_click(message))

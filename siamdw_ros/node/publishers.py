@@ -1,4 +1,4 @@
-"""The output of one camera: detections, predictions, status and debug images."""
+"""The output of one camera: detections, predictions, status, overlays and debug images."""
 
 import contextlib
 import time
@@ -14,6 +14,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 from siamdw_ros.node import debug_image, messages
 from siamdw_ros.node.decoding import UndecodableError, image_message
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
+from siamdw_ros.node.overlays import OverlayPublisher
 from siamdw_ros.node.results import FrameResult
 from siamdw_ros.siamdw.crops import Image as Pixels
 
@@ -43,6 +44,7 @@ class CameraOutput:
         self._predictions = node.create_publisher(Detection2DArray, f"{prefix}/predictions", 10)
         self._status = node.create_publisher(TrackerStatus, f"{prefix}/status", 10)
         self._debug = DebugPublisher(node, prefix)
+        self._overlays = OverlayPublisher(node, prefix)
         self._last: TrackerStatus | None = None
 
     def publish(self, result: FrameResult) -> None:
@@ -65,7 +67,8 @@ class CameraOutput:
         return messages.status(result, self._received, self.processed, self._device, now, age)
 
     def show(self, result: FrameResult) -> None:
-        """Publish the debug image of one frame, if somebody subscribes to it."""
+        """Publish overlays and debug image of one frame, to those who subscribe."""
+        self._overlays.publish(result)
         rate = self.processed.rate.value(time.monotonic())
         milliseconds = result.inference_seconds * 1e3
         caption = (
@@ -89,6 +92,7 @@ class CameraOutput:
         for publisher in (self._first, self._all, self._predictions, self._status):
             self._node.destroy_publisher(publisher)
         self._debug.destroy()
+        self._overlays.destroy()
 
 
 class DebugPublisher:

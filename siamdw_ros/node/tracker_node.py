@@ -119,6 +119,7 @@ class TrackerNode(ManagedNode):
             self.outputs[name] = CameraOutput(
                 self, prefix, camera.received, camera.processed, device
             )
+            self._clicks.add_camera(name, [camera.topic, f"{prefix}/debug_image"])
 
     async def _load(self, settings: Settings) -> Engine:
         if self._loader is not None and self._loader.is_alive():
@@ -181,6 +182,7 @@ class TrackerNode(ManagedNode):
         """Release the network and the publishers."""
         for output in self.outputs.values():
             output.destroy()
+        self._clicks.remove_cameras()
         self.inputs = {}
         self.outputs = {}
         self.engine = None

@@ -50,6 +50,7 @@ class Client:
         self._messages, self._starts = RateLimit(), RateLimit()
         self._requests: set[asyncio.Task[None]] = set()
         self._holds = False
+        self._may_hold = True
 
     def wake(self) -> None:
         """Look for something new to send."""
@@ -90,8 +91,7 @@ class Client:
 
     def _carry_out(self, command: Command) -> None:
         if isinstance(command, Stop) and not command.target:
-            self._hold(False)
-            self._hub.link.enable(False)  # whatever the tracker answers
+            self._hub.stop_robot()  # whatever the tracker answers
         if isinstance(command, Next):
             self._asked = time.monotonic()
             self.wake()
@@ -113,9 +113,17 @@ class Client:
 
     def _hold(self, pressed: bool) -> None:
         """Pass on that the operator lets the robot drive, and once that he does not any more."""
+        if pressed and not self._may_hold:
+            return
         if pressed or self._holds:
             self._hub.link.enable(pressed)
         self._holds = pressed
+        self._may_hold = True
+
+    def end_hold(self) -> None:
+        """Ignore the button until it was released: STOP was pressed, here or elsewhere."""
+        self._may_hold = not self._holds
+        self._holds = False
 
     async def _request(self, command: Start | Stop) -> None:
         """Ask the tracker and pass its answer on."""

@@ -37,6 +37,9 @@ class Viewer(Protocol):
     def wake(self) -> None:
         """Look for something new to send."""
 
+    def end_hold(self) -> None:
+        """Ignore the button that lets the robot drive until it was released."""
+
 
 @dataclass
 class Stream:
@@ -113,6 +116,12 @@ class Hub:
             encoder = Encoder(camera.transport, settings.max_side, settings.jpeg_quality)
             self._streams[name] = Stream(camera, encoder)
             self.link.watch(camera)
+
+    def stop_robot(self) -> None:
+        """Stop the follower at once, whichever client lets it drive."""
+        for viewer in self.viewers:
+            viewer.end_hold()
+        self.link.enable(False)
 
     def newest(self, camera: str) -> Frame | None:
         """The newest frame of a camera, None if there is none yet."""

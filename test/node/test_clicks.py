@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import Point32, PointStamped, PolygonStamped
+from geometry_msgs.msg import Point, Point32, PointStamped, PolygonStamped
 from std_msgs.msg import Header
 from tracker_process import START, TrackerProcess
 
@@ -92,6 +92,19 @@ def test_clicks_and_polygons_start_targets_on_the_image_with_their_stamp(
     tracker.wait(lambda: tracker.show(frames[0]).detections, "a target")
     (detection,) = tracker.show(frames[0]).detections
     assert overlap(box_from_message(detection.bbox), START) > 0.8
+
+
+@pytest.mark.parametrize("topic", ["image", "siamdw_tracker/debug_image"])
+def test_a_click_in_rqt_image_view_starts_a_target_on_the_newest_image(
+    tracker: TrackerProcess, frames: list[np.ndarray], topic: str
+) -> None:
+    clicks = tracker.node.create_publisher(Point, f"{topic}_mouse_left", 10)
+    tracker.wait(lambda: clicks.get_subscription_count() == 1, "subscription of the click")
+    tracker.show(frames[0])
+    clicks.publish(Point(x=MIDDLE[0], y=MIDDLE[1]))
+    tracker.wait(lambda: tracker.show(frames[0]).detections, "a target")
+    (detection,) = tracker.show(frames[0]).detections
+    assert overlap(box_from_message(detection.bbox), START) > 0.5
 
 
 def test_a_refused_click_is_logged(tracker: TrackerProcess, frames: list[np.ndarray]) -> None:

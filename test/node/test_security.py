@@ -12,8 +12,12 @@ from siamdw_ros.node.decoding import TRANSPORTS
 
 POLICY = Path(__file__).parents[2] / "config" / "security" / "policy.xml"
 NODE = "siamdw_tracker"
-NOT_ALWAYS = {f"{NODE}/get_type_description"}  # from Jazzy on
-ON_REQUEST = {f"image{transport.suffix}" for transport in TRANSPORTS.values()} | {"/clock"}
+NOT_ALWAYS = {
+    f"{NODE}/get_type_description",  # from Jazzy on
+    f"{NODE}/annotations",  # with foxglove_msgs
+}
+IMAGES = {f"image{transport.suffix}" for transport in TRANSPORTS.values()}
+ON_REQUEST = IMAGES | {f"{topic}_mouse_left" for topic in IMAGES} | {"/clock"}
 
 
 def allowed(tag: str, verb: str, node: str = NODE) -> set[str]:
@@ -55,7 +59,7 @@ def test_the_node_subscribes_to_nothing_that_its_policy_does_not_allow(
     running: TrackerProcess,
 ) -> None:
     may = allowed("topics", "subscribe")
-    always = {f"{NODE}/{name}" for name in ("detector", "click", "box")}
+    always = {f"{NODE}/{name}" for name in ("detector", "click", "box", "debug_image_mouse_left")}
     running.wait(lambda: {"image", *always} <= names(running, "subscriber"), "subscriptions")
     assert names(running, "subscriber") <= may
     assert may - ON_REQUEST == always

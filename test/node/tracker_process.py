@@ -24,7 +24,7 @@ from siamdw_ros.node.decoding import TRANSPORTS, ImageMessage, Transport, image_
 from siamdw_ros.node.messages import box_to_message
 
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in cup.mp4, on its first frame
-PATIENCE = 60.0  # seconds; a slow machine loads torch and the network in that time
+PATIENCE = 180.0  # seconds; a slow machine loads torch and the network in that time
 
 
 def jpeg_message(picture: np.ndarray) -> CompressedImage:

@@ -214,6 +214,29 @@ def test_stop_stops_the_robot_too(
     asyncio.run(act())
 
 
+def test_stop_in_one_browser_ends_what_another_one_holds(
+    panel: PanelProcess, enabling: Callable[[int], list[bool]]
+) -> None:
+    async def act() -> None:
+        async with Browser(panel) as browser:
+            driver, other = await browser.socket(), await browser.socket()
+            await wait_for_follower(driver)
+            await driver.send_str('{"type": "hold", "pressed": true}')
+            await asyncio.to_thread(enabling, 1)
+            await other.send_str('{"type": "stop", "request": 1, "target": ""}')
+            await asyncio.to_thread(enabling, 2)
+            await driver.send_str('{"type": "hold", "pressed": true}')  # still held: ignored
+            await driver.send_str('{"type": "hold", "pressed": false}')
+            await driver.send_str('{"type": "hold", "pressed": true}')  # held anew
+            assert await asyncio.to_thread(enabling, 3) == [True, False, True]
+            await driver.send_str('{"type": "hold", "pressed": false}')
+            assert await asyncio.to_thread(enabling, 4) == [True, False, True, False]
+            await other.send_str('{"type": "hold", "pressed": true}')  # it held nothing before
+            assert (await asyncio.to_thread(enabling, 5))[4]
+
+    asyncio.run(act())
+
+
 def test_clients_messages_and_rates_are_limited(guarded: PanelProcess) -> None:
     async def act() -> None:
         async with Browser(guarded) as browser:
