@@ -1,0 +1,123 @@
+"""A headless Chromium that shows the panel, for measuring."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from siamdw_ros.siamdw.crops import Box
+
+# Tests run as root in containers, where there is no sandbox.
+SWITCHES = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--window-size=1280,800",
+)
+VGA = (640, 480)  # pixels of the images that are shown
+PATIENCE = 300.0  # seconds
+POLL_SECONDS = 0.02
+
+
+class NoBrowserError(RuntimeError):
+    """There is no browser to measure with; the message says what to install."""
+
+
+class PanelBrowser:
+    """A browser with the panel's page.
+
+    Raises:
+        NoBrowserError: Chromium, its driver or Selenium is missing.
+    """
+
+    def __init__(self) -> None:
+        driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
+        if not (driver and chromium):
+            raise NoBrowserError("no browser: apt install chromium chromium-driver")
+        try:
+            from selenium import webdriver
+        except ModuleNotFoundError:
+            raise NoBrowserError("Selenium is missing: pip install selenium") from None
+        options = webdriver.ChromeOptions()
+        options.binary_location = chromium
+        for switch in SWITCHES:
+            options.add_argument(switch)
+        self._driver: Any = webdriver.Chrome(options, webdriver.ChromeService(driver))
+
+    def open(self, address: str) -> None:
+        """Open a page."""
+        self._driver.get(address)
+
+    def script(self, text: str) -> Any:
+        """Run a script in the page and return its value."""
+        return self._driver.execute_script(text)
+
+    def data(self, name: str, selector: str = "#video") -> Any:
+        """Return a data attribute of an element, as JSON; None where there is none."""
+        text = self.script(f"return document.querySelector({selector!r})?.dataset[{name!r}]")
+        return None if text is None else json.loads(text)
+
+    def text(self, name: str) -> str:
+        """Return the text of the element with an id."""
+        return str(self.script(f"return document.getElementById({name!r}).textContent"))
+
+    def wait(self, condition: Callable[[], Any], what: str) -> Any:
+        """Wait until a condition holds, and return its value.
+
+        Raises:
+            TimeoutError: It does not.
+        """
+        end = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{what}: not within {PATIENCE:g} s")
+            time.sleep(POLL_SECONDS)
+        return value
+
+    def draw(self, box: Box) -> None:
+        """Draw a box on the video of VGA images as a mouse does.
+
+        Args:
+            box: (x, y, w, h) in pixels of the image.
+        """
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        left, top, scale = self.script(
+            "const box = document.getElementById('video').getBoundingClientRect();"
+            f"const [width, height] = [{VGA[0]}, {VGA[1]}];"
+            "const scale = Math.min(box.width / width, box.height / height);"
+            "return [box.x + (box.width - width * scale) / 2,"
+            " box.y + (box.height - height * scale) / 2, scale]"
+        )
+        x, y, width, height = (value * scale for value in box)
+        actions = ActionChains(self._driver, duration=50)
+        actions.w3c_actions.pointer_action.move_to_location(round(left + x), round(top + y))
+        actions.w3c_actions.pointer_action.pointer_down()
+        actions.w3c_actions.pointer_action.move_to_location(
+            round(left + x + width), round(top + y + height)
+        )
+        actions.w3c_actions.pointer_action.pointer_up()
+        actions.perform()
+
+    def processor_seconds(self) -> float:
+        """Return the processor time of all of the browser's processes so far."""
+        service = psutil.Process(self._driver.service.process.pid)
+        return sum(cpu_seconds(process) for process in service.children(recursive=True))
+
+    def close(self) -> None:
+        """End the browser."""
+        self._driver.quit()
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Return the processor time of a process so far; 0 if it has just ended."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
