@@ -148,7 +148,7 @@ def newcomer(running: Bench, browser: PanelBrowser) -> float:
 
     def followed() -> bool:
         box = browser.data("box", card)
-        return box is not None and overlap(tuple(box), BOX) > 0.5
+        return box is not None and bool(overlap(tuple(box), BOX) > 0.5)
 
     browser.wait(followed, "a box over the target")
     return time.monotonic() - begin

@@ -96,12 +96,11 @@ class PanelBrowser:
         )
         x, y, width, height = (value * scale for value in box)
         actions = ActionChains(self._driver, duration=50)
-        actions.w3c_actions.pointer_action.move_to_location(round(left + x), round(top + y))
-        actions.w3c_actions.pointer_action.pointer_down()
-        actions.w3c_actions.pointer_action.move_to_location(
-            round(left + x + width), round(top + y + height)
-        )
-        actions.w3c_actions.pointer_action.pointer_up()
+        pointer: Any = actions.w3c_actions.pointer_action
+        pointer.move_to_location(round(left + x), round(top + y))
+        pointer.pointer_down()
+        pointer.move_to_location(round(left + x + width), round(top + y + height))
+        pointer.pointer_up()
         actions.perform()
 
     def processor_seconds(self) -> float:
