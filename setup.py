@@ -33,6 +33,7 @@ COMMANDS = {
     "target_pose": "following.target_pose",
     "follower": "following.follower",
     "panel": "panel.main",
+    "mavlink_camera": "mavlink.main",
     "annotate": "tools.annotate",
     "check_camera": "tools.check_camera",
     "demo": "tools.demo",

@@ -72,6 +72,18 @@ ARGUMENTS = [
         description="start the operator panel: http://127.0.0.1:8090 in a browser, docs/panel.md",
     ),
     DeclareLaunchArgument(
+        "mavlink",
+        default_value="false",
+        choices=["true", "false"],
+        description="offer the cameras to MAVLink ground stations and autopilots, docs/mavlink.md",
+    ),
+    DeclareLaunchArgument(
+        "mavlink_params_file",
+        default_value=PathJoinSubstitution([CONFIG, "mavlink.yaml"]),
+        description="YAML file with the parameters of mavlink_camera; by default the installed "
+        "config/mavlink.yaml",
+    ),
+    DeclareLaunchArgument(
         "respawn",
         default_value="false",
         choices=BOOLEANS,
@@ -154,6 +166,23 @@ def panel(context: LaunchContext) -> list[Action]:
     ]
 
 
+def mavlink(context: LaunchContext) -> list[Action]:
+    """Describe the MAVLink camera components, if they are asked for: a process of its own."""
+    if not is_true(context, "mavlink"):
+        return []
+    tracker = {"tracker": ParameterValue(LaunchConfiguration("name"), value_type=str)}
+    return [
+        Node(
+            package="siamdw_ros",
+            executable="mavlink_camera",
+            name="mavlink_camera",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[LaunchConfiguration("mavlink_params_file"), tracker],
+            output="screen",
+        )
+    ]
+
+
 def check_arguments(context: LaunchContext) -> None:
     """Refuse what launch accepts in silence or with a warning: other names, a missing file."""
     known = {argument.name for argument in ARGUMENTS}
@@ -165,9 +194,10 @@ def check_arguments(context: LaunchContext) -> None:
                 f"unknown launch argument: {', '.join(unknown)}; known are: "
                 f"{', '.join(sorted(known))}. Other parameters go into params_file"
             )
-    file = Path(LaunchConfiguration("params_file").perform(context)).expanduser()
-    if not file.is_file():
-        raise ValueError(f"params_file: there is no file {file}")
+    for name in ("params_file", "mavlink_params_file"):
+        file = Path(LaunchConfiguration(name).perform(context)).expanduser()
+        if not file.is_file():
+            raise ValueError(f"{name}: there is no file {file}")
 
 
 def is_true(context: LaunchContext, name: str) -> bool:
@@ -188,6 +218,5 @@ def fastdds_profile(context: LaunchContext) -> dict[str, str]:
 
 def generate_launch_description() -> LaunchDescription:
     """Describe what is started."""
-    return LaunchDescription(
-        [*ARGUMENTS, OpaqueFunction(function=tracker_node), OpaqueFunction(function=panel)]
-    )
+    actions = [OpaqueFunction(function=function) for function in (tracker_node, panel, mavlink)]
+    return LaunchDescription([*ARGUMENTS, *actions])

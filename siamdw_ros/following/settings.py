@@ -203,11 +203,12 @@ def loosened(first: FollowSettings, changed: FollowSettings) -> str:
 
 
 def table(kind: type) -> str:
-    """The settings of a class as a Markdown table, as docs/following.md has it."""
+    """The settings of a class as a Markdown table, as the pages have it."""
     lines = ["| parameter | default | range | |", "| --- | --- | --- | --- |"]
     for field in dataclasses.fields(kind):
         known: Option = field.metadata["option"]
         default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        default = "" if default == ("",) else default  # ROS has no empty lists of strings
         limits = f"{known.limits[0]:g} to {known.limits[1]:g}" if known.limits else ""
         notes = [known.description]
         if known.fixed:

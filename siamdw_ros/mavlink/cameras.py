@@ -1,6 +1,6 @@
 """All cameras of a tracker on one link: bytes in, bytes and requests out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from pymavlink.dialects.v20 import common as mavlink
 from siamdw_ros.mavlink.camera import CameraComponent, Request
 from siamdw_ros.mavlink.codec import Counts, Parser
 from siamdw_ros.mavlink.commands import Command, command_from
+from siamdw_ros.mavlink.flight import FlightControl
 from siamdw_ros.mavlink.gimbal import GimbalControl
 from siamdw_ros.mavlink.messages import CameraDescription
 
@@ -43,19 +44,43 @@ class Cameras:
         now: Time.
 
     Raises:
-        ValueError: The component ids are not of cameras, or not different.
+        ValueError: An id is not possible.
     """
 
     def __init__(self, network: Network, cameras: Iterable[CameraDescription], now: float) -> None:
-        self.components = {
-            camera.name: CameraComponent(network.system, camera, now, network.status_rate)
-            for camera in cameras
-        }
-        _check(network.system, [one.description for one in self.components.values()])
+        if not 1 <= network.system <= 255:
+            raise ValueError(f"system id {network.system}, expected 1 to 255")
+        self.components: dict[str, CameraComponent] = {}
         self.gimbal: GimbalControl | None = None
+        self.flight: FlightControl | None = None
         self.unhandled = 0
-        self._system = network.system
+        self._network = network
         self._parser = Parser(datagrams=network.datagrams)
+        for camera in cameras:
+            self.add(camera, now)
+
+    def add(self, camera: CameraDescription, now: float) -> CameraComponent:
+        """Offer one more camera.
+
+        Args:
+            camera: With a component id of its own.
+            now: Time.
+
+        Raises:
+            ValueError: The component id is not of a camera, or is taken.
+        """
+        number = camera.component
+        if number not in COMPONENTS:
+            raise ValueError(
+                f"component id {number}, expected {COMPONENTS[0]} to {COMPONENTS[-1]}: ground "
+                "stations look for cameras there"
+            )
+        if any(number == other.description.component for other in self.components.values()):
+            raise ValueError(f"component id {number} is taken: each camera needs one of its own")
+        network = self._network
+        component = CameraComponent(network.system, camera, now, network.status_rate)
+        self.components[camera.name] = component
+        return component
 
     @property
     def counts(self) -> Counts:
@@ -83,10 +108,11 @@ class Cameras:
         return all(sender != component.address for component in self.components.values())
 
     def _handle(self, message: Any, now: float) -> None:
-        if message.get_type() == "COMMAND_ACK":
-            if self.gimbal is not None:
-                self.gimbal.acknowledged(message)
-            return
+        kind = message.get_type()
+        if kind == "COMMAND_ACK" and self.gimbal is not None:
+            self.gimbal.acknowledged(message)
+        elif kind == "HEARTBEAT" and self.flight is not None:
+            self.flight.heartbeat(message, now)
         command = command_from(message)
         if command is None:
             self.unhandled += 1
@@ -99,7 +125,7 @@ class Cameras:
         system, number = command.target
         for component in self.components.values():
             own = component.description.component
-            if system in (0, self._system) and number in (0, own):
+            if system in (0, self._network.system) and number in (0, own):
                 yield component
 
     def tick(self, now: float) -> None:
@@ -108,17 +134,16 @@ class Cameras:
         Args:
             now: Time.
         """
-        for component in self.components.values():
-            component.tick(now)
-        if self.gimbal is not None:
-            self.gimbal.tick(now)
+        for sender in self._senders():
+            sender.tick(now)
 
     def take_output(self) -> list[bytes]:
         """Return the packets to send, and forget them."""
-        senders: list[CameraComponent | GimbalControl] = [*self.components.values()]
-        if self.gimbal is not None:
-            senders.append(self.gimbal)
-        return [packet for sender in senders for packet in sender.take_output()]
+        return [packet for sender in self._senders() for packet in sender.take_output()]
+
+    def _senders(self) -> list["CameraComponent | GimbalControl | FlightControl"]:
+        controls = [one for one in (self.gimbal, self.flight) if one is not None]
+        return [*self.components.values(), *controls]
 
     def take_requests(self) -> list[Request]:
         """Return the requests that the tracker has not been given yet."""
@@ -127,16 +152,3 @@ class Cameras:
             requests.extend(component.requests)
             component.requests.clear()
         return requests
-
-
-def _check(system: int, cameras: Sequence[CameraDescription]) -> None:
-    numbers = [camera.component for camera in cameras]
-    if not 1 <= system <= 255:
-        raise ValueError(f"system id {system}, expected 1 to 255")
-    if wrong := [number for number in numbers if number not in COMPONENTS]:
-        raise ValueError(
-            f"component id {wrong[0]}, expected {COMPONENTS[0]} to {COMPONENTS[-1]}: ground "
-            "stations look for cameras there"
-        )
-    if len(set(numbers)) < len(numbers):
-        raise ValueError(f"component ids {numbers}: each camera needs one of its own")

@@ -99,6 +99,7 @@ class Packer:
     """
 
     def __init__(self, system: int, component: int) -> None:
+        self.address = system, component
         self._mavlink = mavlink.MAVLink(None, system, component)
 
     def pack(self, message: Any) -> bytes:

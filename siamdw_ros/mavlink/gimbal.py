@@ -27,17 +27,16 @@ class GimbalControl:
     so that the pilot's own gimbal commands work as soon as the follower is stopped.
 
     Args:
-        own: System and component id that the messages come from, which nothing else uses.
+        packer: Of the component that the messages come from.
         manager: System and component id of the gimbal manager, usually the autopilot's.
         device: Gimbal: its component id, 1 to 6 for one attached to the autopilot, 0 for all.
     """
 
-    def __init__(self, own: tuple[int, int], manager: tuple[int, int], device: int = 0) -> None:
+    def __init__(self, packer: Packer, manager: tuple[int, int], device: int = 0) -> None:
         self.problem = ""
-        self._own = own
         self._manager = manager
         self._device = device
-        self._packer = Packer(*own)
+        self._packer = packer
         self._output: deque[bytes] = deque(maxlen=MAX_OUTPUT)
         self._last: float | None = None  # time of the last command
         self._claimed = -math.inf
@@ -57,7 +56,7 @@ class GimbalControl:
         # Not again once it is answered: a pilot who takes the gimbal over keeps it.
         if not self._answered and now - self._claimed >= CLAIM_SECONDS:
             self._claimed = now
-            self._configure(*map(float, self._own))
+            self._configure(*map(float, self._packer.address))
         self._last = now
         self._standing = pitch_rate == 0 and yaw_rate == 0
         self._turn(pitch_rate, yaw_rate)
@@ -74,11 +73,20 @@ class GimbalControl:
             self._standing = True
             self._turn(0.0, 0.0)
         if now - self._last >= RELEASE_SECONDS:
-            self._configure(LEAVE, LEAVE)
-            self._last = None
-            self._claimed = -math.inf
-            self._answered = False
-            self.problem = ""
+            self.release()
+
+    def release(self) -> None:
+        """Stop the gimbal if it turns, and leave it to others."""
+        if self._last is None:
+            return
+        if not self._standing:
+            self._turn(0.0, 0.0)
+        self._configure(LEAVE, LEAVE)
+        self._standing = True
+        self._last = None
+        self._claimed = -math.inf
+        self._answered = False
+        self.problem = ""
 
     def acknowledged(self, message: Any) -> None:
         """Take a COMMAND_ACK.
@@ -86,7 +94,7 @@ class GimbalControl:
         Args:
             message: Of pymavlink.
         """
-        ours = (message.target_system, message.target_component) in (self._own, (0, 0))
+        ours = (message.target_system, message.target_component) in (self._packer.address, (0, 0))
         if not ours or message.command != CONFIGURE or self._last is None:
             return
         if message.result == IN_PROGRESS:

@@ -49,6 +49,11 @@ class Target:
     state: State
     box: Box
 
+    @property
+    def seen(self) -> bool:
+        """Whether the target is in the image; otherwise the box is not where it is."""
+        return self.state in (State.TRACKED, State.UNCERTAIN)
+
 
 @dataclass(frozen=True)
 class View:
@@ -183,7 +188,7 @@ def tracking_status(target: Target | None) -> Any:
         idle = mavlink.CAMERA_TRACKING_STATUS_FLAGS_IDLE
         return _tracking(idle, mavlink.CAMERA_TRACKING_MODE_NONE, 0)
     rectangle = mavlink.CAMERA_TRACKING_MODE_RECTANGLE
-    if target.state not in (State.TRACKED, State.UNCERTAIN):
+    if not target.seen:
         return _tracking(mavlink.CAMERA_TRACKING_STATUS_FLAGS_ERROR, rectangle, 0)
     flags = mavlink.CAMERA_TRACKING_STATUS_FLAGS_ACTIVE
     if target.state is State.UNCERTAIN:

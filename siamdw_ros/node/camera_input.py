@@ -129,6 +129,7 @@ class CameraInput:
             buffer.note_problem(self.name, problem)
         else:
             frame = Frame(self.name, message, now, self.decoder)
+            self.received.size = self.transport.size(message)
             self._watch_time(frame)
             self.received.dropped += buffer.put_frame(frame)
 

@@ -318,6 +318,7 @@ def camera_values(camera: CameraInput, now: float) -> dict[str, Any]:
     received, processed = camera.received, camera.processed
     values = {
         "topic": camera.topic,
+        "image size": "{}x{}".format(*received.size),
         "images/s received": received.rate.value(now),
         "images/s processed": processed.rate.value(now),
         "received": received.received,

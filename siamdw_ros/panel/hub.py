@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -13,12 +13,12 @@ from vision_msgs.msg import BoundingBox2D
 
 from siamdw_ros.node.decoding import ImageMessage
 from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.node.tracker_state import Camera, TrackerState, read_diagnostics
 from siamdw_ros.panel.encoding import Encoder, Jpeg
 from siamdw_ros.panel.pairing import Frame, Pairing
 from siamdw_ros.panel.protocol import number
 from siamdw_ros.panel.ros_link import RosLink
 from siamdw_ros.panel.settings import Settings
-from siamdw_ros.panel.tracker_state import Camera, TrackerState, read_diagnostics
 
 ALIVE_SECONDS = 3.0  # the tracker's diagnostics come every second
 STATES = {
@@ -79,7 +79,7 @@ class Hub:
         if state is None:
             return
         if not state.cameras:  # not configured yet, or no more: what was known still holds
-            state = TrackerState(self.tracker.cameras, state.parts, state.takes_points)
+            state = replace(state, cameras=self.tracker.cameras)
         self.tracker, self._heard = state, time.monotonic()
         self.update_streams()
         self._wake(self.viewers)

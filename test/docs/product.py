@@ -17,6 +17,7 @@ NODES = {  # module -> name of the node in the graph
     "following.follower": "follower",
     "panel": "panel",
     "panel.main": "panel",
+    "mavlink.main": "mavlink_camera",
 }
 # What the robot of the examples has.
 CAMERAS = {"/camera/image_raw", "/front/image_raw", "/rear/image_raw", "TOPIC"}
@@ -56,8 +57,10 @@ def parameters(node: str) -> dict[str, object]:
 
         return {name: default for name, default, _ in OF_PANEL}
     from siamdw_ros.following.settings import FollowSettings, PoseSettings
+    from siamdw_ros.mavlink.settings import MavlinkSettings
 
-    kind = PoseSettings if node == "target_pose" else FollowSettings
+    kinds = {"target_pose": PoseSettings, "mavlink_camera": MavlinkSettings}
+    kind = kinds.get(node, FollowSettings)
     return {field.name: field.default for field in dataclasses.fields(kind)}
 
 

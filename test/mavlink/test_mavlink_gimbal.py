@@ -6,6 +6,7 @@ import pytest
 from ground_station import Station
 from pymavlink.dialects.v20 import common as mavlink
 
+from siamdw_ros.mavlink.codec import Packer
 from siamdw_ros.mavlink.gimbal import GimbalControl
 
 OWN, MANAGER = (1, 191), (1, 1)
@@ -15,7 +16,7 @@ class Rig:
     """A gimbal control, and who receives its messages."""
 
     def __init__(self) -> None:
-        self.control = GimbalControl(OWN, MANAGER, device=154)
+        self.control = GimbalControl(Packer(*OWN), MANAGER, device=154)
         self.manager = Station(lambda data: None)
 
     def carry(self) -> None:

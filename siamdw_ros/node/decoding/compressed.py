@@ -41,6 +41,15 @@ def check(message: CompressedImage) -> str | None:
     return f"data is neither JPEG nor PNG, format '{abridge(message.format)}'"
 
 
+def size(message: CompressedImage) -> tuple[int, int]:
+    """Return the width and height of a message that passed :func:`check`."""
+    data = memoryview(message.data)
+    if (header := jpeg_header(data)) is not None:
+        return header.width, header.height
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
 def to_bgr(message: CompressedImage, to_bytes: ToBytes) -> NDArray[np.uint8]:
     """Decode a message that passed :func:`check`.
 

@@ -26,6 +26,7 @@ class Transport:
         message: Message type of the topic.
         suffix: Appended to the topic of the raw images.
         check: Returns what is wrong with a message, or None. Takes microseconds.
+        size: Returns the width and height of a message that passed `check`, in pixels.
         to_bgr: Converts a message that passed `check` to H x W x 3, uint8, BGR, given how to
             convert values of more than 8 bits. Raises UndecodableError if the data is damaged.
     """
@@ -33,13 +34,20 @@ class Transport:
     message: type[Any]
     suffix: str
     check: Callable[[Any], str | None]
+    size: Callable[[Any], tuple[int, int]]
     to_bgr: Callable[[Any, raw.ToBytes], NDArray[np.uint8]]
 
 
-RAW = Transport(Image, "", raw.check, raw.to_bgr)
+RAW = Transport(Image, "", raw.check, raw.size, raw.to_bgr)
 TRANSPORTS = {
     "raw": RAW,
-    "compressed": Transport(CompressedImage, "/compressed", compressed.check, compressed.to_bgr),
+    "compressed": Transport(
+        CompressedImage,
+        "/compressed",
+        compressed.check,
+        compressed.size,
+        compressed.to_bgr,
+    ),
 }
 
 

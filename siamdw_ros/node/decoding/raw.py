@@ -143,6 +143,11 @@ def check_size(width: int, height: int) -> str | None:
     return None
 
 
+def size(message: Image) -> tuple[int, int]:
+    """Return the width and height of a message."""
+    return message.width, message.height
+
+
 def to_bgr(message: Image, to_bytes: ToBytes) -> NDArray[np.uint8]:
     """Convert a message that passed :func:`check`.
 

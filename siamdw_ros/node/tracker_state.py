@@ -34,16 +34,31 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Images:
+    """The images of one camera.
+
+    Attributes:
+        size: Width and height in pixels; (0, 0): none has come yet.
+        rate: Images per second that the tracker receives.
+    """
+
+    size: tuple[int, int] = (0, 0)
+    rate: float = 0.0
+
+
+@dataclass(frozen=True)
 class TrackerState:
     """The tracker, as its diagnostics describe it.
 
     Attributes:
         cameras: By name.
+        images: Of each camera, by its name.
         parts: Level, name and message of each part, for the operator.
         takes_points: Whether a start may be a point instead of a box.
     """
 
     cameras: dict[str, Camera] = field(default_factory=dict)
+    images: dict[str, Images] = field(default_factory=dict)
     parts: list[dict[str, str]] = field(default_factory=list)
     takes_points: bool = False
 
@@ -62,17 +77,26 @@ def read_diagnostics(statuses: Iterable[Any], tracker: str) -> TrackerState | No
     ours = [status for status in statuses if status.name.startswith(prefix)]
     if not ours:
         return None
-    topics, parts, takes_points = {}, [], False
+    topics, images, parts, takes_points = {}, {}, [], False
     for status in ours:
         part = status.name.removeprefix(prefix)
         values = {item.key: item.value for item in status.values}
         if part.startswith(CAMERA) and values.get("topic"):
             topics[part.removeprefix(CAMERA)] = values["topic"]
+            images[part.removeprefix(CAMERA)] = _images(values)
         takes_points = takes_points or values.get("starts from a point") == "yes"
         level = LEVELS.get(status.level, "stale")
         parts.append({"level": level, "part": part, "message": status.message})
     cameras = {name: _camera(name, topic, tracker, len(topics)) for name, topic in topics.items()}
-    return TrackerState(cameras, parts, takes_points)
+    return TrackerState(cameras, images, parts, takes_points)
+
+
+def _images(values: dict[str, str]) -> Images:
+    width, _, height = values.get("image size", "").partition("x")
+    try:
+        return Images((int(width), int(height)), float(values["images/s received"]))
+    except (KeyError, ValueError):
+        return Images()
 
 
 def _camera(name: str, topic: str, tracker: str, count: int) -> Camera:

@@ -2,7 +2,7 @@
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from siamdw_ros.panel.tracker_state import Camera, read_diagnostics
+from siamdw_ros.node.tracker_state import Camera, Images, read_diagnostics
 
 
 def status(name: str, level: bytes = DiagnosticStatus.OK, **values: str) -> DiagnosticStatus:
@@ -29,6 +29,18 @@ def test_several_cameras_and_their_transport() -> None:
     assert state is not None
     assert [camera.transport for camera in state.cameras.values()] == ["compressed"] * 2
     assert state.cameras["rear"].status_topic == "/siamdw_tracker/rear/status"
+
+
+def test_the_size_and_rate_of_the_images() -> None:
+    values = {"topic": "/front", "image size": "640x480", "images/s received": "29.9"}
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    statuses = [
+        DiagnosticStatus(name="siamdw_tracker: camera front", values=pairs),
+        status("siamdw_tracker: camera rear", topic="/rear", image_size="?"),
+    ]
+    state = read_diagnostics(statuses, "/siamdw_tracker")
+    assert state is not None
+    assert state.images == {"front": Images((640, 480), 29.9), "rear": Images()}
 
 
 def test_reasons_and_abilities() -> None:

@@ -1,0 +1,238 @@
+"""The node mavlink_camera: MAVLink camera components in front of the tracker's cameras."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import TwistStamped
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from siamdw_msgs.msg import TrackerStatus
+
+from siamdw_ros.following.parameters import NodeSettings, guarded
+from siamdw_ros.mavlink.camera import Request
+from siamdw_ros.mavlink.cameras import COMPONENTS, Cameras, Network
+from siamdw_ros.mavlink.codec import Packer
+from siamdw_ros.mavlink.commands import ACCEPTED, REJECTED
+from siamdw_ros.mavlink.feed import Feed
+from siamdw_ros.mavlink.flight import FlightControl, Permissions
+from siamdw_ros.mavlink.gimbal import GimbalControl
+from siamdw_ros.mavlink.link import open_link
+from siamdw_ros.mavlink.messages import CameraDescription
+from siamdw_ros.mavlink.settings import MavlinkSettings, fixed
+from siamdw_ros.mavlink.tracker_client import TrackerClient
+from siamdw_ros.node.tracker_state import Camera, read_diagnostics
+
+PERIOD = 0.02  # seconds between two looks at the link
+SILENCE = 5.0  # seconds without MAVLink of others that are reported
+
+
+class MavlinkCameraNode(Node):
+    """Ground stations and autopilots start, watch and stop the tracker by MAVLink.
+
+    Everything happens in the executor's thread: a timer takes what has arrived and sends what is
+    due, subscriptions and services do the rest.
+
+    Raises:
+        ValueError: Parameters are not possible.
+        OSError: The link cannot be opened.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("mavlink_camera")
+        # No parameter changes while the node runs, so that nothing has to be done then.
+        self.settings = NodeSettings(self, MavlinkSettings, fixed, lambda _: None).values
+        settings = self.settings
+        self.link = open_link(settings.connection)
+        network = Network(settings.system_id, settings.status_rate, self.link.datagrams)
+        self.cameras = Cameras(network, [], time.monotonic())
+        self._feeds: dict[str, Feed] = {}
+        self._left_out: list[str] = []
+        self._tracker = TrackerClient(self, settings.tracker)
+        self._sent = 0
+        self._heard = 0.0  # steady time of the last valid packet
+        self._malformed = 0  # at the last diagnostics
+        self._accepted = 0
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self._create_controls(settings)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(PERIOD, self._on_timer, clock=steady)
+        self.create_timer(1.0, self._on_diagnostics_timer, clock=steady)
+
+    def _create_controls(self, settings: MavlinkSettings) -> None:
+        """Create what passes the follower's commands on, as far as it is wanted."""
+        packer = Packer(settings.system_id, settings.own_id)
+        if settings.gimbal:
+            manager = settings.system_id, settings.gimbal_manager_id
+            self.cameras.gimbal = GimbalControl(packer, manager, settings.gimbal_device_id)
+            self.create_subscription(TwistStamped, "gimbal_command", self._on_gimbal_command, 1)
+        if settings.flight:
+            permissions = Permissions(
+                settings.flight_forward, settings.flight_climb, settings.flight_lost_seconds
+            )
+            self.cameras.flight = FlightControl(packer, permissions)
+            self.create_subscription(TwistStamped, "flight_command", self._on_flight_command, 1)
+
+    # From the tracker
+
+    @guarded
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        """Learn the tracker's cameras and the size of their images."""
+        state = read_diagnostics(message.status, self._tracker.name)
+        if state is None:
+            return
+        wanted = self.settings.names() or list(state.cameras)
+        for name in wanted:
+            if name in state.cameras and name not in self._feeds:
+                self._offer(state.cameras[name], wanted.index(name))
+        for name, images in state.images.items():
+            if name in self._feeds:
+                self._feeds[name].size = images.size
+                self.cameras.components[name].describe(images.size, images.rate)
+
+    def _offer(self, camera: Camera, index: int) -> None:
+        """Make a camera a component, once."""
+        settings = self.settings
+        number = settings.component_id + index
+        if number not in COMPONENTS:
+            if camera.name not in self._left_out:
+                self._left_out.append(camera.name)
+                self.get_logger().warning(
+                    f"camera {camera.name} is not offered: there is no component id after "
+                    f"{COMPONENTS[-1]}; choose with the parameter cameras"
+                )
+            return
+        device = settings.gimbal_device_id if settings.gimbal else 0
+        description = CameraDescription(camera.name, number, settings.video(index), device)
+        self.cameras.add(description, time.monotonic())
+        self._feeds[camera.name] = Feed(camera.name, f"mavlink_{number}")
+        self.create_subscription(
+            TrackerStatus,
+            camera.status_topic,
+            self._status_callback(camera.name),
+            QoSProfile(depth=5),
+        )
+        self.get_logger().info(f"camera {camera.name} is MAVLink component {number}")
+
+    def _status_callback(self, camera: str) -> Callable[[TrackerStatus], Any]:
+        @guarded
+        def on_status(node: "MavlinkCameraNode", status: TrackerStatus) -> None:
+            target = node._feeds[camera].take(status)
+            node.cameras.components[camera].update(target, time.monotonic())
+            flight = node.cameras.flight
+            if flight is not None and target is not None and target.seen:
+                flight.seen(time.monotonic())
+
+        return partial(on_status, self)
+
+    @guarded
+    def _on_gimbal_command(self, message: TwistStamped) -> None:
+        """Pass the follower's rates on: ROS turns to the left and looks down, MAVLink does not."""
+        turn = message.twist.angular
+        if self.cameras.gimbal is not None:
+            self.cameras.gimbal.command(-turn.y, -turn.z, time.monotonic())
+
+    @guarded
+    def _on_flight_command(self, message: TwistStamped) -> None:
+        twist = message.twist
+        if self.cameras.flight is not None:
+            velocity = twist.linear.x, twist.linear.y, twist.linear.z
+            self.cameras.flight.command(velocity, twist.angular.z, time.monotonic())
+
+    # From and to MAVLink
+
+    @guarded
+    def _on_timer(self) -> None:
+        """Take what has arrived, ask the tracker, send what is due."""
+        now = time.monotonic()
+        for data, sender in self.link.receive():
+            if self.cameras.receive(data, now):
+                self._heard = now
+                self.link.heard(sender)
+        for request in self.cameras.take_requests():
+            self._ask(request)
+        self._tracker.check()
+        self.cameras.tick(now)
+        self._send()
+
+    def _ask(self, request: Request) -> None:
+        component, feed = self.cameras.components[request.camera], self._feeds[request.camera]
+
+        def done(result: int, message: str) -> None:
+            if result == ACCEPTED and request.box is not None:
+                feed.started()
+            component.answer(request, result, message, time.monotonic())
+
+        if request.box is None:
+            self._tracker.ask(feed.stop, done)
+        elif (start := feed.start(request.box, self.settings.video_delay)) is None:
+            done(REJECTED, "no image has come to the tracker yet")
+        else:
+            self._tracker.ask(lambda: start, done)
+
+    def _send(self) -> None:
+        for packet in self.cameras.take_output():
+            self.link.send(packet)
+            self._sent += 1
+
+    # Diagnostics
+
+    @guarded
+    def _on_diagnostics_timer(self) -> None:
+        problems = self._problems(time.monotonic())
+        counts = self.cameras.counts
+        ids = {name: str(one.address[1]) for name, one in self.cameras.components.items()}
+        values = {
+            "connection": self.settings.connection,
+            "system id": self.settings.system_id,
+            **{f"component id of {name}": number for name, number in ids.items()},
+            "packets sent": self._sent,
+            "packets received": counts.accepted,
+            "without use here": self.cameras.unhandled,
+            "unknown": counts.unknown,
+            "malformed": counts.malformed,
+        }
+        level = DiagnosticStatus.WARN if problems else DiagnosticStatus.OK
+        offered = ", ".join(f"{name} ({number})" for name, number in ids.items())
+        status = DiagnosticStatus(
+            level=level,
+            name=f"{self.get_fully_qualified_name().strip('/')}: link",
+            message="; ".join(problems) or f"cameras: {offered}",
+            hardware_id="none",
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def _problems(self, now: float) -> list[str]:
+        """What the operator should look at, in words."""
+        counts = self.cameras.counts
+        malformed = counts.malformed - self._malformed
+        accepted = counts.accepted - self._accepted
+        self._malformed = counts.malformed
+        self._accepted = counts.accepted
+        controls = [one for one in (self.cameras.gimbal, self.cameras.flight) if one is not None]
+        problems = [self.link.problem, *(control.problem for control in controls)]
+        if not self._feeds:
+            problems.append(f"no camera: no diagnostics of {self._tracker.name} have come")
+        if self._left_out:
+            problems.append(f"not offered: {', '.join(self._left_out)}")
+        if malformed > accepted:
+            problems.append("most of what arrives is not MAVLink: check the baud rate")
+        elif now - self._heard > SILENCE:
+            problems.append("nothing is heard of a ground station or autopilot")
+        return [problem for problem in problems if problem]
+
+    def halt(self) -> None:
+        """Stop gimbal and vehicle, leave the gimbal to others, and close the link."""
+        if self.cameras.gimbal is not None:
+            self.cameras.gimbal.release()
+        if self.cameras.flight is not None:
+            self.cameras.flight.stop()
+        self._send()
+        self.link.close()
