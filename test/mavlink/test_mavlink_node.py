@@ -67,6 +67,10 @@ class UdpStation(Station):
         self.command(number, *parameters, **options)
         return self.wait(result, f"an answer of command {number}")[0]
 
+    def stop(self, component: int) -> None:
+        """Stop as an operator does: again, if the tracker was too busy to answer in time."""
+        self.wait(lambda: self.ask(STOP, component=component) == ACCEPTED, "the stop")
+
     def status(self, component: int | None = None) -> Any:
         return self.last("CAMERA_TRACKING_IMAGE_STATUS", component)
 
@@ -131,6 +135,7 @@ def rig(ros_domain: None) -> Iterator[Rig]:
         "load_timeout": 600.0,
         "image_topics": "['front/image','rear/image']",
         "history_seconds": 3.0,
+        "request_timeout": 8.0,
         "backend": "torch",  # compiles nothing, so that the tracker is there sooner
     }
     station = UdpStation()
@@ -153,8 +158,8 @@ def rig(ros_domain: None) -> Iterator[Rig]:
 @pytest.fixture
 def station(rig: Rig) -> Iterator[UdpStation]:
     yield rig.station
-    assert rig.station.ask(STOP, component=100) == ACCEPTED
-    assert rig.station.ask(STOP, component=101) == ACCEPTED
+    rig.station.stop(100)
+    rig.station.stop(101)
 
 
 def test_the_cameras_are_found(station: UdpStation) -> None:
@@ -196,7 +201,7 @@ def test_a_rectangle_is_tracked_on_the_playing_clip_until_stop(rig: Rig) -> None
     boxes = [one for one in seen if one.tracking_status & ACTIVE]
     assert len(boxes) > 5
     assert all(rig.is_of_the_tracker(one) for one in boxes)
-    assert station.ask(STOP, component=100) == ACCEPTED
+    station.stop(100)
     assert station.ask(interval, STATUS, -1, component=100) == ACCEPTED
     station.received.clear()
     station.wait(lambda: len(station.all("HEARTBEAT", 100)) > 2, "two seconds")
