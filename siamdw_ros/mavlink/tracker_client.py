@@ -11,7 +11,7 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.mavlink.commands import ACCEPTED, FAILED, REJECTED
 
-ANSWER_SECONDS = 10.0  # the tracker itself refuses after 5 s
+ANSWER_SECONDS = 65.0  # the tracker itself refuses after request_timeout, at most 60 s
 
 ServiceRequest: TypeAlias = StartTracking.Request | StopTracking.Request
 Prepare = Callable[[], ServiceRequest | None]

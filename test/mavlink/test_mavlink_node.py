@@ -135,7 +135,7 @@ def rig(ros_domain: None) -> Iterator[Rig]:
         "load_timeout": 600.0,
         "image_topics": "['front/image','rear/image']",
         "history_seconds": 3.0,
-        "request_timeout": 8.0,
+        "request_timeout": 60.0,
         "backend": "torch",  # compiles nothing, so that the tracker is there sooner
     }
     station = UdpStation()
