@@ -22,6 +22,11 @@ def isolate() -> None:
     """Use a ROS domain of this run, on this machine only, and the Fast DDS profile we ship."""
     os.environ.setdefault("ROS_DOMAIN_ID", str(50 + os.getpid() % 50))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    use_fastdds_profile()
+
+
+def use_fastdds_profile() -> None:
+    """Use the Fast DDS profile we ship in this process, so that large images arrive."""
     profile = Path(get_package_share_directory("siamdw_ros"), "config", "fastdds.xml")
     # Fast DDS 2 knows only the first name, Fast DDS 3 takes a file twice when both are set.
     older = os.environ.get("ROS_DISTRO") in ("humble", "jazzy")

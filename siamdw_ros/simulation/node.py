@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections import deque
 from typing import Any
 
 import rclpy
@@ -20,6 +21,7 @@ from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray
 
+from siamdw_ros.evaluation.node_process import use_fastdds_profile
 from siamdw_ros.following.camera import Camera
 from siamdw_ros.following.control import STOP, Motion
 from siamdw_ros.following.parameters import guarded
@@ -154,7 +156,8 @@ class Operator:
         self._track = node.create_client(StartTracking, f"{values['tracker']}/start_tracking")
         self._follow = node.create_client(Trigger, f"{values['follower']}/start")
         self._enable = node.create_publisher(Bool, f"{values['follower']}/enable", 1)
-        self._shown: StartTracking.Request | None = None
+        # The oldest one counts: the tracker has received its image by now.
+        self._shown: deque[StartTracking.Request] = deque(maxlen=4)
         self.start_again()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(OPERATOR_PERIOD, self._on_timer, clock=steady)
@@ -162,23 +165,26 @@ class Operator:
     def start_again(self) -> None:
         """Start a target on one of the next images."""
         self._waiting = [self._track, self._follow]
+        self._shown.clear()
         self._asked = -math.inf
 
     def shown(self, header: Header, box: tuple[float, float, float, float]) -> None:
         """Note the newest image and the target's box in it."""
-        self._shown = StartTracking.Request(
-            header=Header(stamp=header.stamp), target_id="person", bbox=box_to_message(box)
+        self._shown.append(
+            StartTracking.Request(
+                header=Header(stamp=header.stamp), target_id="person", bbox=box_to_message(box)
+            )
         )
 
     def _on_timer(self) -> None:
         self._enable.publish(Bool(data=True))
-        if not self._waiting or self._shown is None:
+        if not self._waiting or not self._shown:
             return
         client = self._waiting[0]
         if time.monotonic() - self._asked < ASK_SECONDS or not client.service_is_ready():
             return
         self._asked = time.monotonic()
-        request = self._shown if client is self._track else Trigger.Request()
+        request = self._shown[0] if client is self._track else Trigger.Request()
         client.call_async(request).add_done_callback(
             lambda future: self._on_answer(client, future)
         )
@@ -207,6 +213,7 @@ def _scenario(name: str) -> Any:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
+    use_fastdds_profile()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = SimulationNode()

@@ -70,10 +70,9 @@ def follower_table(trials: dict[str, list[dict[str, Any]]]) -> str:
         "| --- | --- | --- | --- |",
     ]
     for fault, tried in trials.items():
-        if is_follower(tried):
-            stood = times([t["standing"] for t in tried], STANDING_LIMIT)
-            name = fault.removeprefix("follower: ")
-            rows.append(f"| {name} | {len(tried)} | {stood} | {listed(total(tried))} |")
+        stood = times([t["standing"] for t in tried], STANDING_LIMIT)
+        name = fault.removeprefix("follower: ")
+        rows.append(f"| {name} | {len(tried)} | {stood} | {listed(total(tried))} |")
     return "\n".join(rows)
 
 
@@ -86,9 +85,7 @@ def message_table(trials: dict[str, list[dict[str, Any]]]) -> str:
     """Made-up messages: a row a kind."""
     rows = ["| made-up messages | number | |", "| --- | --- | --- |"]
     made_up = {
-        fault: total(tried)
-        for fault, tried in trials.items()
-        if tried[0]["answer"] is None and not is_follower(tried)
+        fault: total(tried) for fault, tried in trials.items() if tried[0]["answer"] is None
     }
     for fault, counts in made_up.items():
         rows.append(f"| {fault} | {sum(counts.values()):,} | {listed(counts)} |")
@@ -127,7 +124,13 @@ def figures(faults: Path, soak: Path) -> str:
     on = json.loads((faults / "machine.json").read_text())
     trials = read_trials(faults)
     machine = "{cpu}, {cores} cores, ROS 2 {ros}, Python {python}".format(**on)
-    parts = [f"Machine: {machine}.", fault_table(trials), message_table(trials)]
+    around = {fault: tried for fault, tried in trials.items() if is_follower(tried)}
+    trials = {fault: tried for fault, tried in trials.items() if fault not in around}
+    parts = [f"Machine: {machine}."]
+    if trials:
+        parts += [fault_table(trials), message_table(trials)]
+    if around:
+        parts.append(follower_table(around))
     if (soak / "summary.json").is_file():
         parts.append(soak_table(json.loads((soak / "summary.json").read_text())))
     return "\n\n".join(parts)

@@ -34,13 +34,13 @@ class TestSimulation(RobotTest):
             (Odometry, "/odom", odometry),
         ):
             self.node.create_subscription(kind, topic, messages.append, qos_profile_sensor_data)
-        self.wait(lambda: poses, "a pose of the target", 400.0)
+        self.wait(lambda: poses, "a pose of the target", 200.0)
         self.assertEqual(poses[-1].header.frame_id, "camera_optical_frame")
 
         def moves() -> bool:
             return any(message.twist.twist.linear.x > 0.1 for message in odometry)
 
-        self.wait(moves, "the robot to drive", 400.0)
+        self.wait(moves, "the robot to drive", 80.0)
         self.assertGreater(max(message.twist.linear.x for message in commands), 0.1)
         publishers = self.node.get_publishers_info_by_topic("/follower/enable")
         self.assertIn("siamdw_panel", [info.node_name for info in publishers])
