@@ -33,7 +33,7 @@ def launch_tracker(**arguments: str) -> LaunchDescription:
     return launch_file("tracker.launch.py", device="cpu", **arguments)
 
 
-def launch_file(name: str, **arguments: str) -> LaunchDescription:
+def launch_file(name: str, /, **arguments: str) -> LaunchDescription:
     """One of the package's launch files, in the ROS domain of the launch tests.
 
     launch's environment is that of this process: the group restores it once the node is started.

@@ -36,7 +36,7 @@ def describe(names):
     def describe(**arguments):
         context = LaunchContext()
         context.launch_configurations.update(arguments)
-        *declared, function = names["generate_launch_description"]().entities
+        *declared, function, _panel = names["generate_launch_description"]().entities
         for argument in declared:
             argument.execute(context)
         return context, *function.execute(context)

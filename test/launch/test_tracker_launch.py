@@ -30,7 +30,7 @@ class TestRunningNode(RobotTest):
         self.assertEqual(self.show_until_status(NODE, TOPIC).model, "siamfc_res22")
         answer = self.ask(StartTracking, f"{NODE}/start_tracking", StartTracking.Request())
         self.assertFalse(answer.success)
-        self.assertIn("at least 2 px", answer.message)
+        self.assertIn("draw a box around the target", answer.message)
 
 
 @launch_testing.post_shutdown_test()
