@@ -10,6 +10,7 @@ pytest.importorskip("launch", reason="needs ROS 2's launch")
 pytest.importorskip("launch_ros", reason="needs ROS 2's launch_ros")
 
 from launch import LaunchContext
+from launch.actions import DeclareLaunchArgument
 from launch.utilities import perform_substitutions
 
 LAUNCH_FILE = Path(__file__).parents[2] / "launch" / "tracker.launch.py"
@@ -36,7 +37,9 @@ def describe(names):
     def describe(**arguments):
         context = LaunchContext()
         context.launch_configurations.update(arguments)
-        *declared, function, _panel = names["generate_launch_description"]().entities
+        entities = names["generate_launch_description"]().entities
+        declared = [one for one in entities if isinstance(one, DeclareLaunchArgument)]
+        function = entities[len(declared)]  # the tracker's; others may follow
         for argument in declared:
             argument.execute(context)
         return context, *function.execute(context)
