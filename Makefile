@@ -10,16 +10,16 @@ help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 	@echo "Extra arguments: make test ARGS='-k crops'. ROS 2 Kilted: ROS_WHEELS=kilted make ..."
 
-env: ## Build or mend the environment in .venv
+env: ## Build or repair the environment in .venv
 	@$(PYTHON) -m ros_env
 
 build: env ## Build the package and its interfaces into install/
 	@$(RUN) python -m colcon build --symlink-install --paths . --event-handlers console_start_end- $(BUILD_ARGS)
 
-demo: build ## Follow a target through a short film, results in demo_out/
+demo: build ## Track a target through a short video, results in demo_out/
 	$(RUN) python -m siamdw_ros.tools.demo $(ARGS)
 
-follow-demo: build ## Follow a rendered person with a base and a drone, results in follow_demo_out/
+follow-demo: build ## Track and follow a rendered person with a base and a drone, results in follow_demo_out/
 	$(RUN) python -m siamdw_ros.simulation.follow_demo $(ARGS)
 
 panel: build ## Open the operator panel on a video in a loop (ARGS="--port 8090")

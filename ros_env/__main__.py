@@ -1,4 +1,4 @@
-"""Builds or mends the environment: `python3 -m ros_env`."""
+"""Builds or repairs the environment: `python3 -m ros_env`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from ros_env import host
 
 try:
     host.check_python(sys.version_info, bool(host.sourced_ros()))
-    # Only now: the rest is written for the Python versions that were just checked.
+    # After the check: the other modules need one of the supported Python versions.
     from ros_env import builder
 
     builder.main()

@@ -1,4 +1,4 @@
-"""The steps from nothing to a working environment, in order."""
+"""The steps that build the environment, in order."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ from ros_env.stamps import Stamps, digest
 
 @dataclass(frozen=True)
 class Step:
-    """One step: it is done again when its inputs, or those of a step before it, have changed."""
+    """One step. It runs again when its inputs, or those of an earlier step, have changed."""
 
     name: str
     title: str
@@ -27,7 +27,7 @@ class Step:
 
 
 def main() -> None:
-    """Build or mend the environment of this repository."""
+    """Build or repair the environment of this repository."""
     distro = host.sourced_ros()
     if distro and os.environ.get("ROS_WHEELS"):
         raise host.SetupError(
@@ -44,9 +44,9 @@ def main() -> None:
 
 
 def plan(layout: Layout) -> list[Step]:
-    """What has to be done, in order."""
+    """Return the steps for a layout, in order."""
     python = f"{sys.version} {layout.venv} {layout.distro} {layout.wheels}"
-    # With wheels.py: what an earlier version of it has mended cannot be mended again.
+    # wheels.py is an input: what an earlier version has patched cannot be patched again.
     maker = Path(wheels.__file__)
     venv = Step("venv", "virtual environment", [python, maker], lambda: wheels.create_venv(layout))
     packages = [_requirements(name) for name in ("run", "test", "train", "evaluate")]
@@ -87,10 +87,10 @@ def plan(layout: Layout) -> list[Step]:
 
 
 def bring_up(layout: Layout, steps: list[Step]) -> None:
-    """Do what is not done, and begin anew where what was done does not work."""
+    """Run the steps that are due; start over if the environment was interrupted or is broken."""
     stamps = Stamps(layout.state / "stamps")
     if stamps.killed(step.name for step in steps):
-        print("ros_env: an earlier run was ended half way: starting over", flush=True)
+        print("ros_env: an earlier run was interrupted: starting over", flush=True)
         shutil.rmtree(layout.venv)
     perform(steps, stamps)
     if not wheels.works(layout, shell.variables(layout)):
@@ -102,7 +102,7 @@ def bring_up(layout: Layout, steps: list[Step]) -> None:
 
 
 def perform(steps: list[Step], stamps: Stamps) -> None:
-    """Do the steps whose stamp is missing or was made from other inputs."""
+    """Run the steps whose stamp is missing or was written for other inputs."""
     key = ""
     for step in steps:
         key = digest(key, step.name, *step.inputs)
@@ -126,12 +126,12 @@ def _requirements(name: str) -> Path:
 
 
 def _numpy_pin() -> str:
-    """Of the run time's packages, the one that messages are compiled against."""
+    """Return the pinned NumPy of the run time: messages are compiled against it."""
     return next(pin for pin in wheels.pins(_requirements("run")) if pin.startswith("numpy=="))
 
 
 def _check_sourced_ros(distro: str) -> None:
-    """The sourced ROS 2 has to fit this Python and to have what rosdep installs."""
+    """Check that the sourced ROS 2 fits this Python and has what rosdep installs."""
     for module, remedy in (
         (
             "rclpy",
@@ -148,7 +148,7 @@ def _check_sourced_ros(distro: str) -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Let a second run wait until the first is done."""
+    """Hold a lock, so that a second run waits until the first is done."""
     handle = os.open(DEFINITIONS, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

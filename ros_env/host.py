@@ -1,6 +1,6 @@
-"""What this machine must have, and one clear line for each thing that it lacks.
+"""Checks that the machine has what the build needs; each missing item is named.
 
-This module also has to load on Pythons that are too old for the rest, to be able to say so.
+Pythons that are too old for the other modules must be able to import this one, to report it.
 """
 
 import importlib.util
@@ -23,13 +23,13 @@ DEBIAN_NAMES = {
 
 
 class SetupError(Exception):
-    """Why there can be no environment, and what to do: one line for a person."""
+    """The environment cannot be built; the message says why and what to do, in one line."""
 
 
 def sourced_ros(environ=os.environ):
-    """The distribution of a ROS 2 that is sourced in this shell, for example `jazzy`, or None.
+    """Return the distribution of the ROS 2 that is sourced, for example `jazzy`; None without one.
 
-    Our own environment, entered in this shell, does not count.
+    The environment that this package builds does not count.
     """
     ours = environ.get("SIAMDW_ROS_VENV")
     for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
@@ -39,7 +39,7 @@ def sourced_ros(environ=os.environ):
 
 
 def wanted_distro(environ=os.environ):
-    """Which ROS 2 the wheels shall give: ROS_WHEELS, by default the one supported longest."""
+    """Return the ROS 2 distribution to install: ROS_WHEELS, or the longest supported."""
     distro = environ.get("ROS_WHEELS") or WHEEL_DISTROS[0]
     if distro not in WHEEL_DISTROS:
         raise SetupError(
@@ -49,7 +49,7 @@ def wanted_distro(environ=os.environ):
 
 
 def check_python(version, has_ros):
-    """A sourced ROS 2 brings its own Python; the wheels exist for some versions only."""
+    """Check the Python version: wheels exist for some only, a sourced ROS 2 brings its own."""
     found = tuple(version[:2])
     if found in WHEEL_PYTHONS or (has_ros and found > WHEEL_PYTHONS[-1]):
         return
@@ -60,7 +60,7 @@ def check_python(version, has_ros):
 
 
 def check_platform(system=None, machine=None, libc=None):
-    """The wheels are built for x86-64 Linux with glibc."""
+    """Check that wheels exist for this machine: x86-64 Linux with glibc."""
     system = system or platform.system()
     machine = machine or platform.machine()
     if system != "Linux" or machine not in ("x86_64", "amd64"):
@@ -77,7 +77,7 @@ def check_platform(system=None, machine=None, libc=None):
 
 
 def check_tools(has_ros, which=shutil.which, include=None):
-    """cmake, make, a C++ compiler, Python's headers and venv: nothing of them comes from PyPI."""
+    """Check for the tools that PyPI does not have: cmake, make, a compiler, headers, venv."""
     include = include or sysconfig.get_path("include")
     missing = [name for name in ("cmake", "make") if not which(name)]
     if not any(which(name) for name in (os.environ.get("CXX") or "c++", "g++", "clang++")):

@@ -1,4 +1,4 @@
-"""Where things are: the one place that knows the folders of the environment."""
+"""The folders of the environment. No other module knows them."""
 
 import sys
 from dataclasses import dataclass
@@ -24,25 +24,25 @@ class Layout:
 
     @property
     def python(self) -> Path:
-        """The interpreter of the environment."""
+        """Path of the interpreter."""
         return self.venv / "bin" / "python"
 
     @property
     def site_packages(self) -> Path:
-        """Where its Python packages are."""
+        """Folder of the installed Python packages."""
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         return self.venv / "lib" / version / "site-packages"
 
     @property
     def state(self) -> Path:
-        """What the builder keeps for itself: stamps, logs, build folders."""
+        """Folder of the builder: stamps, logs, build folders."""
         return self.venv / "ros_env"
 
     @property
     def scripts(self) -> list[Path]:
-        """What shells source to enter the environment.
+        """Scripts that a shell sources to enter the environment.
 
-        The names are those of any ROS 2 prefix: `install/setup.bash`, which colcon writes, finds
-        the environment below it by them.
+        They have the names that every ROS 2 prefix has: `install/setup.bash`, which colcon
+        writes, sources the underlay by these names.
         """
         return [self.venv / f"local_setup.{shell}" for shell in ("sh", "bash", "zsh")]

@@ -1,4 +1,4 @@
-"""Builds the vision_msgs types that no wheel has, and proves that they are the public ones."""
+"""Builds the vision_msgs types, which no wheel has, and checks them against upstream's."""
 
 import json
 import os
@@ -14,7 +14,7 @@ PACKAGE = DEFINITIONS / "vision_msgs"
 
 
 def definition_files() -> list[Path]:
-    """Everything that the built types depend on."""
+    """Return the files that the built types depend on."""
     return sorted(path for path in PACKAGE.rglob("*") if path.is_file())
 
 
@@ -27,10 +27,10 @@ def build(layout: Layout) -> None:
 
 
 def describe(layout: Layout, package: Path, folder: Path) -> Path:
-    """Let rosidl describe the types of a package: seconds, where compiling takes a minute.
+    """Write rosidl's descriptions of a package's types. Takes seconds; compiling takes a minute.
 
     Returns:
-        The folder with the descriptions, one JSON file a type.
+        The folder of the descriptions, one JSON file per type.
     """
     shutil.rmtree(folder, ignore_errors=True)
     options = [
@@ -57,11 +57,14 @@ def _cmake(layout: Layout, step: str, arguments: list[str | Path]) -> None:
 def check_type_hashes(
     descriptions: Path, expected_file: Path = PACKAGE / "type_hashes.json"
 ) -> None:
-    """Compare the built types with upstream's: with another hash no other node can talk to us.
+    """Compare the built types with upstream's: nodes with other type hashes cannot communicate.
 
     Args:
-        descriptions: folder with the type descriptions that rosidl wrote, one JSON file a type.
-        expected_file: type name -> upstream's hash. Each hash covers the types nested in it.
+        descriptions: folder with the type descriptions that rosidl wrote, one JSON file per type.
+        expected_file: upstream's hash by type name. Each hash covers the nested types.
+
+    Raises:
+        SetupError: A hash differs.
     """
     for name, expected in json.loads(expected_file.read_text()).items():
         hashes = json.loads((descriptions / f"{name}.json").read_text())["type_hashes"]

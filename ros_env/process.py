@@ -1,4 +1,4 @@
-"""Runs the commands that build the environment, quietly, with their output in a log."""
+"""Runs the commands that build the environment and writes their output to log files."""
 
 import subprocess
 from pathlib import Path
@@ -18,10 +18,10 @@ _TAIL = 15
 def run_logged(
     command: list[str | Path], log: Path, *, what: str, env: dict[str, str] | None = None
 ) -> None:
-    """Run a command with its output in `log`.
+    """Run a command and write its output to `log`.
 
     Raises:
-        SetupError: it failed; the end of its output was printed, the error says what was tried.
+        SetupError: The command failed. The end of its output is printed.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as sink:

@@ -1,4 +1,4 @@
-"""The environment variables: for our own commands, and as a script for a person's shell."""
+"""The environment variables: for commands of the build, and as a script for a user's shell."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from ros_env.layout import Layout
 
 
 def assignments(layout: Layout) -> dict[str, str]:
-    """Variables that are set, whatever they were."""
+    """Return variables that replace any earlier value."""
     ours = {"VIRTUAL_ENV": str(layout.venv), "SIAMDW_ROS_VENV": str(layout.venv)}
     if not layout.wheels:
         return ours
@@ -17,13 +17,13 @@ def assignments(layout: Layout) -> dict[str, str]:
         "ROS_DISTRO": layout.distro,
         "ROS_VERSION": "2",
         "ROS_PYTHON_VERSION": "3",
-        # The wheels would start Python a second time, only to set LD_LIBRARY_PATH.
+        # Without it, the wheels start Python a second time to set LD_LIBRARY_PATH.
         "_ROS_WHEELS_BOOTSTRAP_COMPLETE": "1",
     }
 
 
 def prefixes(layout: Layout) -> dict[str, list[Path]]:
-    """Search paths, and what has to stand in front of them."""
+    """Return the folders to put in front of search paths, by variable."""
     found = {"PATH": [layout.venv / "bin"]}
     if layout.wheels:
         libraries = sorted(layout.site_packages.glob("ros_*.libs"))
@@ -32,7 +32,7 @@ def prefixes(layout: Layout) -> dict[str, list[Path]]:
 
 
 def variables(layout: Layout, environ: dict[str, str] | None = None) -> dict[str, str]:
-    """The whole environment for a command, made from `environ` (default: this process's)."""
+    """Return the complete environment of a command, based on `environ` (default: os.environ)."""
     result = dict(os.environ if environ is None else environ)
     result.pop("PYTHONHOME", None)
     for name, folders in prefixes(layout).items():
@@ -42,7 +42,7 @@ def variables(layout: Layout, environ: dict[str, str] | None = None) -> dict[str
 
 
 def script(layout: Layout) -> str:
-    """The same as a script for sh, bash and zsh."""
+    """Return a script for sh, bash and zsh that sets the variables."""
     lines = ["# Written by ros_env; enter the environment with: source ros_env/activate.sh"]
     if not layout.wheels:
         lines += [

@@ -1,4 +1,4 @@
-"""Remembers which steps are done, so that a second run is quick and a killed one is noticed."""
+"""Stores which steps are done: a second run skips them, and an interrupted run is detected."""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def digest(*parts: str | Path) -> str:
-    """One short key for texts and for the contents of files."""
+    """Return a short hash of texts and of the contents of files."""
     total = hashlib.sha256()
     for part in parts:
         content = part.read_bytes() if isinstance(part, Path) else part.encode()
@@ -15,34 +15,37 @@ def digest(*parts: str | Path) -> str:
 
 
 class Stamps:
-    """A stamp is written when a step has finished and holds the key of what it was made from."""
+    """One file per finished step, with the key of the inputs it was run with.
+
+    Args:
+        folder: Folder of the files. It need not exist yet.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Keep the stamps in `folder`, which need not exist yet."""
         self.folder = folder
 
     def is_done(self, step: str, key: str) -> bool:
-        """Has this step finished, with exactly these inputs?"""
+        """Return whether a step has finished with these inputs."""
         stamp = self.folder / step
         return stamp.is_file() and stamp.read_text() == key
 
     def begin(self, step: str) -> None:
-        """The step is about to change the environment."""
+        """Record that a step starts to change the environment."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / step).unlink(missing_ok=True)
         self._started(step).touch()
 
     def finish(self, step: str, key: str) -> None:
-        """The step is done."""
+        """Record that a step is done."""
         (self.folder / step).write_text(key)
         self._started(step).unlink(missing_ok=True)
 
     def give_up(self, step: str) -> None:
-        """The step failed by itself and left nothing half done."""
+        """Record that a step failed and left nothing unfinished."""
         self._started(step).unlink(missing_ok=True)
 
     def killed(self, steps: Iterable[str]) -> bool:
-        """Was a run ended in the middle of one of these steps?"""
+        """Return whether a run was interrupted during one of these steps."""
         return any(self._started(step).exists() for step in steps)
 
     def _started(self, step: str) -> Path:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.measurement.machine import peak_flops
-from siamdw_ros.measurement.plan import Film, Plan
+from siamdw_ros.measurement.plan import Video, Plan
 from siamdw_ros.measurement.updates import Update, time_interleaved, update_of
 from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.siamdw.runtime import half_is_faster
@@ -43,14 +43,14 @@ class Case:
 
 def run(plan: Plan) -> list[Table]:
     """Time one update of each network: one target in VGA, windows cut and all."""
-    film = plan.film(plan.clips[0], 2)
+    video = plan.video(plan.clips[0], 2)
     models = plan.models or plan.choose(NETWORKS, ("siamfc_res22", "siamrpn_res22"))
     title = "An update of one target in a VGA image, by network"
     table = Table(title, name="networks", notes=[NOTE])
     for device in plan.devices:
         cases, skipped = _cases(models, device)
         table.skipped += skipped
-        table.rows += _rows(plan, film, cases)
+        table.rows += _rows(plan, video, cases)
     return [table]
 
 
@@ -64,11 +64,11 @@ def _cases(models: Sequence[str], device: str) -> tuple[list[Case], list[str]]:
     return cases, skipped
 
 
-def _rows(plan: Plan, film: Film, cases: Sequence[Case]) -> Iterator[dict[str, Cell]]:
+def _rows(plan: Plan, video: Video, cases: Sequence[Case]) -> Iterator[dict[str, Cell]]:
     """A network's two precisions are timed by turns; networks one after the other."""
     by_model = itertools.groupby(cases, key=lambda case: case.model)
     for model, group in tqdm([(m, list(g)) for m, g in by_model], desc="core", leave=False):
-        updates = {case: _prepare(plan, film, case) for case in group}
+        updates = {case: _prepare(plan, video, case) for case in group}
         time_interleaved(list(updates.values()), plan.choose(ROUNDS, 3), f"core, {model}")
         for case, update in updates.items():
             yield _row(plan, case, update)
@@ -76,9 +76,9 @@ def _rows(plan: Plan, film: Film, cases: Sequence[Case]) -> Iterator[dict[str, C
         gc.collect()
 
 
-def _prepare(plan: Plan, film: Film, case: Case) -> Update:
+def _prepare(plan: Plan, video: Video, case: Case) -> Update:
     method = plan.method(case.model, case.device, precision=case.precision)
-    return update_of(method, film.images[1], [film.boxes[0]])
+    return update_of(method, video.images[1], [video.boxes[0]])
 
 
 def _row(plan: Plan, case: Case, update: Update) -> dict[str, Cell]:

@@ -94,8 +94,8 @@ def node_parameters(plan: Plan, model: str, compressed: bool) -> dict[str, objec
 
 
 def _measure(plan: Plan, under_test: TrackerUnderTest, scenario: Scenario) -> Run:
-    film = plan.film(plan.clips[0], 1)
-    image, box = resized(film.images[0], film.boxes[0], scenario.size)
+    video = plan.video(plan.clips[0], 1)
+    image, box = resized(video.images[0], video.boxes[0], scenario.size)
     return under_test.play(plan.clips[0], boxes_for(box, scenario, image), scenario)
 
 

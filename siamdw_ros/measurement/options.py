@@ -13,14 +13,14 @@ from siamdw_ros.siamdw.backends import BACKENDS
 
 MODEL = "siamfc_res22"
 QUICK = 3  # contenders
-FRAMES = 80  # of each film
+FRAMES = 80  # of each video
 
 
 def run(plan: Plan) -> list[Table]:
     """Race the default against itself with single options changed."""
     outcome = race(
         list(_contenders(plan))[: plan.choose(None, QUICK)],
-        plan.films(plan.choose(FRAMES, 11)),
+        plan.videos(plan.choose(FRAMES, 11)),
         "options",
     )
     title = f"{MODEL} on {plan.device}: options beside the default"

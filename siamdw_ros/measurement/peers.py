@@ -15,7 +15,7 @@ from siamdw_ros.siamdw import Tracker
 from siamdw_ros.siamdw.checkpoints import load_network
 
 BASELINES = ("siamfc_res22", "siamrpn_res22")
-FRAMES, BASELINE_FRAMES = 217, 46  # of each film
+FRAMES, BASELINE_FRAMES = 217, 46  # of each video
 OURS = "siamfc_res22"
 
 
@@ -40,7 +40,7 @@ def _against_baseline(plan: Plan, model: str) -> Table:
         ours(),
     ]
     title = f"{model} beside a straightforward implementation of the published algorithm"
-    outcome = race(contenders, plan.films(plan.choose(BASELINE_FRAMES, 6)), f"baseline, {model}")
+    outcome = race(contenders, plan.videos(plan.choose(BASELINE_FRAMES, 6)), f"baseline, {model}")
     table = outcome.table(f"baseline_{model}", f"{title}, on {plan.device}", "baseline")
     table.notes.append(
         "baseline: padded convolutions, crops one by one, batch norms unfolded, float32, "
@@ -60,7 +60,7 @@ def _baseline(plan: Plan, model: str) -> Published:
 
 def _against_peers(plan: Plan) -> Table:
     contenders = list(_peers(plan))
-    outcome = race(contenders, plan.films(plan.choose(FRAMES, 11)), "peers")
+    outcome = race(contenders, plan.videos(plan.choose(FRAMES, 11)), "peers")
     title = f"{OURS} on {plan.device} beside OpenCV's trackers on the CPU, same frames"
     return outcome.table("peers", title, OURS)
 

@@ -20,7 +20,7 @@ RANDOM_HEAD = 3e-4
 
 
 @dataclass(frozen=True)
-class Film:
+class Video:
     """Pictures and the target's box in each."""
 
     name: str
@@ -54,16 +54,16 @@ class Plan:
         """One of two amounts."""
         return quick if self.quick else full
 
-    def films(self, frames: int) -> Iterator[Film]:
-        """Every film's first frames; only one film is in memory at a time."""
+    def videos(self, frames: int) -> Iterator[Video]:
+        """Every video's first frames; only one video is in memory at a time."""
         for clip in self.clips[: self.choose(len(self.clips), 1)]:
-            yield self.film(clip, frames)
+            yield self.video(clip, frames)
 
-    def film(self, clip: Path, frames: int) -> Film:
-        """The first frames of one film."""
+    def video(self, clip: Path, frames: int) -> Video:
+        """The first frames of one video."""
         boxes = read_annotation(clip.with_suffix(".csv"))[:frames]
         images = [image for image, _ in zip(read_clip(clip), boxes, strict=False)]
-        return Film(clip.stem, images, boxes)
+        return Video(clip.stem, images, boxes)
 
     def checkpoint(self, model: str) -> str:
         """A file with weights for a network: given, bundled, or random."""

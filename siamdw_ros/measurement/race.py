@@ -12,7 +12,7 @@ from tqdm import tqdm
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.evaluation.one_pass import Follower
 from siamdw_ros.evaluation.table import Table
-from siamdw_ros.measurement.plan import Film
+from siamdw_ros.measurement.plan import Video
 from siamdw_ros.measurement.statistics import median_ratio
 from siamdw_ros.siamdw.crops import Box
 
@@ -44,16 +44,16 @@ class Lane:
     seconds: list[float] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
 
-    def take_turn(self, film: Film, turn: range) -> None:
+    def take_turn(self, video: Video, turn: range) -> None:
         """Do a few frames."""
         with _threads(self.contender.threads):
-            spent = [self._track(film, index) for index in turn]
+            spent = [self._track(video, index) for index in turn]
         self.seconds += spent
         self.turns.append(sum(spent))
 
-    def _track(self, film: Film, index: int) -> float:
+    def _track(self, video: Video, index: int) -> float:
         start = time.perf_counter()
-        result = self.tracker.track(film.images[index])
+        result = self.tracker.track(video.images[index])
         seconds = time.perf_counter() - start
         self.boxes.append(result.box)
         return seconds
@@ -87,27 +87,27 @@ class Race:
         }
 
 
-def race(contenders: Sequence[Contender], films: Iterable[Film], title: str) -> Race:
+def race(contenders: Sequence[Contender], videos: Iterable[Video], title: str) -> Race:
     """Let trackers follow the same targets, a few frames each at a time, in changing order.
 
     A contender that cannot be built is left out, with the reason.
     """
     lanes, skipped = _line_up(contenders)
     truth: list[Box] = []
-    for film in films:
+    for video in videos:
         for lane in lanes:
-            lane.tracker.init(film.images[0], film.boxes[0])
+            lane.tracker.init(video.images[0], video.boxes[0])
             for _ in range(WARM_UP):
-                lane.tracker.track(film.images[0])  # a second init forgets it
-            lane.tracker.init(film.images[0], film.boxes[0])
+                lane.tracker.track(video.images[0])  # a second init forgets it
+            lane.tracker.init(video.images[0], video.boxes[0])
         turns = [
-            range(i, min(i + TURN, len(film.images))) for i in range(1, len(film.images), TURN)
+            range(i, min(i + TURN, len(video.images))) for i in range(1, len(video.images), TURN)
         ]
-        for number, turn in enumerate(tqdm(turns, desc=f"{title}, {film.name}", leave=False)):
+        for number, turn in enumerate(tqdm(turns, desc=f"{title}, {video.name}", leave=False)):
             first = number % len(lanes)
             for lane in [*lanes[first:], *lanes[:first]]:
-                lane.take_turn(film, turn)
-        truth += film.boxes[1:]
+                lane.take_turn(video, turn)
+        truth += video.boxes[1:]
     return Race(lanes, truth, skipped)
 
 

@@ -13,7 +13,7 @@ TARGET = (0.1, 0.15)  # of the image's sides, for many targets
 def targets(plan: Plan) -> list[Table]:
     """Time an update with more and more targets in one VGA image."""
     counts = plan.choose(COUNTS, COUNTS[:3])
-    image = plan.film(plan.clips[0], 2).images[1]
+    image = plan.video(plan.clips[0], 2).images[1]
     height, width = image.shape[:2]
     box = (width / 2, height / 2, TARGET[0] * width, TARGET[1] * height)
     table = Table(f"An update by the number of targets, VGA, on {plan.device}", name="targets")
@@ -36,13 +36,13 @@ def targets(plan: Plan) -> list[Table]:
 
 def sizes(plan: Plan) -> list[Table]:
     """Time an update in images of several sizes, the target of the same share of the image."""
-    film = plan.film(plan.clips[0], 2)
+    video = plan.video(plan.clips[0], 2)
     table = Table(f"An update of one target by the image's size, on {plan.device}", name="sizes")
     for model in plan.choose(MODELS, MODELS[:1]):
         method = plan.method(model)
         updates = {}
         for name, size in SIZES.items():
-            image, box = resized(film.images[1], film.boxes[0], size)
+            image, box = resized(video.images[1], video.boxes[0], size)
             updates[name] = update_of(method, image, [box])
         time_interleaved(list(updates.values()), plan.choose(11, 3), f"sizes, {model}")
         for name, update in updates.items():

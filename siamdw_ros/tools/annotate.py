@@ -1,7 +1,7 @@
-"""Annotate a target in a film: boxes on keyframes, linear in between.
+"""Annotate a target in a video: boxes on keyframes, linear in between.
 
 Opens a page in the browser, served to this machine only. Every change is saved at once, as a CSV
-beside the film that the demo and `evaluate` read; keyframes are marked in it and can be changed
+beside the video that the demo and `evaluate` read; keyframes are marked in it and can be changed
 later. --list, --set, --absent and --remove do the same in the terminal.
 """
 
@@ -33,10 +33,10 @@ from siamdw_ros.siamdw.tracker import checked_box
 
 @dataclass
 class Annotation:
-    """A film, the keyframes of one target in it, and the file that they are kept in."""
+    """A video, the keyframes of one target in it, and the file that they are kept in."""
 
     frames: list[bytes]  # JPEG
-    blank: Image  # of the film's size
+    blank: Image  # of the video's size
     rate: float
     path: Path
     keyframes: dict[int, Box] = field(default_factory=dict)
@@ -44,11 +44,11 @@ class Annotation:
 
     @classmethod
     def open(cls, clip: Path, path: Path) -> "Annotation":
-        """Read a film, and what is annotated already.
+        """Read a video, and what is annotated already.
 
         Raises:
-            FileNotFoundError: there is no film.
-            ValueError: the annotation is of a longer film.
+            FileNotFoundError: there is no video.
+            ValueError: the annotation is of a longer video.
         """
         frames, blank = [], None
         for image in read_clip(clip):
@@ -58,7 +58,7 @@ class Annotation:
             raise FileNotFoundError(f"{clip}: no frame that OpenCV can read")
         keyframes = read_keyframes(path) if path.is_file() else {}
         if keyframes and max(keyframes) >= len(frames):
-            raise ValueError(f"{path} has frame {max(keyframes)}, the film only {len(frames)}")
+            raise ValueError(f"{path} has frame {max(keyframes)}, the video only {len(frames)}")
         return cls(frames, blank, frame_rate(clip), path, keyframes)
 
     def set(self, frame: int, box: Box) -> None:
@@ -87,7 +87,7 @@ class Annotation:
 
     def _check(self, frame: int) -> None:
         if not 0 <= frame < len(self.frames):
-            raise ValueError(f"frame {frame}: the film has frames 0 to {len(self.frames) - 1}")
+            raise ValueError(f"frame {frame}: the video has frames 0 to {len(self.frames) - 1}")
 
     def _save(self) -> None:
         write_annotation(self.path, interpolate(self.keyframes, len(self.frames)), self.keyframes)

@@ -1,4 +1,4 @@
-"""Films and contact sheets can be opened and show the boxes."""
+"""Videos and contact sheets can be opened and show the boxes."""
 
 from pathlib import Path
 
@@ -23,6 +23,6 @@ def test_a_contact_sheet_is_a_full_grid() -> None:
 
 
 def test_a_film_has_every_frame(tmp_path: Path) -> None:
-    write_video([Annotated(GREY, str(index)) for index in range(5)], tmp_path / "film.mp4", 10)
-    film = cv2.VideoCapture(str(tmp_path / "film.mp4"))
-    assert sum(film.read()[0] for _ in range(10)) == 5
+    write_video([Annotated(GREY, str(index)) for index in range(5)], tmp_path / "video.mp4", 10)
+    video = cv2.VideoCapture(str(tmp_path / "video.mp4"))
+    assert sum(video.read()[0] for _ in range(10)) == 5

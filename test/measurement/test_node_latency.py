@@ -38,8 +38,8 @@ def test_a_film_is_played_to_the_node_and_every_frame_accounted_for(
 ):
     plan = Plan(clips=[CLIP], work=tmp_path, devices=("cpu",))
     scenario = Scenario((320, 240), 10.0, 2, 1.0, compressed)
-    film = plan.film(CLIP, 1)
-    image, box = resized(film.images[0], film.boxes[0], scenario.size)
+    video = plan.video(CLIP, 1)
+    image, box = resized(video.images[0], video.boxes[0], scenario.size)
     parameters = node_parameters(plan, "siamfc_res22", compressed) | {"threads": 1}
     with tracker(tmp_path, parameters) as under_test:
         played = under_test.play(CLIP, boxes_for(box, scenario, image), scenario)

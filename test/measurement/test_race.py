@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from siamdw_ros.measurement.plan import Film
+from siamdw_ros.measurement.plan import Video
 from siamdw_ros.measurement.race import TURN, WARM_UP, Contender, race
 from siamdw_ros.siamdw import State, TrackResult
 
@@ -32,27 +32,27 @@ class Still:
 
 
 @pytest.fixture
-def film():
+def video():
     count = 4 * TURN + 1
-    return Film("still", [IMAGE] * count, [BOX] * count)
+    return Video("still", [IMAGE] * count, [BOX] * count)
 
 
-def test_every_tracker_sees_every_frame_and_they_take_turns(film):
+def test_every_tracker_sees_every_frame_and_they_take_turns(video):
     log = []
     contenders = [Contender(name, lambda name=name: Still(log, name)) for name in "ab"]
-    outcome = race(contenders, [film, film], "test")
+    outcome = race(contenders, [video, video], "test")
     assert all(len(lane.boxes) == len(lane.seconds) == 8 * TURN for lane in outcome.lanes)
     raced = log[2 * WARM_UP :][: 4 * TURN]
     assert raced == ["a"] * TURN + ["b"] * TURN + ["b"] * TURN + ["a"] * TURN
 
 
-def test_table_tells_speed_and_overlap_beside_the_reference(film):
+def test_table_tells_speed_and_overlap_beside_the_reference(video):
     contenders = [
         Contender("slow", lambda: Still([], "slow", seconds=2e-3)),
         Contender("fast", lambda: Still([], "fast", seconds=5e-4, moved=2.0)),
         Contender("random", lambda: Still([], "random"), judged=False),
     ]
-    slow, fast, random = race(contenders, [film], "test").table("t", "T", "slow").rows
+    slow, fast, random = race(contenders, [video], "test").table("t", "T", "slow").rows
     assert slow["times as fast as slow"] == 1.0
     assert 2 < fast["times as fast as slow"] < 5
     assert fast["mean IoU"] == pytest.approx(1 / 3)
@@ -60,10 +60,10 @@ def test_table_tells_speed_and_overlap_beside_the_reference(film):
     assert random["mean IoU"] is None
 
 
-def test_a_tracker_that_cannot_be_built_is_skipped_with_its_reason(film):
+def test_a_tracker_that_cannot_be_built_is_skipped_with_its_reason(video):
     def refuse():
         raise ValueError("no files")
 
-    outcome = race([Contender("a", lambda: Still([], "a")), Contender("b", refuse)], [film], "t")
+    outcome = race([Contender("a", lambda: Still([], "a")), Contender("b", refuse)], [video], "t")
     assert [lane.contender.name for lane in outcome.lanes] == ["a"]
     assert outcome.table("t", "T", "a").skipped == ["b: no files"]

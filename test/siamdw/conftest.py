@@ -23,6 +23,6 @@ def official_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def film():
-    """Frames and boxes of the reference film."""
+def video():
+    """Frames and boxes of the reference video."""
     return golden.load_film()

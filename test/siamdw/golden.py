@@ -26,8 +26,8 @@ MODELS = {**SIAMFC, "siamrpn_res22": "SiamRPNRes22"}  # our name -> the authors'
 
 def load_film():
     """Twelve frames of a noise patch that moves, 12 x 240 x 320 x 3, and its boxes, 12 x 4."""
-    with np.load(FOLDER / "frames.npz") as film:
-        return film["frames"], film["gt"]
+    with np.load(FOLDER / "frames.npz") as video:
+        return video["frames"], video["gt"]
 
 
 def official_shapes(name):

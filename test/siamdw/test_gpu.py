@@ -294,9 +294,9 @@ def meta_program(method):
 @needs_gpu
 @pytest.mark.parametrize("precision", ["full", "half"])
 @pytest.mark.parametrize("name", ["siamfc_res22", "siamfc_res22 published"])
-def test_graphs_are_captured_and_replayed_on_a_gpu(name, precision, film, caplog):
+def test_graphs_are_captured_and_replayed_on_a_gpu(name, precision, video, caplog):
     network, _, preset = name.partition(" ")
-    frames, boxes = film
+    frames, boxes = video
     method = create_multi_tracker(
         network, device="cuda", precision=precision, backend="cuda_graph", preset=preset or None
     )
@@ -311,8 +311,8 @@ def test_graphs_are_captured_and_replayed_on_a_gpu(name, precision, film, caplog
 
 
 @needs_gpu
-def test_memory_of_a_gpu_is_flat_over_a_thousand_updates(film):
-    frames, boxes = film
+def test_memory_of_a_gpu_is_flat_over_a_thousand_updates(video):
+    frames, boxes = video
     method = create_multi_tracker(device="cuda", backend="cuda_graph")
     targets = [method.start(frames[0], tuple(boxes[0])) for _ in range(3)]
     for number in range(300):  # every batch size, and the wide search when a target is not seen
@@ -339,8 +339,8 @@ def test_graph_that_cannot_be_captured_is_told_and_done_without(monkeypatch, cap
 
 
 @needs_gpu
-def test_gpu_follows_as_the_cpu_does(film):
-    frames, boxes = film
+def test_gpu_follows_as_the_cpu_does(video):
+    frames, boxes = video
     cpu, gpu, half = (
         create_multi_tracker(device=device, precision=precision, backend=backend)
         for device, precision, backend in (

@@ -97,8 +97,8 @@ def test_siamrpn_outputs_are_those_of_the_release(device, precision, tracker):
 
 @pytest.mark.parametrize(("device", "precision"), [CPU, GPU])
 @pytest.mark.parametrize("name", golden.MODELS)
-def test_track_is_that_of_the_release(name, device, precision, tracker, film):
-    frames, boxes = film
+def test_track_is_that_of_the_release(name, device, precision, tracker, video):
+    frames, boxes = video
     follower = tracker(name, device, precision)
     follower.init(frames[0], tuple(boxes[0]))
     track = []
@@ -113,15 +113,15 @@ def test_track_is_that_of_the_release(name, device, precision, tracker, film):
 
 
 @pytest.mark.parametrize("key", WINDOWS)
-def test_window_is_that_of_the_release(key, film):
+def test_window_is_that_of_the_release(key, video):
     center, out, side = WINDOWS[key]
-    image = film[0][0]
+    image = video[0][0]
     window = published_window(image, np.array(center), side, out, mean_color(image))
     np.testing.assert_array_equal(window, golden.CROPS[key])
 
 
-def test_pyramid_is_that_of_the_release(film):
-    image = film[0][0]
+def test_pyramid_is_that_of_the_release(video):
+    image = video[0][0]
     sides = (246.7, 256.3, 265.9)
     pyramid = published_pyramid(image, np.array([60.0, 100.0]), sides, 255, mean_color(image))
     np.testing.assert_array_equal(pyramid.transpose(0, 3, 1, 2), golden.CROPS["pyr"])

@@ -18,9 +18,9 @@ from siamdw_ros.tools.annotate import LOCALHOST, Annotation, main, make_server
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
+def video(tmp_path: Path) -> Path:
     """A folder of ten pictures."""
-    folder = tmp_path / "film"
+    folder = tmp_path / "video"
     folder.mkdir()
     for i in range(10):
         cv2.imwrite(str(folder / f"{i}.png"), np.full((80, 100, 3), 20 * i, np.uint8))
@@ -28,8 +28,8 @@ def film(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def address(film: Path) -> Iterator[str]:
-    server = make_server(Annotation.open(film, film.with_suffix(".csv")))
+def address(video: Path) -> Iterator[str]:
+    server = make_server(Annotation.open(video, video.with_suffix(".csv")))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://{LOCALHOST}:{server.server_address[1]}"
@@ -63,7 +63,7 @@ def test_the_page_and_its_pictures(address: str) -> None:
     assert abs(int(picture[0, 0, 0]) - 60) < 3
 
 
-def test_keyframes_are_interpolated_and_saved_at_once(address: str, film: Path) -> None:
+def test_keyframes_are_interpolated_and_saved_at_once(address: str, video: Path) -> None:
     ask(f"{address}/keyframe", {"frame": 0, "box": [10, 10, 20, 20]})
     answer = ask(f"{address}/keyframe", {"frame": 4, "box": [30, 10, 20, 40]})
     assert answer["boxes"][2] == [20, 10, 20, 30]
@@ -71,7 +71,7 @@ def test_keyframes_are_interpolated_and_saved_at_once(address: str, film: Path) 
     answer = ask(f"{address}/keyframe", {"frame": 7, "box": None})
     assert answer["boxes"][6] == [30, 10, 20, 40]
     assert answer["boxes"][7:] == [None] * 3
-    saved = film.with_suffix(".csv")
+    saved = video.with_suffix(".csv")
     boxes = read_annotation(saved)
     assert boxes[2] == (20, 10, 20, 30)
     assert math.isnan(boxes[9][0])
@@ -86,7 +86,7 @@ def test_a_removed_keyframe_is_interpolated_again(address: str) -> None:
     assert answer["boxes"][2] == [20, 10, 20, 20]
 
 
-def test_bad_requests_are_refused_and_change_nothing(address: str, film: Path) -> None:
+def test_bad_requests_are_refused_and_change_nothing(address: str, video: Path) -> None:
     post = f"{address}/keyframe"
     assert refusal(post, {"frame": 99, "box": [1, 1, 9, 9]})[0] == 400
     assert "at least 2 px" in refusal(post, {"frame": 1, "box": [1, 1, 0, 9]})[1]
@@ -97,35 +97,37 @@ def test_bad_requests_are_refused_and_change_nothing(address: str, film: Path) -
     assert refusal(post, {"frame": 1, "box": None}, kind="text/plain")[0] == 400
     for path in ("/frame/10.jpg", "/frame/-1.jpg", "/frame/..%2f.jpg", "/etc/passwd"):
         assert refusal(address + path)[0] == 404
-    assert not film.with_suffix(".csv").exists()
+    assert not video.with_suffix(".csv").exists()
 
 
 def test_other_sites_are_refused(address: str) -> None:
     assert refusal(f"{address}/annotation", host="evil.example")[0] == 400
 
 
-def test_only_this_machine_is_served(film: Path) -> None:
-    with make_server(Annotation.open(film, film.with_suffix(".csv"))) as server:
+def test_only_this_machine_is_served(video: Path) -> None:
+    with make_server(Annotation.open(video, video.with_suffix(".csv"))) as server:
         assert server.server_address[0] == "127.0.0.1"
 
 
-def test_the_terminal_does_the_same(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(film), "--set", "0=1,2,30,40", "--set", "3=10,2,30,40", "--absent", "5"]) == 0
-    assert main([str(film), "--remove", "3", "--list"]) == 0
+def test_the_terminal_does_the_same(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main([str(video), "--set", "0=1,2,30,40", "--set", "3=10,2,30,40", "--absent", "5"]) == 0
+    )
+    assert main([str(video), "--remove", "3", "--list"]) == 0
     assert capsys.readouterr().out.split() == ["0", "1.0", "2.0", "30.0", "40.0", "5", "absent"]
-    assert read_annotation(film.with_suffix(".csv"))[3] == (1, 2, 30, 40)
+    assert read_annotation(video.with_suffix(".csv"))[3] == (1, 2, 30, 40)
 
 
-def test_comments_survive(film: Path) -> None:
-    file = film.with_suffix(".csv")
+def test_comments_survive(video: Path) -> None:
+    file = video.with_suffix(".csv")
     file.write_text("# by hand\nframe,x,y,w,h,keyframe\n0,1,2,30,40,1\n")
-    assert main([str(film), "--set", "3=10,2,30,40"]) == 0
+    assert main([str(video), "--set", "3=10,2,30,40"]) == 0
     assert file.read_text().startswith("# by hand\n")
 
 
 @pytest.mark.parametrize("arguments", [["--set", "nonsense"], ["--set", "50=1,2,3,4"]])
 def test_bad_options_are_said(
-    film: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    video: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(film), *arguments]) == 2
+    assert main([str(video), *arguments]) == 2
     assert "annotate:" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The command from sequences to the report, on the shipped films."""
+"""The command from sequences to the report, on the shipped videos."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def test_two_workers_find_what_one_finds(tmp_path: Path) -> None:
 def test_a_broken_sequence_does_not_end_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "broken.mp4").write_bytes(b"no film")
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
     (tmp_path / "broken.csv").write_text("frame,x,y,w,h\n0,1,2,30,40\n")
     arguments = [str(tmp_path / "broken.mp4"), JUICE, "--every", "50", "--tracker", "kcf"]
     assert main([*arguments, "--jobs", "1"]) == 1

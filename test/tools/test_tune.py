@@ -1,4 +1,4 @@
-"""Tuning finds, keeps and resumes; on a few frames of a shipped film."""
+"""Tuning finds, keeps and resumes; on a few frames of a shipped video."""
 
 import sys
 from pathlib import Path

@@ -14,14 +14,14 @@ STEP = np.array([3.0, 1.5])  # pixels a frame
 
 
 def sliding(frames: int = 12, zoom: float = 1.0) -> list[np.ndarray]:
-    """Film a textured wall with a camera that slides, and comes nearer if `zoom` is above 1."""
-    wall, film = textured(5, 400, 500), []
+    """Record a textured wall with a camera that slides, and comes nearer if `zoom` is above 1."""
+    wall, video = textured(5, 400, 500), []
     for index in range(frames):
         scale = zoom**index
         x, y = STEP * index
         view = np.array([[scale, 0, -x], [0, scale, -y]])
-        film.append(cv2.warpAffine(wall, view, (320, 240)))
-    return film
+        video.append(cv2.warpAffine(wall, view, (320, 240)))
+    return video
 
 
 def grey(picture: np.ndarray) -> np.ndarray:
@@ -81,6 +81,6 @@ def test_a_video_is_read(tmp_path: Path) -> None:
 
 
 def test_what_is_no_video_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "x.mp4").write_text("no film")
+    (tmp_path / "x.mp4").write_text("no video")
     with pytest.raises(FileNotFoundError, match=r"x\.mp4: no video"):
         track_by_flow(tmp_path / "x.mp4")

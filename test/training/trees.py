@@ -127,12 +127,12 @@ def write_davis(root: Path) -> Path:
 
 
 def write_videos(root: Path, frames: int = 25) -> Path:
-    """A film of which every frame is numbered, its target absent from frame 3 on until 5."""
+    """A video of which every frame is numbered, its target absent from frame 3 on until 5."""
     root.mkdir(parents=True, exist_ok=True)
-    film = cv2.VideoWriter(str(root / "a.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (80, 60))
+    video = cv2.VideoWriter(str(root / "a.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (80, 60))
     for index in range(frames):
-        film.write(np.full((60, 80, 3), 10 + 9 * index, np.uint8))
-    film.release()
+        video.write(np.full((60, 80, 3), 10 + 9 * index, np.uint8))
+    video.release()
     rows = [f"{i},{10 + i},20,30,20" if i not in (3, 4) else f"{i},,,," for i in range(frames)]
     write_lines(root / "a.csv", ["# by eye", "frame,x,y,w,h", *rows])
     return root
