@@ -4,6 +4,7 @@ It is drawn from (seed, n) alone. So a run that is resumed, or has other worker 
 the same pairs, and the processes of a distributed one never see the same pair.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -12,6 +13,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from siamdw_ros.training.objectives import Arrays, Objective
+
+LOADED_BEFORE_FORK = {"openvino", "onnxruntime"}  # libraries after which a fork is not safe
 
 
 class PairStream(Dataset[Arrays]):
@@ -59,10 +62,21 @@ def make_loader(stream: PairStream, sampler: StepSampler, workers: int) -> DataL
         stream,
         batch_sampler=sampler,
         num_workers=workers,
+        multiprocessing_context=start_method() if workers else None,
         worker_init_fn=_one_thread,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
     )
+
+
+def start_method() -> str:
+    """Return how to start worker processes: `fork`, or `forkserver` where a fork would crash.
+
+    Forked workers share the data sets in memory. But they end in a segmentation fault when a
+    library that starts threads of its own was loaded before, because a fork copies only one
+    thread. Workers of a fork server get a copy of the data each.
+    """
+    return "forkserver" if LOADED_BEFORE_FORK & sys.modules.keys() else "fork"
 
 
 def _one_thread(_worker: int) -> None:

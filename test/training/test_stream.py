@@ -1,27 +1,49 @@
 """The stream of pairs is the same however a run is run."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from number_stream import Numbers, epoch
+
+from siamdw_ros.training.stream import PairStream, StepSampler
+
+HERE = Path(__file__).parent
+AFTER_OPENVINO = """
 import numpy as np
+from number_stream import epoch
+from siamdw_ros.siamdw import create_tracker
 
-from siamdw_ros.training.stream import PairStream, StepSampler, make_loader
-
-
-class Numbers:
-    """Draws numbers instead of pairs."""
-
-    def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Draw one."""
-        return {"value": rng.random(2)}
-
-
-def epoch(workers: int, done: int = 0) -> list[list[float]]:
-    """What the loader gives from `done` steps on."""
-    sampler = StepSampler(4, 3, lambda: done)
-    loader = make_loader(PairStream(Numbers(), seed=5), sampler, workers)
-    return [batch["value"].tolist() for batch in loader]
+if __name__ == "__main__":
+    image = np.zeros((240, 320, 3), np.uint8)
+    tracker = create_tracker("siamfc_res22", device="cpu", backend="openvino")
+    tracker.init(image, (100, 100, 50, 50))
+    tracker.track(image)
+    assert epoch(workers=0) == epoch(workers=2)
+    print("the same")
+"""
 
 
 def test_worker_processes_do_not_change_the_stream() -> None:
     assert epoch(workers=0) == epoch(workers=2)
+
+
+def test_workers_start_after_openvino_was_used(tmp_path: Path) -> None:
+    """In a process of its own: a fork after OpenVINO has started its threads may crash."""
+    pytest.importorskip("openvino")
+    script = tmp_path / "after_openvino.py"
+    script.write_text(AFTER_OPENVINO)
+    path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert (done.returncode, done.stdout) == (0, "the same\n"), done.stderr
 
 
 def test_a_run_that_goes_on_sees_the_rest_of_its_epoch() -> None:
