@@ -1,20 +1,24 @@
-"""Modules of this package as processes: the tracker node, cameras, players."""
+"""Modules of this package as processes: the tracker node, cameras, players.
+
+They end with the process that started them, also when that is killed.
+"""
 
 import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ament_index_python.packages import get_package_share_directory
 
+from siamdw_ros.node.process.with_parent import module_command
+
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
 
-NODE, RESPAWNING_NODE = "siamdw_ros.node.tracker_node", "siamdw_ros.node.process.respawning"
+NODE, RESPAWNING_NODE = "siamdw_ros.node", "siamdw_ros.node.process.respawning"
 END_SECONDS = 30.0  # a busy machine needs that long to end a node in good order
 
 
@@ -48,7 +52,7 @@ class ModuleProcess:
         self, module: str, arguments: Sequence[str] = (), log: Path | None = None
     ) -> None:
         self.log = log
-        self._command = [sys.executable, "-m", module, *arguments]
+        self._command = module_command(module, arguments)
         self.process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
@@ -114,6 +118,7 @@ class TrackerProcess(ModuleProcess):
         respawn: bool = False,
         arguments: Sequence[str] = (),
     ) -> None:
+        self.namespace = namespace
         self.respawn = respawn
         ros = ["--ros-args", "--disable-external-lib-logs", *arguments]
         for name, value in {"__ns": namespace, **(remappings or {})}.items():

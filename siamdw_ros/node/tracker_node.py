@@ -4,8 +4,15 @@ Nothing that is imported here needs torch: services answer while torch and the n
 docs/architecture.md shows the threads and the path of an image.
 """
 
-import os
 import sys
+
+if __name__ == "__main__":  # before the imports that an interrupt must not meet
+    from siamdw_ros.node.__main__ import main as run
+
+    run()
+    sys.exit()
+
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -320,7 +327,3 @@ def _run(args: list[str] | None) -> bool:
         ended = node.close()
         node.destroy_node()
     return ended
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,6 @@ import contextlib
 import operator
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from rig import CLIP, START, LaunchRig, Rig, Trials
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
+from siamdw_ros.evaluation.node_process import ModuleProcess
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.decoding import image_message
 
@@ -36,16 +36,13 @@ def camera_process(
 
     Its topic is `image`, or `NAME/image`.
     """
-    command = [sys.executable, "-m", "siamdw_ros.tools.play_clip", str(clip), "--paused"]
-    command += ["--topic", "image"]
-    names = ["--rate", str(rate), "--ros-args", "-r", f"__ns:={rig.robot.node.get_namespace()}"]
+    arguments = [str(clip), "--paused", "--topic", "image", "--rate", str(rate)]
+    names = ["--ros-args", "-r", f"__ns:={rig.robot.node.get_namespace()}"]
     remapping = ["-r", f"image:={name}/image", "-r", f"__node:={name}_camera"] if name else []
-    camera = subprocess.Popen([*command, *names, *remapping])
-    try:
-        yield camera
-    finally:
+    player = [*arguments, *names, *remapping]
+    with ModuleProcess("siamdw_ros.tools.play_clip", player) as camera:
+        yield camera.process
         camera.kill()
-        camera.wait()
 
 
 def test_a_camera_that_is_killed_and_started_again(rig: Rig, trials: Trials) -> None:

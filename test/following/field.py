@@ -6,10 +6,7 @@ publishes can be broken in every way.
 
 import contextlib
 import itertools
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +29,7 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 from vision_msgs.msg import BoundingBox2D, Detection2D, Detection2DArray
 
+from siamdw_ros.evaluation.node_process import ModuleProcess
 from siamdw_ros.following.control import Motion
 from siamdw_ros.following.pilot import Observation, State
 from siamdw_ros.following.settings import FollowSettings
@@ -44,28 +42,18 @@ def node_process(
     name: str, log: Path, tracker: str = "/field", **parameters: Any
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a node of following/ as a process, with the topics of a tracker."""
-    command = [sys.executable, "-m", f"siamdw_ros.following.{name}", "--ros-args"]
+    arguments = ["--ros-args"]
     for key, value in parameters.items():
-        command += ["-p", f"{key}:={str(value).lower() if isinstance(value, bool) else value}"]
+        arguments += ["-p", f"{key}:={str(value).lower() if isinstance(value, bool) else value}"]
     remappings = {
         "status": f"{tracker}/status",
         "detections": f"{tracker}/detections",
         "target": "/target_pose/pose_in_camera",
     }
     for source, target in remappings.items():
-        command += ["-r", f"{source}:={target}"]
-    with log.open("ab") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=dict(os.environ))
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        arguments += ["-r", f"{source}:={target}"]
+    with ModuleProcess(f"siamdw_ros.following.{name}", arguments, log) as running:
+        yield running.process
 
 
 class Field:

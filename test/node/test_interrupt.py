@@ -7,17 +7,28 @@ import threading
 
 import pytest
 
-NODE = [sys.executable, "-m", "siamdw_ros.node"]
+from siamdw_ros.node.process.with_parent import module_command
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("delay", [0.2, 0.5, 0.9, 1.4, 2.5])
+MODULES = ["siamdw_ros.node", "siamdw_ros.node.tracker_node"]
+MOMENTS = [
+    *((MODULES[0], number, delay) for delay in (0.2, 0.5, 0.9, 1.4, 2.5) for number in SIGNALS),
+    *((MODULES[1], SIGNALS[0], delay) for delay in (0.1, 0.4)),
+]
+
+
+@pytest.mark.parametrize(("module", "number", "delay"), MOMENTS)
 def test_an_interrupt_while_the_node_starts_ends_it_cleanly(
-    delay: float, number: signal.Signals
+    module: str, number: signal.Signals, delay: float
 ) -> None:
     """From Python's first line of ours on: before that, nobody has set a handler."""
     process = subprocess.Popen(
-        [sys.executable, "-c", MARK], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", MARK, module],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
@@ -30,30 +41,31 @@ def test_an_interrupt_while_the_node_starts_ends_it_cleanly(
 
 
 MARK = """
-from siamdw_ros.node.__main__ import main
-import siamdw_ros.node.__main__ as start, signal
+import runpy, signal, sys
 before = signal.signal
 def mark(number, handler):
     result = before(number, handler)
-    if number == signal.SIGTERM and handler is start._end:
+    if number == signal.SIGTERM and getattr(handler, "__name__", "") == "_end":
         print("begun", flush=True)
     return result
-start.signal.signal = mark
-main()
+signal.signal = mark
+runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
 """
 
 
-def test_help_is_printed_and_no_node_started() -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_help_is_printed_and_no_node_started(module: str) -> None:
     for option in ("-h", "--help"):
-        said = subprocess.run([*NODE, option], capture_output=True, text=True, timeout=60)
+        command = [sys.executable, "-m", module, option]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert said.returncode == 0
         assert "~/start_tracking" in said.stdout
         assert said.stderr == ""
 
 
 def test_a_wrong_value_at_the_start_is_one_line() -> None:
-    arguments = ["--ros-args", "-p", "max_targets:=many"]
-    said = subprocess.run([*NODE, *arguments], capture_output=True, text=True, timeout=120)
+    command = module_command(MODULES[0], ["--ros-args", "-p", "max_targets:=many"])
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert said.returncode == 1
     assert "max_targets needs an integer, not 'many'" in said.stderr
     assert "Traceback" not in said.stderr

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,27 @@ def test_a_node_that_dies_comes_back_and_none_outlives_its_keeper(
 
     tracker.kill()
     client.wait(lambda: not runs(second), "the node's end after its keeper's")
+
+
+SIGNAL_BEFORE_THE_FORK = """
+import os, signal
+from siamdw_ros.node.process import respawning
+block = signal.pthread_sigmask
+def interrupt_first(how, signals):
+    if how == signal.SIG_BLOCK:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return block(how, signals)
+signal.pthread_sigmask = interrupt_first
+respawning._import_torch = lambda: None
+respawning.fork_nodes()
+print("a node")
+"""
+
+
+def test_a_signal_just_before_the_fork_starts_no_node() -> None:
+    command = [sys.executable, "-c", SIGNAL_BEFORE_THE_FORK]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -8,12 +8,13 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from siamdw_ros.node.process.with_parent import module_command
 
 try:
     from selenium import webdriver
@@ -76,7 +77,7 @@ class PanelProcess:
     def __init__(self, *parameters: str, token: str = "") -> None:
         arguments = [part for text in parameters for part in ("-p", text)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "siamdw_ros.panel", "--ros-args", *arguments],
+            module_command("siamdw_ros.panel", ["--ros-args", *arguments]),
             env={**os.environ, "SIAMDW_PANEL_TOKEN": token},
             stdout=subprocess.PIPE,
             text=True,

@@ -3,7 +3,6 @@
 import csv
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,6 +22,7 @@ from std_srvs.srv import Trigger
 
 from siamdw_ros.node.decoding import ImageDecoder
 from siamdw_ros.node.decoding.raw import check
+from siamdw_ros.node.process.with_parent import module_command
 from siamdw_ros.tools.play_clip import DEFAULT_TOPIC
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
@@ -30,7 +30,7 @@ CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 
 def player(*arguments: str) -> "subprocess.Popen[str]":
     """Start the player as a process."""
-    command = [sys.executable, "-m", "siamdw_ros.tools.play_clip", *arguments]
+    command = module_command("siamdw_ros.tools.play_clip", arguments)
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 

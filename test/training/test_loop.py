@@ -13,6 +13,7 @@ import torch
 from runs import losses, make_config, write_config
 from torch import Tensor
 
+from siamdw_ros.node.process.with_parent import module_command
 from siamdw_ros.siamdw import create_tracker
 from siamdw_ros.training.config import ConfigError
 from siamdw_ros.training.loop import quieten, train
@@ -78,7 +79,7 @@ def alone() -> dict[str, str]:
 def start(config: Path) -> subprocess.Popen[bytes]:
     """Train in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "siamdw_ros.tools.train", str(config)],
+        module_command("siamdw_ros.tools.train", [str(config)]),
         env=alone(),
         stderr=subprocess.DEVNULL,
     )

@@ -6,7 +6,6 @@ that memory. `ros2 launch siamdw_ros tracker.launch.py respawn:=true` starts it.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -15,9 +14,10 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
+from siamdw_ros.node.process.with_parent import die_with_parent
+
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 PERIOD = 1.0  # least seconds between two starts, so that a node that cannot start takes no core
-PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def main() -> None:
@@ -95,9 +95,7 @@ def _begin(keeper: int, handlers: Mapping[signal.Signals, Any]) -> None:
         handlers: The signal handlers of a normal process.
     """
     os.setpgid(0, 0)  # a Ctrl-C of the terminal reaches the keeper only, which passes it on once
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != keeper:
-        sys.exit(1)
+    die_with_parent(keeper)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
