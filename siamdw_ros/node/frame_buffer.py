@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
+from siamdw_ros.node.abridge import abridge
 from siamdw_ros.node.decoding import ImageDecoder, ImageMessage
 from siamdw_ros.node.services import PendingCall, RefusedError
 
@@ -293,7 +294,7 @@ def _camera(frame_id: str, held: Mapping[str, HeldFrames]) -> str:
     ]
     if len(fitting) > 1:
         raise RefusedError(
-            f"several cameras have the frame_id '{frame_id}': give a camera's name, "
+            f"several cameras have the frame_id '{abridge(frame_id)}': give a camera's name, "
             f"{', '.join(fitting)}"
         )
     if not fitting:
@@ -303,13 +304,13 @@ def _camera(frame_id: str, held: Mapping[str, HeldFrames]) -> str:
             if any(camera.frames for camera in held.values())
             else f"no image has arrived yet on {topics}"
         )
-        raise RefusedError(f"no camera has the frame_id '{frame_id[:64]}': {reason}")
+        raise RefusedError(f"no camera has the frame_id '{abridge(frame_id)}': {reason}")
     return fitting[0]
 
 
 def _known(held: Mapping[str, HeldFrames]) -> str:
     return " or ".join(
-        f"'{camera.frames[-1].frame_id}' ({name})"
+        f"'{abridge(camera.frames[-1].frame_id)}' ({name})"
         if camera.frames
         else f"{name} (no image yet on {camera.topic})"
         for name, camera in held.items()

@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 from rclpy.timer import Timer
 
+from siamdw_ros.node.abridge import abridge
 from siamdw_ros.node.rclpy_internals import RCLError, StateMachine
 from siamdw_ros.node.throttled_log import ThrottledLog
 
@@ -100,7 +101,9 @@ class ManagedNode(LifecycleNodeMixin, Node):
         try:
             return self._lifecycle.transition_id(transition.label)
         except RCLError:
-            self.get_logger().warning(f"no transition '{transition.label[:64]}' from {self.state}")
+            self.get_logger().warning(
+                f"no transition '{abridge(transition.label)}' from {self.state}"
+            )
             return None
 
     def create_steady_timer(self, seconds: float, callback: Callable[[], Any]) -> Timer:

@@ -14,6 +14,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
+from siamdw_ros.node.abridge import abridge
 from siamdw_ros.node.parameters import PARAMETERS, Parameter, Settings
 from siamdw_ros.node.rclpy_internals import parameter_overrides
 
@@ -169,4 +170,4 @@ def _convert_overrides(node: Node) -> None:
         elif not name.startswith(OF_ROS):
             similar = difflib.get_close_matches(name, KNOWN, n=1)
             hint = f": did you mean {similar[0]}?" if similar else ""
-            node.get_logger().warning(f"there is no parameter '{name[:64]}'{hint}")
+            node.get_logger().warning(f"there is no parameter '{abridge(name)}'{hint}")

@@ -12,6 +12,7 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from siamdw_msgs.srv import StartTracking, StopTracking
 
+from siamdw_ros.node.abridge import abridge
 from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frame_buffer import Frame, nanoseconds
@@ -241,7 +242,7 @@ class Targets:
             return stopped
         if request.target_id not in self._targets:
             known = ", ".join(self._targets) or "none"
-            wanted = request.target_id[:MAX_NAME_LENGTH]
+            wanted = abridge(request.target_id)
             raise RefusedError(f"there is no target '{wanted}', only: {known}")
         del self._targets[request.target_id]
         return [request.target_id]
