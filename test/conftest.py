@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from isolation import left_unchanged, restored_environment
 
+MAX_BYTES_IN_NAME = 40
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of test/faults."""
@@ -22,15 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fault-results", type=Path, help="folder to write what happened to")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of training first.
-
-    Their data loaders fork this process. After the tracker's tests have loaded OpenVINO and
-    onnxruntime, whose threads do not survive a fork, that ends in a segmentation fault.
-    """
-    training = Path(__file__).parent / "training"
-    items.sort(key=lambda item: training not in item.path.parents)
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their number: pytest would write all of them into the test's name."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) and len(val) > MAX_BYTES_IN_NAME else None
 
 
 @pytest.hookimpl(wrapper=True)

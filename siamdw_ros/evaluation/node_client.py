@@ -89,7 +89,7 @@ class Client:
         def answered() -> Any:
             nonlocal next_time
             if time.monotonic() >= next_time:
-                asked.append(self._client(kind, service).call_async(request))
+                asked.append(self.client(kind, service).call_async(request))
                 next_time = time.monotonic() + again
             return next((future for future in asked if future.done()), None)
 
@@ -97,7 +97,7 @@ class Client:
             return self.wait(answered, f"an answer of {service}", seconds).result()
         finally:
             for future in asked:
-                self._client(kind, service).remove_pending_request(future)
+                self.client(kind, service).remove_pending_request(future)
 
     def trigger(self, service: str) -> None:
         """Call a service of std_srvs/Trigger; see :meth:`ask`."""
@@ -155,12 +155,13 @@ class Client:
             RobotError: not all are answered within that time.
         """
         for kind, service, _ in calls:
-            self.wait(self._client(kind, service).service_is_ready, service, seconds)
-        asked = [self._client(kind, name).call_async(request) for kind, name, request in calls]
+            self.wait(self.client(kind, service).service_is_ready, service, seconds)
+        asked = [self.client(kind, name).call_async(request) for kind, name, request in calls]
         self.wait(lambda: all(future.done() for future in asked), "all answers", seconds)
         return [future.result() for future in asked]
 
-    def _client(self, kind: Any, service: str) -> Any:
+    def client(self, kind: Any, service: str) -> Any:
+        """Return the client of a service, see :meth:`ask`."""
         if service not in self._clients:
             name = service if service.startswith("/") else f"{self.tracker}/{service}"
             self._clients[service] = self.node.create_client(kind, name, qos_profile=DEEP)

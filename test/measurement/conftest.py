@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "siamdw"))
+for part in ("siamdw", "evaluation"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / part))
 
 import golden
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rclpy.node import Node
 from std_msgs.msg import Header
-from tracker_process import START, TrackerProcess
+from tracker_rig import START, TrackerRig
 
 from siamdw_ros.node.camera_input import camera_names, check_cameras
 from siamdw_ros.node.decoding import TRANSPORTS, image_message
@@ -46,9 +46,9 @@ def test_cameras_that_cannot_be_told_apart_are_refused(
 
 
 def test_two_cameras_share_the_node_and_keep_their_headers(
-    launch_tracker: Callable[..., TrackerProcess], frames: list[np.ndarray]
+    reconfigure: Callable[..., TrackerRig], frames: list[np.ndarray]
 ) -> None:
-    tracker = launch_tracker(cameras=["front", "rear"])
+    tracker = reconfigure(cameras=["front", "rear"])
     tracker.show(frames[0], "front")
     answer = tracker.start()
     assert not answer.success
@@ -60,7 +60,7 @@ def test_two_cameras_share_the_node_and_keep_their_headers(
         found = tracker.show(frames[1], camera)
         assert found.header.frame_id == f"{camera}_optical"
         assert [(d.id, d.header) for d in found.detections] == [(followed, found.header)]
-        assert [t.id for t in tracker.cameras[camera].statuses[-1].targets] == [followed]
+        assert [t.id for t in tracker.cameras[camera].all_statuses[-1].targets] == [followed]
     # A target that is started over on another camera moves there.
     assert tracker.start(header=Header(frame_id="rear"), target_id="cup", box=START).success
     assert tracker.show(frames[2], "front").detections == []
@@ -69,9 +69,9 @@ def test_two_cameras_share_the_node_and_keep_their_headers(
 
 
 def test_a_camera_that_floods_does_not_starve_another(
-    launch_tracker: Callable[..., TrackerProcess], frames: list[np.ndarray]
+    reconfigure: Callable[..., TrackerRig], frames: list[np.ndarray]
 ) -> None:
-    tracker = launch_tracker(cameras=["front", "rear"])
+    tracker = reconfigure(cameras=["front", "rear"])
     for camera in ("front", "rear"):
         tracker.show(frames[0], camera)
         assert tracker.start(header=Header(frame_id=camera), target_id=camera).success
@@ -80,5 +80,5 @@ def test_a_camera_that_floods_does_not_starve_another(
             tracker.send(image_message(frame), "front")
         (detection,) = tracker.show(frame, "rear").detections
         assert detection.id == "rear"
-    status = tracker.cameras["rear"].statuses[-1]
+    status = tracker.cameras["rear"].all_statuses[-1]
     assert status.processed == status.received == 6

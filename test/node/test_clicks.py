@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import Point, Point32, PointStamped, PolygonStamped
 from std_msgs.msg import Header
-from tracker_process import START, TrackerProcess
+from tracker_rig import START, TrackerRig
 
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.node.clicks import request_of_click, request_of_polygon
@@ -47,7 +47,7 @@ def test_a_polygon_without_points_has_no_box() -> None:
 
 
 def test_the_service_finds_the_box_at_a_point(
-    tracker: TrackerProcess, frames: list[np.ndarray]
+    tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
     tracker.show(frames[0])
     answer = tracker.start((*MIDDLE, 0.0, 0.0))
@@ -66,7 +66,7 @@ def test_the_service_finds_the_box_at_a_point(
     ],
 )
 def test_a_point_without_an_object_is_refused(
-    tracker: TrackerProcess, point: tuple[float, float], reason: str
+    tracker: TrackerRig, point: tuple[float, float], reason: str
 ) -> None:
     tracker.show(np.full((480, 640, 3), 90, np.uint8))
     answer = tracker.start((*point, 0.0, 0.0))
@@ -75,7 +75,7 @@ def test_a_point_without_an_object_is_refused(
 
 
 def test_clicks_and_polygons_start_targets_on_the_image_with_their_stamp(
-    tracker: TrackerProcess, frames: list[np.ndarray]
+    tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
     clicks = tracker.node.create_publisher(PointStamped, "siamdw_tracker/click", 10)
     boxes = tracker.node.create_publisher(PolygonStamped, "siamdw_tracker/box", 10)
@@ -96,7 +96,7 @@ def test_clicks_and_polygons_start_targets_on_the_image_with_their_stamp(
 
 @pytest.mark.parametrize("topic", ["image", "siamdw_tracker/debug_image"])
 def test_a_click_in_rqt_image_view_starts_a_target_on_the_newest_image(
-    tracker: TrackerProcess, frames: list[np.ndarray], topic: str
+    tracker: TrackerRig, frames: list[np.ndarray], topic: str
 ) -> None:
     clicks = tracker.node.create_publisher(Point, f"{topic}_mouse_left", 10)
     tracker.wait(lambda: clicks.get_subscription_count() == 1, "subscription of the click")
@@ -107,7 +107,7 @@ def test_a_click_in_rqt_image_view_starts_a_target_on_the_newest_image(
     assert overlap(box_from_message(detection.bbox), START) > 0.5
 
 
-def test_a_refused_click_is_logged(tracker: TrackerProcess, frames: list[np.ndarray]) -> None:
+def test_a_refused_click_is_logged(tracker: TrackerRig, frames: list[np.ndarray]) -> None:
     clicks = tracker.node.create_publisher(PointStamped, "siamdw_tracker/click", 10)
     tracker.wait(lambda: clicks.get_subscription_count() == 1, "subscription of the click")
     for _ in range(10):  # warnings of one kind are logged every 5 s only

@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 import numpy as np
 from sensor_msgs.msg import CompressedImage
-from tracker_process import START, TrackerProcess, jpeg_message
+from tracker_rig import START, TrackerRig
 
 from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.node.publishers import jpeg_message
 
 
 def test_targets_are_followed_through_jpeg_and_damaged_ones_are_counted(
-    launch_tracker: Callable[..., TrackerProcess], frames: list[np.ndarray]
+    reconfigure: Callable[..., TrackerRig], frames: list[np.ndarray]
 ) -> None:
-    tracker = launch_tracker(image_transport="compressed", threads=1, request_timeout=30.0)
+    tracker = reconfigure(image_transport="compressed", threads=1, request_timeout=30.0)
     tracker.show(frames[0])
     assert tracker.start().success
     for frame in frames[5::6]:
@@ -21,7 +22,7 @@ def test_targets_are_followed_through_jpeg_and_damaged_ones_are_counted(
     assert abs(x + width / 2 - (START[0] + START[2] / 2)) < 40
     assert abs(y + height / 2 - (START[1] + START[3] / 2)) < 40
 
-    whole = jpeg_message(frames[0]).data.tobytes()
+    whole = bytes(jpeg_message(frames[0]).data)
     for data in (b"", b"GIF89a", whole[:10_000], whole[:100]):
         tracker.send(CompressedImage(data=data))
     tracker.wait(lambda: "image rejected" in tracker.output(), "warning")

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from siamdw_msgs.msg import TargetState
-from tracker_process import TrackerProcess
+from tracker_rig import TrackerRig
 
 from siamdw_ros.node.diagnostics import (
     MAX_LISTED,
+    QUIET,
+    ProblemLog,
     connection_problems,
     error,
     make_status,
@@ -24,7 +27,7 @@ from siamdw_ros.node.diagnostics import (
     warning,
 )
 from siamdw_ros.node.engine import gpu_memory
-from siamdw_ros.node.metrics import LONG_WINDOW, Durations
+from siamdw_ros.node.metrics import LONG_WINDOW, WINDOW, Durations, Rate
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -32,7 +35,7 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 class Diagnostics:
     """What was told last of each part of a node."""
 
-    def __init__(self, tracker: TrackerProcess) -> None:
+    def __init__(self, tracker: TrackerRig) -> None:
         self.tracker = tracker
         self.parts: dict[str, DiagnosticStatus] = {}
         self.prefix = tracker.node.get_namespace().strip("/") + "/siamdw_tracker: "
@@ -58,7 +61,7 @@ class Diagnostics:
 
 
 def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
-    launch_tracker: Callable[..., TrackerProcess], frames: list[np.ndarray]
+    launch_tracker: Callable[..., TrackerRig], frames: list[np.ndarray]
 ) -> None:
     tracker = launch_tracker(
         **{"qos_overrides./{namespace}/image.subscription.reliability": "reliable"},
@@ -108,11 +111,35 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
 
 
 def test_a_network_that_cannot_be_loaded_is_an_error(
-    launch_tracker: Callable[..., TrackerProcess],
+    reconfigure: Callable[..., TrackerRig],
 ) -> None:
-    said = Diagnostics(launch_tracker(active=False, model="siamfc_res99"))
+    tracker = reconfigure(active=False, model="siamfc_res99")
+    assert tracker.camera.change_state(Transition.TRANSITION_CONFIGURE) == "unconfigured"
+    said = Diagnostics(tracker)
     status = said.wait("tracker", ERROR, "siamfc_res99")
     assert {v.key: v.value for v in status.values}["lifecycle state"] == "unconfigured"
+
+
+def test_a_problem_that_comes_and_goes_with_each_image_is_logged_once() -> None:
+    """As with a camera that is slower than camera_timeout."""
+    log = ProblemLog()
+    slow = [error("no image for 2.1 s")], "/camera"
+    assert len(log.new(*slow, 0.0)) == 1
+    for second in range(1, 100):
+        later = [error(f"no image for 2.{second} s")] if second % 2 else []
+        assert log.new(later, "/camera", float(second)) == []
+    assert len(log.new([error("no image for 3.0 s")], "/other", 100.0)) == 1  # of another camera
+    assert len(log.new(*slow, 100.0 + QUIET)) == 1  # after it was absent
+
+
+def test_a_rate_counts_the_events_of_the_last_seconds() -> None:
+    rate = Rate()
+    for index in range(300):
+        rate.tick(index / 30)
+    assert rate.value(299 / 30) == pytest.approx(30.0, abs=1)
+    assert rate.value(299 / 30 + WINDOW / 2) == pytest.approx(15.0, abs=1)
+    assert rate.value(100.0) == 0.0
+    assert len(rate._times) <= 30 * WINDOW + 1  # a value is no longer than that to compute
 
 
 def test_percentiles_are_of_the_last_seconds() -> None:

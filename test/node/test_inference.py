@@ -13,7 +13,7 @@ from rclpy.logging import get_logger
 from rclpy.utilities import get_default_context
 from sensor_msgs.msg import CompressedImage
 from siamdw_msgs.srv import StartTracking, StopTracking
-from tracker_process import START
+from tracker_rig import START
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image_message

@@ -7,12 +7,12 @@ import numpy as np
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from test_parameters import set_parameters
-from tracker_process import TrackerProcess
+from tracker_rig import TrackerRig
 
-Launch = Callable[..., TrackerProcess]
+Launch = Callable[..., TrackerRig]
 
 
-def change(tracker: TrackerProcess, transition: int | str) -> bool:
+def change(tracker: TrackerRig, transition: int | str) -> bool:
     asked = (
         Transition(label=transition) if isinstance(transition, str) else Transition(id=transition)
     )
@@ -20,11 +20,11 @@ def change(tracker: TrackerProcess, transition: int | str) -> bool:
     return bool(tracker.call(ChangeState, "change_state", request).success)
 
 
-def state(tracker: TrackerProcess) -> str:
+def state(tracker: TrackerRig) -> str:
     return str(tracker.call(GetState, "get_state", GetState.Request()).current_state.label)
 
 
-def refused(tracker: TrackerProcess) -> str:
+def refused(tracker: TrackerRig) -> str:
     begin = time.monotonic()
     answers = tracker.start(), tracker.stop()
     assert time.monotonic() - begin < 1.0
@@ -40,6 +40,7 @@ def test_a_manager_takes_the_node_through_its_states_and_back(
     assert "the node is unconfigured: configure and activate it" in refused(tracker)
     assert change(tracker, Transition.TRANSITION_CONFIGURE)
     assert state(tracker) == "inactive"
+    publisher = tracker.camera.publisher
     assert "the node is inactive: activate it" in refused(tracker)
     for _ in range(2):
         assert change(tracker, "activate")
@@ -49,13 +50,13 @@ def test_a_manager_takes_the_node_through_its_states_and_back(
         assert len(tracker.show(frames[1]).detections) == 1
         assert change(tracker, Transition.TRANSITION_DEACTIVATE)
         assert "inactive" in refused(tracker)
-        tracker.wait(lambda: tracker.camera.images.get_subscription_count() == 0, "no subscriber")
+        tracker.wait(lambda: publisher.get_subscription_count() == 0, "no subscriber")
     assert change(tracker, Transition.TRANSITION_CLEANUP)
     assert state(tracker) == "unconfigured"
     assert change(tracker, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
     assert state(tracker) == "finalized"
     assert "start a new one" in refused(tracker)
-    assert tracker.interrupt() == 0
+    assert tracker.process.interrupt() == 0
     assert "Traceback" not in tracker.output()
 
 
@@ -64,7 +65,7 @@ def test_a_transition_that_the_state_does_not_allow_is_refused(launch_tracker: L
     for transition in (Transition.TRANSITION_ACTIVATE, 200, "cleanup", "nonsense"):
         assert not change(tracker, transition)
     assert state(tracker) == "unconfigured"
-    assert tracker.interrupt() == 0
+    assert tracker.process.interrupt() == 0
     assert "Traceback" not in tracker.output()
 
 
@@ -76,7 +77,7 @@ def test_a_shutdown_while_it_is_active_ends_everything(
     assert tracker.start().success
     assert change(tracker, Transition.TRANSITION_ACTIVE_SHUTDOWN)
     assert state(tracker) == "finalized"
-    assert tracker.interrupt() == 0
+    assert tracker.process.interrupt() == 0
 
 
 def test_while_the_network_loads_everything_is_answered_within_a_second(
@@ -96,8 +97,8 @@ def test_while_the_network_loads_everything_is_answered_within_a_second(
     assert any("the network is being loaded" in reason for reason in reasons)
 
 
-def test_what_kept_it_from_being_configured_can_be_mended(launch_tracker: Launch) -> None:
-    tracker = launch_tracker(active=False, autostart=False, device="cuda:99")
+def test_what_kept_it_from_being_configured_can_be_mended(reconfigure: Launch) -> None:
+    tracker = reconfigure(active=False, device="cuda:99", image_topics=[""])
     assert not change(tracker, Transition.TRANSITION_CONFIGURE)
     assert "device 'cuda:99' is not there" in refused(tracker)
     assert state(tracker) == "unconfigured"
@@ -107,9 +108,9 @@ def test_what_kept_it_from_being_configured_can_be_mended(launch_tracker: Launch
 
 
 def test_the_node_works_while_simulated_time_stands_still(
-    launch_tracker: Launch, frames: list[np.ndarray]
+    reconfigure: Launch, frames: list[np.ndarray]
 ) -> None:
-    tracker = launch_tracker(use_sim_time=True)
+    tracker = reconfigure(use_sim_time=True)
     tracker.show(frames[0])
     assert tracker.start().success
     assert len(tracker.show(frames[1]).detections) == 1

@@ -10,7 +10,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.srv import DescribeParameters, SetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
 from siamdw_msgs.msg import TargetState
-from tracker_process import TrackerProcess
+from tracker_rig import TrackerRig
 
 from siamdw_ros.node.parameters import PARAMETERS, Read
 
@@ -22,7 +22,7 @@ def messages(values: dict[str, Any]) -> list[Any]:
     ]
 
 
-def set_parameters(tracker: TrackerProcess, **values: Any) -> list[str]:
+def set_parameters(tracker: TrackerRig, **values: Any) -> list[str]:
     """Set each by itself; the reasons why not, empty for those that were set."""
     request = SetParameters.Request(parameters=messages(values))
     results = tracker.call(SetParameters, "set_parameters", request).results
@@ -30,14 +30,14 @@ def set_parameters(tracker: TrackerProcess, **values: Any) -> list[str]:
     return [result.reason for result in results]
 
 
-def set_together(tracker: TrackerProcess, **values: Any) -> str:
+def set_together(tracker: TrackerRig, **values: Any) -> str:
     request = SetParametersAtomically.Request(parameters=messages(values))
     result = tracker.call(SetParametersAtomically, "set_parameters_atomically", request).result
     return str(result.reason)
 
 
 def test_a_change_takes_effect_on_the_next_image(
-    tracker: TrackerProcess, frames: list[np.ndarray]
+    tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
     tracker.show(frames[0])
     assert tracker.start().success
@@ -73,13 +73,13 @@ def test_a_change_takes_effect_on_the_next_image(
     ],
 )
 def test_a_value_that_does_not_fit_is_rejected_with_the_reason(
-    tracker: TrackerProcess, name: str, value: Any, reason: str
+    tracker: TrackerRig, name: str, value: Any, reason: str
 ) -> None:
     (said,) = set_parameters(tracker, **{name: value})
     assert reason in said
 
 
-def test_values_that_only_fit_together_are_set_together(tracker: TrackerProcess) -> None:
+def test_values_that_only_fit_together_are_set_together(tracker: TrackerRig) -> None:
     low = {"tracked_score": 0.05, "lost_score": 0.02}
     assert "lost <= tracked" in set_parameters(tracker, **low)[0]
     assert set_parameters(tracker, lost_score=0.1) == [""]
@@ -89,7 +89,7 @@ def test_values_that_only_fit_together_are_set_together(tracker: TrackerProcess)
 
 
 def test_hyper_parameters_steer_the_next_search(
-    tracker: TrackerProcess, frames: list[np.ndarray]
+    tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
     def size_after(scale_rate: float) -> float:
         assert set_parameters(tracker, tracker__scale_rate=scale_rate) == [""]
@@ -109,7 +109,7 @@ def test_hyper_parameters_steer_the_next_search(
 
 
 def test_fewer_targets_than_are_followed_stops_none(
-    tracker: TrackerProcess, frames: list[np.ndarray]
+    tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
     tracker.show(frames[0])
     assert tracker.start(target_id="a").success
@@ -121,7 +121,7 @@ def test_fewer_targets_than_are_followed_stops_none(
     assert set_parameters(tracker, max_targets=16) == [""]
 
 
-def test_each_parameter_says_what_it_is_and_when_it_is_read(tracker: TrackerProcess) -> None:
+def test_each_parameter_says_what_it_is_and_when_it_is_read(tracker: TrackerRig) -> None:
     request = DescribeParameters.Request(names=[parameter.name for parameter in PARAMETERS])
     answer = tracker.call(DescribeParameters, "describe_parameters", request)
     said: list[ParameterDescriptor] = answer.descriptors

@@ -1,12 +1,13 @@
 """The SROS2 policy says what the node has and uses: no more, no less."""
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from tracker_process import TrackerProcess
+from tracker_rig import TrackerRig
 
 from siamdw_ros.node.decoding import TRANSPORTS
 
@@ -29,40 +30,29 @@ def allowed(tag: str, verb: str, node: str = NODE) -> set[str]:
     return {name.replace("~", node) for name in names}
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> TrackerProcess:
+@pytest.fixture
+def running(reconfigure: Callable[..., TrackerRig]) -> TrackerRig:
     """A node that uses all that it may use."""
-    parameters = {"device": "cpu", "threads": 1, "redetection_class": "cup"}
-    tracker = TrackerProcess(tmp_path_factory.mktemp("node") / "node.log", parameters)
-    tracker.connect()
-    yield tracker
-    tracker.close()
+    return reconfigure(redetection_class="cup")
 
 
-def names(running: TrackerProcess, what: str) -> set[str]:
+def names(running: TrackerRig, what: str) -> set[str]:
     """What the graph shows of the node, relative to its namespace."""
     namespace = running.node.get_namespace()
     getter = getattr(running.node, f"get_{what}_names_and_types_by_node")
     return {name.removeprefix(f"{namespace}/") for name, _ in getter(NODE, namespace)}
 
 
-def test_the_node_publishes_and_serves_exactly_what_its_policy_allows(
-    running: TrackerProcess,
-) -> None:
+def test_the_node_uses_exactly_what_its_policy_allows(running: TrackerRig) -> None:
     may = {"publisher": allowed("topics", "publish"), "service": allowed("services", "reply")}
     for what, names_allowed in may.items():
         running.wait(lambda w=what, m=names_allowed: names(running, w) >= m - NOT_ALWAYS, what)
         assert names(running, what) - NOT_ALWAYS == names_allowed - NOT_ALWAYS
-
-
-def test_the_node_subscribes_to_nothing_that_its_policy_does_not_allow(
-    running: TrackerProcess,
-) -> None:
-    may = allowed("topics", "subscribe")
+    heard = allowed("topics", "subscribe")
     always = {f"{NODE}/{name}" for name in ("detector", "click", "box", "debug_image_mouse_left")}
     running.wait(lambda: {"image", *always} <= names(running, "subscriber"), "subscriptions")
-    assert names(running, "subscriber") <= may
-    assert may - ON_REQUEST == always
+    assert names(running, "subscriber") <= heard
+    assert heard - ON_REQUEST == always
 
 
 def test_the_operator_may_use_only_what_the_tracker_offers() -> None:
@@ -75,13 +65,10 @@ def test_the_operator_may_use_only_what_the_tracker_offers() -> None:
     assert allowed("topics", "subscribe", operator) <= published | {"/clock"}
 
 
-def test_no_peer_may_choose_a_file_that_the_node_opens(running: TrackerProcess) -> None:
-    client = running.node.create_client(SetParameters, f"{NODE}/set_parameters")
-    running.wait(client.service_is_ready, "parameter service")
+def test_no_peer_may_choose_a_file_that_the_node_opens(tracker: TrackerRig) -> None:
     value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="/etc/passwd")
     wanted = Parameter(name="checkpoint", value=value)
-    future = client.call_async(SetParameters.Request(parameters=[wanted]))
-    running.wait(future.done, "answer")
-    (result,) = future.result().results
+    request = SetParameters.Request(parameters=[wanted])
+    (result,) = tracker.call(SetParameters, "set_parameters", request).results
     assert not result.successful
     assert "read-only" in result.reason

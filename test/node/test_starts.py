@@ -5,7 +5,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from tracker_process import START, TrackerProcess
+from tracker_rig import START, TrackerRig
 
 from siamdw_ros.node.decoding import image_message
 from siamdw_ros.node.frame_buffer import Frame, HeldFrames, frames_from
@@ -85,6 +85,20 @@ def test_without_a_stamp_an_old_image_is_refused_with_its_age_and_stamp() -> Non
     assert frames_from(asked(), {"front": old}, oldest=5.0) == frames
 
 
+def test_answers_abridge_what_other_machines_call_a_frame() -> None:
+    """Ids may have any length and hold line breaks, and answers are logged."""
+    long = "x" * 10_000 + "\n"
+    several = {
+        "front": held(1, camera="front", frame_id=long),
+        "rear": held(1, camera="rear", frame_id=long),
+    }
+    for frame_id in ("", "y" * 10_000, long):
+        with pytest.raises(RefusedError) as refused:
+            find(asked(0, frame_id), **several)
+        assert len(str(refused.value)) < 400
+        assert "\n" not in str(refused.value)
+
+
 class Clock:
     """Goes on by a fixed time at each search."""
 
@@ -119,7 +133,7 @@ def test_there_may_be_nothing_to_search_some() -> None:
 
 
 def test_a_target_that_was_drawn_on_an_older_image_is_followed_to_the_newest(
-    tracker: TrackerProcess, frames: list[np.ndarray]
+    tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
     first = tracker.show(frames[0]).header
     for frame in frames[4::4]:
@@ -142,7 +156,7 @@ def test_a_target_that_was_drawn_on_an_older_image_is_followed_to_the_newest(
 
 
 def test_when_a_bag_starts_over_tracking_goes_on_and_old_stamps_are_refused(
-    tracker: TrackerProcess, frames: list[np.ndarray]
+    tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
     before = tracker.show(frames[0], stamp=2000).header
     assert tracker.start(target_id="cup").success
@@ -158,9 +172,7 @@ def test_when_a_bag_starts_over_tracking_goes_on_and_old_stamps_are_refused(
     assert detection.results[0].hypothesis.score > 0.5
 
 
-def test_images_without_stamps_are_followed(
-    tracker: TrackerProcess, frames: list[np.ndarray]
-) -> None:
+def test_images_without_stamps_are_followed(tracker: TrackerRig, frames: list[np.ndarray]) -> None:
     tracker.show(frames[0], stamp=0)
     assert tracker.start().success
     heard = len(tracker.detections)

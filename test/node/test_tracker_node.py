@@ -11,34 +11,31 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 from siamdw_msgs.msg import TargetState
 from std_msgs.msg import Header
-from tracker_process import START, TrackerProcess
+from tracker_rig import START, TrackerRig
 
+from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.node.decoding import image_message
 from siamdw_ros.node.messages import box_from_message
 
 Frames = list[np.ndarray]
 
 
-def test_a_request_before_any_image_is_refused(
-    launch_tracker: Callable[..., TrackerProcess],
-) -> None:
-    tracker = launch_tracker(camera_timeout=0.1)
+def test_a_request_before_any_image_is_refused(reconfigure: Callable[..., TrackerRig]) -> None:
+    tracker = reconfigure(cameras=["silent"], camera_timeout=0.1)
     answer = tracker.start()
     assert not answer.success
-    topic = tracker.camera.images.topic_name
+    topic = tracker.camera.publisher.topic_name
     assert f"no image has arrived yet on {topic}" in answer.message
     tracker.wait(lambda: f"{topic}: no image has come yet" in tracker.output(), "a warning")
     other = tracker.node.create_publisher(Image, "the_right_image", 1)
-    tracker.node.destroy_publisher(tracker.camera.images)
+    tracker.node.destroy_publisher(tracker.camera.publisher)
     said = f"nothing publishes {topic}; topics of this type:"
     tracker.wait(lambda: said in tracker.output(), "a warning")
     assert other.topic_name in tracker.output().split(said)[1]
     assert tracker.output().count(said) == 1
 
 
-def test_detections_carry_the_header_of_their_image(
-    tracker: TrackerProcess, frames: Frames
-) -> None:
+def test_detections_carry_the_header_of_their_image(tracker: TrackerRig, frames: Frames) -> None:
     assert tracker.show(frames[0]).detections == []
     answer = tracker.start()
     assert answer.success, answer.message
@@ -54,7 +51,7 @@ def test_detections_carry_the_header_of_their_image(
 
 
 def test_the_target_is_followed_through_the_first_second(
-    tracker: TrackerProcess, frames: Frames
+    tracker: TrackerRig, frames: Frames
 ) -> None:
     tracker.show(frames[0])
     assert tracker.start().success
@@ -79,7 +76,7 @@ def test_the_target_is_followed_through_the_first_second(
     ],
 )
 def test_a_box_that_holds_nothing_is_refused_with_the_reason(
-    tracker: TrackerProcess, frames: Frames, box: tuple[float, ...], reason: str
+    tracker: TrackerRig, frames: Frames, box: tuple[float, ...], reason: str
 ) -> None:
     tracker.show(frames[0])
     answer = tracker.start(box)
@@ -96,7 +93,7 @@ def test_a_box_that_holds_nothing_is_refused_with_the_reason(
     ],
 )
 def test_a_request_that_does_not_fit_is_refused(
-    tracker: TrackerProcess, frames: Frames, fields: dict[str, object], reason: str
+    tracker: TrackerRig, frames: Frames, fields: dict[str, object], reason: str
 ) -> None:
     tracker.show(frames[0])
     answer = tracker.start(**fields)
@@ -104,7 +101,7 @@ def test_a_request_that_does_not_fit_is_refused(
     assert reason in answer.message
 
 
-def test_a_stamp_that_is_not_held_is_refused(tracker: TrackerProcess, frames: Frames) -> None:
+def test_a_stamp_that_is_not_held_is_refused(tracker: TrackerRig, frames: Frames) -> None:
     header = tracker.show(frames[0]).header
     other = Header(stamp=Time(sec=header.stamp.sec + 1))
     answer = tracker.start(header=other)
@@ -114,7 +111,7 @@ def test_a_stamp_that_is_not_held_is_refused(tracker: TrackerProcess, frames: Fr
 
 
 def test_several_targets_have_their_own_ids_and_end_one_by_one(
-    tracker: TrackerProcess, frames: Frames
+    tracker: TrackerRig, frames: Frames
 ) -> None:
     tracker.show(frames[0])
     cup = tracker.start()
@@ -131,12 +128,12 @@ def test_several_targets_have_their_own_ids_and_end_one_by_one(
     assert _status(tracker, frames[3]) == []
 
 
-def _status(tracker: TrackerProcess, frame: np.ndarray) -> list[TargetState]:
+def _status(tracker: TrackerRig, frame: np.ndarray) -> list[TargetState]:
     stamp = tracker.show(frame).header.stamp.sec
     return list(tracker.about(tracker.statuses, stamp)[0].targets)
 
 
-def test_a_known_id_starts_over_with_the_new_box(tracker: TrackerProcess, frames: Frames) -> None:
+def test_a_known_id_starts_over_with_the_new_box(tracker: TrackerRig, frames: Frames) -> None:
     tracker.show(frames[0])
     tracker.start((20.0, 20.0, 80.0, 80.0), target_id="cup")
     assert tracker.start(target_id="cup").success
@@ -149,7 +146,7 @@ def test_a_known_id_starts_over_with_the_new_box(tracker: TrackerProcess, frames
     [{"encoding": "gibberish"}, {"step": 5}, {"height": 481}, {"width": 0, "height": 0}],
 )
 def test_a_malformed_image_is_counted_and_the_node_goes_on(
-    tracker: TrackerProcess, frames: Frames, damage: dict[str, object]
+    tracker: TrackerRig, frames: Frames, damage: dict[str, object]
 ) -> None:
     tracker.show(frames[0])
     before = tracker.statuses[-1].rejected
@@ -167,7 +164,7 @@ def test_a_malformed_image_is_counted_and_the_node_goes_on(
 
 
 def test_an_image_of_before_the_beginning_of_time_is_rejected(
-    tracker: TrackerProcess, frames: Frames
+    tracker: TrackerRig, frames: Frames
 ) -> None:
     tracker.show(frames[0], stamp=4000)
     before = tracker.statuses[-1].rejected
@@ -180,7 +177,7 @@ def test_an_image_of_before_the_beginning_of_time_is_rejected(
     tracker.wait(rejected, "the image to be counted as rejected")
 
 
-def test_at_another_resolution_the_box_is_scaled(tracker: TrackerProcess, frames: Frames) -> None:
+def test_at_another_resolution_the_box_is_scaled(tracker: TrackerRig, frames: Frames) -> None:
     for size, factor in (((1280, 960), 2.0), ((320, 240), 0.5)):
         tracker.show(frames[0])
         name = f"at {factor}"  # the warnings are throttled by target
@@ -196,7 +193,7 @@ def test_at_another_resolution_the_box_is_scaled(tracker: TrackerProcess, frames
 
 
 def test_in_an_image_of_another_shape_a_target_is_lost_until_it_is_found(
-    tracker: TrackerProcess, frames: Frames
+    tracker: TrackerRig, frames: Frames
 ) -> None:
     tracker.show(frames[0])
     assert tracker.start(target_id="bottle").success
@@ -210,7 +207,7 @@ def test_in_an_image_of_another_shape_a_target_is_lost_until_it_is_found(
 
 
 def test_a_box_that_is_partly_outside_is_cut_and_the_answer_says_so(
-    tracker: TrackerProcess, frames: Frames
+    tracker: TrackerRig, frames: Frames
 ) -> None:
     tracker.show(frames[0])
     answer = tracker.start((-40.0, 100.0, 100.0, 100.0))
@@ -221,9 +218,7 @@ def test_a_box_that_is_partly_outside_is_cut_and_the_answer_says_so(
     assert "only 3 % of the box 100x100 px at (637, 100) is inside the image" in sliver.message
 
 
-def test_a_newer_image_replaces_the_one_that_waits(
-    tracker: TrackerProcess, frames: Frames
-) -> None:
+def test_a_newer_image_replaces_the_one_that_waits(tracker: TrackerRig, frames: Frames) -> None:
     tracker.show(frames[0])
     assert tracker.start().success
     before = tracker.statuses[-1].dropped
@@ -241,30 +236,30 @@ def test_a_newer_image_replaces_the_one_that_waits(
 
 @pytest.mark.parametrize("following", [False, True])
 def test_an_interrupt_ends_the_node_cleanly(
-    launch_tracker: Callable[..., TrackerProcess], frames: Frames, following: bool
+    launch_tracker: Callable[..., TrackerRig], frames: Frames, following: bool
 ) -> None:
     tracker = launch_tracker()
     if following:
         tracker.show(frames[0])
         assert tracker.start().success
         tracker.send(image_message(frames[1]))
-    assert tracker.interrupt() == 0
+    assert tracker.process.interrupt() == 0
     assert "Traceback" not in tracker.output()
     assert "ERROR" not in tracker.output()
 
 
 def test_an_interrupt_while_it_starts_ends_it_cleanly(
-    launch_tracker: Callable[..., TrackerProcess],
+    launch_tracker: Callable[..., TrackerRig],
 ) -> None:
     tracker = launch_tracker(active=False)
-    assert tracker.interrupt() == 0
+    assert tracker.process.interrupt() == 0
     assert "Traceback" not in tracker.output()
 
 
 def test_no_more_targets_than_allowed(
-    launch_tracker: Callable[..., TrackerProcess], frames: Frames
+    reconfigure: Callable[..., TrackerRig], frames: Frames
 ) -> None:
-    tracker = launch_tracker(max_targets=1)
+    tracker = reconfigure(max_targets=1)
     tracker.show(frames[0])
     assert tracker.start(target_id="a").success
     answer = tracker.start(target_id="b")
@@ -278,7 +273,7 @@ def test_no_more_targets_than_allowed(
     [({"checkpoint": __file__}, "damaged or no checkpoint"), ({"lost_score": 0.9}, "lost <=")],
 )
 def test_without_a_tracker_the_node_stays_and_says_why(
-    launch_tracker: Callable[..., TrackerProcess], parameters: dict[str, object], reason: str
+    launch_tracker: Callable[..., TrackerRig], parameters: dict[str, object], reason: str
 ) -> None:
     tracker = launch_tracker(active=False, **parameters)
     tracker.wait(lambda: "not configured" in tracker.output(), "the attempt")
@@ -287,13 +282,10 @@ def test_without_a_tracker_the_node_stays_and_says_why(
     assert "unconfigured" in answer.message
     assert reason in answer.message
     assert reason in tracker.output()
-    assert tracker.interrupt() == 0
+    assert tracker.process.interrupt() == 0
 
 
 def test_a_parameter_out_of_range_is_said_at_the_start(tmp_path: Path) -> None:
-    tracker = TrackerProcess(tmp_path / "node.log", {"max_targets": 0})
-    try:
-        assert tracker.process.wait(60) != 0
-        assert "max_targets" in tracker.output()
-    finally:
-        tracker.close()
+    with TrackerProcess(tmp_path / "node.log", parameters={"max_targets": 0}) as process:
+        assert process.process.wait(60) != 0
+        assert "max_targets" in process.output()
