@@ -1,0 +1,205 @@
+"""The node in this process: references, threads and failures that nobody sees from outside."""
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+from siamdw_msgs.srv import StartTracking
+from tracker_rig import START
+
+from siamdw_ros.node import engine as engine_module
+from siamdw_ros.node import tracker_node
+from siamdw_ros.node.decoding import image_message
+from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.node.tracker_node import TrackerNode
+
+PATIENCE = 240.0
+CONFIGURE = Transition.TRANSITION_CONFIGURE
+ACTIVATE = Transition.TRANSITION_ACTIVATE
+DEACTIVATE = Transition.TRANSITION_DEACTIVATE
+CLEANUP = Transition.TRANSITION_CLEANUP
+
+
+class Host:
+    """A node in this process, active, and the thread of its executor."""
+
+    def __init__(self) -> None:
+        self.node = TrackerNode()
+        quick = {"threads": 1, "backend": "torch", "load_timeout": PATIENCE}
+        self.node.set_parameters([Parameter(name, value=value) for name, value in quick.items()])
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._spinning = threading.Thread(target=self._executor.spin)
+        self._spinning.start()
+        wait(lambda: self.node.state == "active")
+
+    def change(self, *transitions: int) -> list[bool]:
+        """Carry out transitions; return which succeeded."""
+        return [bool(self._await(self.node.change_state(number))) for number in transitions]
+
+    def make_active(self) -> None:
+        """Bring the node to the active state."""
+        steps = {"unconfigured": CONFIGURE, "inactive": ACTIVATE}
+        while (state := self.node.state) != "active":
+            assert self.change(steps[state]) == [True], self.node.failure
+
+    def start(self) -> StartTracking.Response:
+        """Start a target."""
+        request = StartTracking.Request(target_id="cup", bbox=box_to_message(START))
+        return self._await(self.node._tracking.call(request))
+
+    def show(self, picture: np.ndarray | Image) -> None:
+        """Give the node an image as its subscription does."""
+        (camera,) = self.node.inputs.values()
+        message = image_message(picture) if isinstance(picture, np.ndarray) else picture
+        message.header.stamp = self.node.get_clock().now().to_msg()
+        camera.subscription.callback(message)
+
+    def show_until_processed(self, picture: np.ndarray) -> None:
+        """Give the node an image and wait for its result."""
+        (output,) = self.node.outputs.values()
+        before = output.processed.processed
+        self.show(picture)
+        wait(lambda: output.processed.processed > before)
+
+    def statuses(self) -> dict[str, DiagnosticStatus]:
+        """What the diagnostics report now, by the last word of its name."""
+        diagnostics = self.node._diagnostics
+        reported = diagnostics.statuses(self.node._snapshot(), time.monotonic())
+        return {status.name.split()[-1]: status for status in reported}
+
+    def _await(self, coroutine: Any) -> Any:
+        task = self._executor.create_task(coroutine)
+        wait(task.done)
+        return task.result()
+
+    def close(self) -> None:
+        """End the node."""
+        assert self.node.close()
+        self._executor.shutdown()
+        self._spinning.join()
+        self.node.destroy_node()
+
+
+def wait(condition: Callable[[], Any]) -> None:
+    end, tick = time.monotonic() + PATIENCE, threading.Event()
+    while not condition():
+        assert time.monotonic() < end
+        tick.wait(0.005)
+
+
+@pytest.fixture(scope="module")
+def shared_host() -> Iterator[Host]:
+    running = Host()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def host(shared_host: Host) -> Host:
+    shared_host.make_active()
+    return shared_host
+
+
+def test_deactivation_releases_targets_and_images(host: Host, frames: list[np.ndarray]) -> None:
+    for _ in range(5):
+        host.show_until_processed(frames[0])
+        assert host.start().success
+        host.show_until_processed(frames[1])
+        wait(lambda: host.statuses()["targets"].message == "1 tracked")
+        held = [weakref.ref(frame) for frame in host.node._buffer.held()["image"].frames]
+        assert held
+        host.show(frames[2])  # in flight while the node is deactivated
+        assert host.change(DEACTIVATE) == [True]
+        assert host.statuses()["targets"].message == "no target"
+        gc.collect()
+        assert [frame() for frame in held if frame() is not None] == []
+        assert host.change(ACTIVATE) == [True]
+
+
+def test_an_activation_that_fails_keeps_its_reason(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert host.change(DEACTIVATE) == [True]
+    (camera,) = host.node.inputs.values()
+
+    def refuse(*_arguments: Any, **_options: Any) -> None:
+        raise ValueError("realiable is no reliability")
+
+    monkeypatch.setattr(camera, "subscribe", refuse)
+    assert host.change(ACTIVATE) == [False]
+    reason = "activating failed: realiable is no reliability"
+    assert reason in host.start().message
+    status = host.statuses()["tracker"]
+    assert (status.level, reason in status.message) == (DiagnosticStatus.ERROR, True)
+
+
+def test_an_unsupported_encoding_is_logged_once(
+    host: Host, frames: list[np.ndarray], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert host.node.set_parameters([Parameter("camera_timeout", value=0.1)])[0].successful
+    message = image_message(frames[0])
+    message.encoding = "no encoding"
+    wait(lambda: time.monotonic() - host.node.inputs["image"].since > 0.2)  # diagnostics log now
+    for _ in range(3):
+        host.show(message)
+        assert "'no encoding' is not supported" in host.statuses()["image"].message
+    assert capfd.readouterr().err.count("'no encoding' is not supported") == 1
+    assert host.node.set_parameters([Parameter("camera_timeout", value=2.0)])[0].successful
+
+
+def test_memory_of_the_device_is_measured_by_the_inference_thread_only(
+    host: Host, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set()
+
+    def measure(_device: str) -> dict[str, float]:
+        threads.add(threading.current_thread().name)
+        return {"GPU memory (MiB)": 1.0}
+
+    monkeypatch.setattr(engine_module, "gpu_memory", measure)
+    monkeypatch.setattr(engine_module, "MEMORY_PERIOD", 0.0)
+    host.node.engine._next_measurement = 0.0
+    host.show_until_processed(frames[0])
+    wait(lambda: threads)
+    values = {value.key: value.value for value in host.statuses()["tracker"].values}
+    assert values["GPU memory (MiB)"] == "1.0"
+    assert threads == {"siamdw_inference"}
+
+
+def test_a_search_that_hangs_past_deactivation_publishes_nothing_later(
+    host: Host, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.show_until_processed(frames[0])
+    assert host.start().success
+    hangs, goes_on = threading.Event(), threading.Event()
+    method = host.node.engine.method
+    search = method.update_many
+
+    def hang(*arguments: Any) -> Any:
+        hangs.set()
+        goes_on.wait(PATIENCE)
+        return search(*arguments)
+
+    monkeypatch.setattr(method, "update_many", hang)
+    monkeypatch.setattr(tracker_node, "END_SECONDS", 0.2)
+    thread = host.node._inference
+    host.show(frames[1])
+    assert hangs.wait(PATIENCE)
+    assert host.change(DEACTIVATE) == [False]
+    assert host.node.state == "unconfigured"
+    host.make_active()
+    goes_on.set()
+    thread.join(PATIENCE)
+    (output,) = host.node.outputs.values()
+    assert (output.targets, output.processed.processed) == ([], 0)
