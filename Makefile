@@ -1,6 +1,7 @@
 # With ROS 2 sourced it is used as it is; without, the environment is built from PyPI wheels.
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= -n 2 --dist loadgroup
 RUN := ros_env/run
 
 .DEFAULT_GOAL := help
@@ -39,9 +40,10 @@ docs: build ## Build the documentation and check its links: docs/_build/html/ind
 	$(RUN) python -m sphinx -W --keep-going -q -b linkcheck docs docs/_build/linkcheck
 
 test: build lint ## Check the code and run the tests, less the slow ones
-	$(RUN) python -m pytest --durations=15 $(ARGS)
+	$(RUN) python -m pytest $(WORKERS) -m "not slow and not timing" --durations=15 $(ARGS)
+	$(RUN) python -m pytest -m "timing and not slow" $(ARGS) || [ $$? = 5 ]  # 5: none chosen
 
-test-all: build lint ## The same with the slow ones
+test-all: build lint ## The same with the slow ones, one after the other
 	$(RUN) python -m pytest -m "" --durations=15 $(ARGS)
 
 lint: env ## ruff and mypy

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from isolation import left_unchanged, restored_environment
 
 MAX_BYTES_IN_NAME = 40
+SHARED_PROCESSES = {"shared_tracker", "shared_rig"}  # fixtures: a node for all tests of a folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Name bytes by their number: pytest would write all of them into the test's name."""
     return f"{len(val)}-bytes" if isinstance(val, bytes) and len(val) > MAX_BYTES_IN_NAME else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several workers: run tests that share a process in one worker, and these first."""
+    if not getattr(config.option, "loadgroup", False):
+        return
+    shared = {item: SHARED_PROCESSES & set(getattr(item, "fixturenames", ())) for item in items}
+    items.sort(key=lambda item: not shared[item])
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(min(shared[item], default=str(item.path))))
 
 
 @pytest.hookimpl(wrapper=True)

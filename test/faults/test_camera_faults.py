@@ -67,6 +67,7 @@ def test_a_camera_that_stops_and_returns(rig: Rig, trials: Trials) -> None:
             rig.survived(trial)
 
 
+@pytest.mark.timing
 def test_a_camera_twice_as_fast_as_the_tracker(rig: Rig, trials: Trials) -> None:
     for trial in trials("overload: VGA at 60 Hz for three seconds"):
         with camera_process(rig, rate=60.0):
@@ -77,6 +78,7 @@ def test_a_camera_twice_as_fast_as_the_tracker(rig: Rig, trials: Trials) -> None
             rig.survived(trial)
 
 
+@pytest.mark.timing
 def test_a_camera_with_large_images_too_fast(
     rig: Rig, trials: Trials, picture: np.ndarray, tmp_path: Path
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_camera_with_large_images_too_fast(
             rig.survived(trial)
 
 
+@pytest.mark.timing
 def test_two_cameras_with_eight_targets(launch_rig: LaunchRig, trials: Trials) -> None:
     with launch_rig(image_topics=["left/image", "right/image"]) as rig, ExitStack() as others:
         namespace = rig.robot.node.get_namespace()

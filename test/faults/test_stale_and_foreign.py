@@ -36,6 +36,7 @@ def start(rig: Rig, target_id: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["siamfc_res22"])
+@pytest.mark.timing
 def test_the_first_miss_and_more_targets_take_no_longer_than_three_medians(
     launch_rig: LaunchRig, trials: Trials, picture: np.ndarray, model: str
 ) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from test_parameters import set_parameters
@@ -80,6 +81,7 @@ def test_a_shutdown_while_it_is_active_ends_everything(
     assert tracker.process.interrupt() == 0
 
 
+@pytest.mark.timing
 def test_while_the_network_loads_everything_is_answered_within_a_second(
     launch_tracker: Launch,
 ) -> None:
