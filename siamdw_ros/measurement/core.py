@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.measurement.machine import peak_flops
-from siamdw_ros.measurement.plan import Video, Plan
+from siamdw_ros.measurement.plan import Plan, Video
 from siamdw_ros.measurement.updates import Update, time_interleaved, update_of
 from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.siamdw.runtime import half_is_faster

@@ -102,9 +102,10 @@ def reconfigure(
         def change(
             *, active: bool = True, cameras: Sequence[str] = (), **parameters: Any
         ) -> TrackerRig:
-            configuration.use(active=active, **parameters_with(cameras, parameters))
             process = shared_tracker.process
+            # First, because the node logs that nothing publishes its topics.
             tracker = stack.enter_context(rig_of(process, cameras, **parameters))
+            configuration.use(active=active, **parameters_with(cameras, parameters))
             tracker.connect(active=active)
             tracker.stamps_from(next(STAMPS))
             return tracker
