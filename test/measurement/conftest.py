@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-for part in ("siamdw", "evaluation"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / part))
+sys.path.insert(0, str(Path(__file__).parents[1] / "siamdw"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 
 import golden
 

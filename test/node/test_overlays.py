@@ -12,7 +12,7 @@ import yaml
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point
 from std_msgs.msg import Header
-from tracker_process import START, TrackerProcess
+from tracker_rig import START, TrackerRig
 from visualization_msgs.msg import ImageMarker
 
 from siamdw_ros.following import target_pose
@@ -58,7 +58,7 @@ def test_annotations_name_the_targets() -> None:
 
 
 def test_markers_are_published_with_the_header_of_the_image(
-    tracker: TrackerProcess, frames: list[np.ndarray]
+    tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
     heard: list[ImageMarker] = []
     topic = "siamdw_tracker/image_markers"
