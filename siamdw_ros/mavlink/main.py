@@ -4,6 +4,7 @@ import signal
 import sys
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
@@ -36,7 +37,7 @@ def main(args: list[str] | None = None) -> int:
             raise
         print(f"mavlink_camera: {module} is not installed: {OPTIONAL[module]}", file=sys.stderr)
         return 1
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ParameterException) as error:
         print(f"mavlink_camera: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -227,8 +227,10 @@ def test_the_trackers_refusal_is_shown(station: UdpStation) -> None:
     # Of less than 2 px, which the tracker refuses.
     tiny = (0.5, 0.5, 0.5005, 0.5005)
     assert station.ask(RECTANGLE, *tiny, component=101) == mavlink.MAV_RESULT_FAILED
-    text = station.wait(lambda: station.last("STATUSTEXT", 101), "the reason")
-    assert text.text.startswith("rear: ")
+    station.wait(lambda: station.last("STATUSTEXT", 101), "the reason")
+    reason = "".join(text.text for text in station.all("STATUSTEXT", 101))
+    assert reason.startswith("rear: box")
+    assert "at least 2 px" in reason
 
 
 def test_stop_without_a_target_is_accepted(station: UdpStation) -> None:
