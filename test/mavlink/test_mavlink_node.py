@@ -219,8 +219,14 @@ def test_a_point_is_enough(station: UdpStation) -> None:
     x, y, width, height = START
     point = (x + width / 2) / WIDTH, (y + height / 2) / HEIGHT
     assert station.ask(mavlink.MAV_CMD_CAMERA_TRACK_POINT, *point, 0.03, component=101) == ACCEPTED
-    status = station.wait(lambda: station.status(101), "the target's state")
-    assert status.rec_bottom_x > status.rec_top_x
+
+    def seen() -> bool:
+        # Until then it is an error: a busy tracker is silent for longer than a second.
+        status = station.status(101)
+        return status is not None and bool(status.tracking_status & ACTIVE)
+
+    station.wait(seen, "the target")
+    assert station.status(101).rec_bottom_x > station.status(101).rec_top_x
 
 
 def test_the_trackers_refusal_is_shown(station: UdpStation) -> None:
