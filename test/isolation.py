@@ -8,7 +8,15 @@ from contextlib import contextmanager
 # pytest changes the first one itself, with each test.
 # torch sets the second one by itself when its compiler is imported.
 # The third one is OpenCV's log level, which readers of videos set once.
-IGNORED = frozenset({"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "OPENCV_FFMPEG_LOGLEVEL"})
+# OpenCV's wheels set the last one when the module is imported for the first time.
+IGNORED = frozenset(
+    {
+        "PYTEST_CURRENT_TEST",
+        "TORCHINDUCTOR_CACHE_DIR",
+        "OPENCV_FFMPEG_LOGLEVEL",
+        "LD_LIBRARY_PATH",
+    }
+)
 
 
 class LeftChangedError(AssertionError):
