@@ -16,6 +16,7 @@ from pages import ROOT
 TRANSITIONS = {"configure", "activate", "deactivate", "cleanup", "shutdown"}
 # Commands of the shell that only set the stage.
 SHELL = {"export", "cd"}
+VARIABLES = {"ARGS", "PYTHON", "BUILD_ARGS", "WORKERS"}  # of the Makefile
 
 
 class ParsedError(Exception):
@@ -181,7 +182,7 @@ def _lifecycle(words: list[str]) -> None:
 def _make(words: list[str]) -> None:
     """Check `make TARGET VARIABLE=VALUE`, and what the target runs with ARGS."""
     variables = dict(word.split("=", 1) for word in words if "=" in word)
-    assert set(variables) <= {"ARGS", "PYTHON", "BUILD_ARGS"}, f"make has no {set(variables)}"
+    assert set(variables) <= VARIABLES, f"make has no {set(variables)}"
     targets = product.make_targets()
     for target in [word for word in words if "=" not in word]:
         assert target in targets, f"make has no target {target}"
