@@ -195,7 +195,7 @@ OURS: dict[str, Hyper] = {
         presence_slope=1.82,
     ),
     "siamrpn": SiamRPNHyper(),
-    "siambox": SiamBoxHyper(presence_midpoint=2.8, presence_slope=0.91),
+    "siambox": SiamBoxHyper(wide_instance_size=0, presence_midpoint=2.51, presence_slope=1.18),
 }
 
 

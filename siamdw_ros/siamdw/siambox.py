@@ -57,8 +57,8 @@ class SiamBox(MultiTracker[SiamBoxTarget]):
     def configure(self, hyper: SiamBoxHyper, thresholds: PresenceThresholds) -> None:
         """Change hyper-parameters and thresholds in place, also while targets are tracked."""
         super().configure(hyper, thresholds)
-        # Elsewhere in a wide window look-alikes win too often: measured on nine sequences, a wide
-        # search whenever the target is not clearly seen costs .06 of mean overlap.
+        # A wide window holds too many look-alikes for the bundled weights: searched whenever the
+        # target is not clearly seen it costs .06 of mean overlap on nine sequences.
         self.wide_search = WideSearch(hyper, thresholds, only_lost=True)
         self._influence = torch.tensor(hyper.window_influence)
         self._wide_influence = torch.tensor(WIDE_INFLUENCE)
