@@ -12,8 +12,9 @@ def unpacked(workspace, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sdist")
     workspace.run("python", "setup.py", "-q", "egg_info", "-e", folder, "sdist", "-d", folder)
     (archive,) = folder.glob("*.tar.gz")
+    safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.2 has none
     with tarfile.open(archive) as files:
-        files.extractall(folder, filter="data")
+        files.extractall(folder, **safe)
     (unpacked,) = (path for path in folder.glob("siamdw_ros-*") if path.is_dir())
     return unpacked
 
