@@ -63,8 +63,8 @@ def _targets(plan: Plan, size: str) -> Table:
     """Images come from host memory, as from a camera."""
     title = f"Updates of many targets, {size} images from host memory, on {plan.device}"
     table = Table(title, name=f"gpu_{size}")
-    film = plan.film(plan.clips[0], 2)
-    image, _ = resized(film.images[1], film.boxes[0], SIZES[size])
+    video = plan.video(plan.clips[0], 2)
+    image, _ = resized(video.images[1], video.boxes[0], SIZES[size])
     for model in plan.choose(MODELS, MODELS[:1]):
         for backend, precision in itertools.product(*ways(plan)):
             updates = dict(_updates(plan, model, image, backend, precision))
@@ -105,12 +105,12 @@ def _updates(
 
 def baseline(plan: Plan) -> list[Table]:
     """Time the published SiamFC+, written straightforwardly, on the same device."""
-    film = plan.film(plan.clips[0], plan.choose(PUBLISHED_FRAMES, 3))
+    video = plan.video(plan.clips[0], plan.choose(PUBLISHED_FRAMES, 3))
     model = MODELS[0]
     network = load_network(model, plan.checkpoint(model))
     tracker = published_tracker(network, torch.device(plan.device))
-    tracker.init(film.images[0], film.boxes[0])
-    seconds = [_timed(tracker, image) for image in film.images[1:]]
+    tracker.init(video.images[0], video.boxes[0])
+    seconds = [_timed(tracker, image) for image in video.images[1:]]
     median = sorted(seconds)[len(seconds) // 2]
     rows: list[dict[str, Cell]] = [
         {"network": model, "targets": 1, "ms": 1e3 * median, "images/s": 1 / median}
