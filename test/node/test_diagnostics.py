@@ -64,7 +64,7 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
     launch_tracker: Callable[..., TrackerRig], frames: list[np.ndarray]
 ) -> None:
     tracker = launch_tracker(
-        **{"qos_overrides./{namespace}/image.subscription.reliability": "reliable"},
+        **{"qos_overrides.{namespace}/image.subscription.reliability": "reliable"},
         camera_timeout=1.5,
         threads=1,
         request_timeout=30.0,
