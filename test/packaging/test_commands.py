@@ -20,6 +20,7 @@ def test_every_tool_can_be_run_by_its_name():
         "target_pose": "following.target_pose",
         "follower": "following.follower",
         "panel": "panel.main",
+        "simulation": "simulation.node",
         "mavlink_camera": "mavlink.main",
     }
     for script in scripts:
