@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseWithCovarianceStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
@@ -39,6 +37,7 @@ from siamdw_ros.following.messages import (
 from siamdw_ros.following.obstacles import Obstacles, points_from_depth
 from siamdw_ros.following.parameters import WARN_SECONDS, NodeSettings, guarded
 from siamdw_ros.following.pilot import Pilot, Plan
+from siamdw_ros.following.running import run_node
 from siamdw_ros.following.settings import FollowSettings, loosened
 
 ENDING_ZEROS = 15  # commands of zero after a stop; then the topic is left to others
@@ -289,21 +288,8 @@ def _text(value: float | None) -> str:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
-    # The context is shut down below, not by the signal: a last zero has to go out.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = FollowerNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            executor.spin()
-        finally:
-            node.halt()
-            node.destroy_node()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # asked to end: that is no failure
-    finally:
-        rclpy.try_shutdown()
+    # The context is shut down at the end, not by the signal: a last zero has to go out.
+    run_node(FollowerNode, args, halt=FollowerNode.halt, signals=SignalHandlerOptions.NO)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import (
     Pose,
@@ -15,7 +14,6 @@ from geometry_msgs.msg import (
     Vector3,
 )
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
@@ -33,6 +31,7 @@ from siamdw_ros.following.messages import (
 )
 from siamdw_ros.following.parameters import WARN_SECONDS, NodeSettings, guarded
 from siamdw_ros.following.ranging import position_covariance
+from siamdw_ros.following.running import run_node
 from siamdw_ros.following.settings import PoseSettings
 from siamdw_ros.following.sources import DepthView, DistanceSources
 from siamdw_ros.following.transforms import NoTransformError, Transforms
@@ -219,19 +218,7 @@ def _transform(fix: Fix, frame: str) -> TransformStamped:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
-    rclpy.init(args=args)
-    try:
-        node = TargetPoseNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            executor.spin()
-        finally:
-            node.destroy_node()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # asked to end: that is no failure
-    finally:
-        rclpy.try_shutdown()
+    run_node(TargetPoseNode, args)
 
 
 if __name__ == "__main__":

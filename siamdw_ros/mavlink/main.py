@@ -2,11 +2,15 @@
 
 import signal
 import sys
+from typing import TYPE_CHECKING
 
-import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
+
+from siamdw_ros.following.running import run_node
+
+if TYPE_CHECKING:  # it needs pymavlink, which may be absent
+    from siamdw_ros.mavlink.node import MavlinkCameraNode
 
 # Of modules that only this node needs, and how to get them.
 OPTIONAL = {
@@ -17,20 +21,10 @@ OPTIONAL = {
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted."""
-    # The context is shut down below, not by the signal: the gimbal has to be stopped.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    # The context is shut down at the end, not by the signal: the gimbal has to be stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        from siamdw_ros.mavlink.node import MavlinkCameraNode
-
-        node = MavlinkCameraNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            executor.spin()
-        finally:
-            node.halt()
-            node.destroy_node()
+        run_node(_create, args, halt=lambda node: node.halt(), signals=SignalHandlerOptions.NO)
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
         if module not in OPTIONAL:
@@ -40,11 +34,13 @@ def main(args: list[str] | None = None) -> int:
     except (OSError, ValueError, ParameterException) as error:
         print(f"mavlink_camera: {error}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # asked to end: that is no failure
-    finally:
-        rclpy.try_shutdown()
     return 0
+
+
+def _create() -> "MavlinkCameraNode":
+    from siamdw_ros.mavlink.node import MavlinkCameraNode
+
+    return MavlinkCameraNode()
 
 
 if __name__ == "__main__":

@@ -6,12 +6,10 @@ import time
 from collections import deque
 from typing import Any
 
-import rclpy
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
@@ -25,6 +23,7 @@ from siamdw_ros.evaluation.node_process import use_fastdds_profile
 from siamdw_ros.following.camera import Camera
 from siamdw_ros.following.control import STOP, Motion
 from siamdw_ros.following.parameters import guarded
+from siamdw_ros.following.running import run_node
 from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.simulation.closed_loop import vehicle_for
 from siamdw_ros.simulation.messages import (
@@ -214,19 +213,7 @@ def _scenario(name: str) -> Any:
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
     use_fastdds_profile()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = SimulationNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            executor.spin()
-        finally:
-            node.destroy_node()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # asked to end: that is no failure
-    finally:
-        rclpy.try_shutdown()
+    run_node(SimulationNode, args, signals=SignalHandlerOptions.NO)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,10 @@
 
 import argparse
 import math
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 
@@ -28,3 +32,32 @@ def number(low: float, high: float, text: str) -> float:
             f"{text}: expected a number above {low:g}, at most {high:g}"
         )
     return value
+
+
+def add_result_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that the commands which track through recordings share."""
+    group.add_argument(
+        "--csv",
+        type=Path,
+        help="one line per image and target: frame, stamp (seconds), target, x, y, w, h, score, "
+        "state; the box is nan while the target is lost",
+    )
+    group.add_argument("--video", type=Path, metavar="MP4", help="annotated video")
+    group.add_argument("--headless", action="store_true", help="no window, even with a display")
+    group.add_argument(
+        "--port", type=int, default=0, help="of the page in the browser (default: a free one)"
+    )
+
+
+def run_command(name: str, work: Callable[[], None]) -> int:
+    """Do the work of a command; return its exit code and print what went wrong in one line."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        work()
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    return 0

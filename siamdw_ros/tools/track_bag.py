@@ -9,11 +9,15 @@ video.
 
 # Nothing that takes time here: --help and mistakes in the command line are answered at once.
 import argparse
-import signal
 import sys
 from pathlib import Path
 
-from siamdw_ros.tools.command_line import OneLineParser, number
+from siamdw_ros.tools.command_line import (
+    OneLineParser,
+    add_result_options,
+    number,
+    run_command,
+)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -45,21 +49,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     group.add_argument(
         "--results-only", action="store_true", help="do not copy the original topics to it"
     )
-    group.add_argument(
-        "--csv",
-        type=Path,
-        help="one line per image and target: frame, stamp (seconds), target, x, y, w, h, score, "
-        "state; the box is nan while the target is lost",
-    )
-    group.add_argument("--video", type=Path, metavar="MP4", help="annotated video")
+    add_result_options(group)
     group.add_argument(
         "--rate",
         type=lambda text: number(0, 1000, text),
         help="frames per second of the video (default: those of the bag)",
-    )
-    group.add_argument("--headless", action="store_true", help="no window, even with a display")
-    group.add_argument(
-        "--port", type=int, default=0, help="of the page in the browser (default: a free one)"
     )
     add_parameter_options(parser)
     options = parser.parse_args(arguments)
@@ -74,18 +68,13 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def work() -> None:
         from siamdw_ros.recordings.bag_run import track_bag
 
         track_bag(options)
-    except KeyboardInterrupt:
-        print("track_bag: interrupted", file=sys.stderr)
-        return 130
-    except (OSError, ValueError, RuntimeError) as error:
-        print(f"track_bag: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return run_command("track_bag", work)
 
 
 if __name__ == "__main__":

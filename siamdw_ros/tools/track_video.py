@@ -7,11 +7,15 @@ annotated MP4 and a CSV of boxes.
 
 # Nothing that takes time here: --help and mistakes in the command line are answered at once.
 import argparse
-import signal
 import sys
 from pathlib import Path
 
-from siamdw_ros.tools.command_line import OneLineParser, number
+from siamdw_ros.tools.command_line import (
+    OneLineParser,
+    add_result_options,
+    number,
+    run_command,
+)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -34,17 +38,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     group = parser.add_argument_group(
         "output (default: SOURCE_tracked.mp4 and SOURCE_tracked.csv)"
     )
-    group.add_argument("--video", type=Path, metavar="MP4", help="annotated video")
-    group.add_argument(
-        "--csv",
-        type=Path,
-        help="one line per frame and target: frame, stamp (seconds), target, x, y, w, h, score, "
-        "state; the box is nan while the target is lost",
-    )
-    group.add_argument("--headless", action="store_true", help="no window, even with a display")
-    group.add_argument(
-        "--port", type=int, default=0, help="of the page in the browser (default: a free one)"
-    )
+    add_result_options(group)
     parser.add_argument(
         "--rate",
         type=lambda text: number(0, 1000, text),
@@ -76,18 +70,13 @@ def output_paths(options: argparse.Namespace) -> tuple[Path | None, Path | None]
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def work() -> None:
         from siamdw_ros.recordings.video_run import track_video
 
         track_video(options, *output_paths(options))
-    except KeyboardInterrupt:
-        print("track_video: interrupted", file=sys.stderr)
-        return 130
-    except (OSError, ValueError, RuntimeError) as error:
-        print(f"track_video: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return run_command("track_video", work)
 
 
 if __name__ == "__main__":
