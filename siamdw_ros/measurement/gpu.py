@@ -4,23 +4,14 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-
 from siamdw_ros.evaluation.table import Cell, Table
-from siamdw_ros.measurement.baseline import Published, published_tracker
+from siamdw_ros.measurement.baseline import Published
+from siamdw_ros.measurement.peers import baseline_tracker
 from siamdw_ros.measurement.plan import Plan
-from siamdw_ros.measurement.scaling import COUNTS, SIZES, TARGET
-from siamdw_ros.measurement.updates import (
-    Update,
-    resized,
-    scattered,
-    time_interleaved,
-    update_of,
-)
-from siamdw_ros.siamdw.checkpoints import load_network
+from siamdw_ros.measurement.scaling import COUNTS, SIZES, by_targets
+from siamdw_ros.measurement.updates import resized
 from siamdw_ros.siamdw.crops import Image
 
 MODELS = ("siamfc_res22", "siambox_res22")
@@ -67,21 +58,12 @@ def _targets(plan: Plan, size: str) -> Table:
     image, _ = resized(video.images[1], video.boxes[0], SIZES[size])
     for model in plan.choose(MODELS, MODELS[:1]):
         for backend, precision in itertools.product(*ways(plan)):
-            updates = dict(_updates(plan, model, image, backend, precision))
-            rounds = plan.choose(ROUNDS, QUICK_ROUNDS)
-            time_interleaved(list(updates.values()), rounds, f"{size}, {model}, {backend}")
-            first = min(updates)
+            kind = {"backend": backend, "precision": precision}
+            method = plan.method(model, **kind, wide_instance_size=0)
+            counts, rounds = plan.choose((COUNTS, ROUNDS), (COUNTS[:2], QUICK_ROUNDS))
             table.rows += [
-                {
-                    "network": model,
-                    "backend": backend,
-                    "precision": precision,
-                    "targets": count,
-                    "ms": update.milliseconds,
-                    "images/s": 1e3 / update.milliseconds,
-                    "times one target": update.milliseconds / updates[first].milliseconds,
-                }
-                for count, update in updates.items()
+                {"network": model, **kind, **row, "images/s": 1e3 / float(str(row["ms"]))}
+                for row in by_targets(method, image, counts, rounds)
             ]
     return table
 
@@ -93,22 +75,11 @@ def ways(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return ("torch",), ("full",)
 
 
-def _updates(
-    plan: Plan, model: str, image: Image, backend: str, precision: str
-) -> Iterator[tuple[int, Update]]:
-    height, width = image.shape[:2]
-    box = (width / 2, height / 2, TARGET[0] * width, TARGET[1] * height)
-    method = plan.method(model, backend=backend, precision=precision, wide_instance_size=0)
-    for count in plan.choose(COUNTS, COUNTS[:2]):
-        yield count, update_of(method, image, scattered(box, count, image))
-
-
 def baseline(plan: Plan) -> list[Table]:
     """Time the published SiamFC+, written straightforwardly, on the same device."""
     video = plan.video(plan.clips[0], plan.choose(PUBLISHED_FRAMES, 3))
     model = MODELS[0]
-    network = load_network(model, plan.checkpoint(model))
-    tracker = published_tracker(network, torch.device(plan.device))
+    tracker = baseline_tracker(plan, model)
     tracker.init(video.images[0], video.boxes[0])
     seconds = [_timed(tracker, image) for image in video.images[1:]]
     median = sorted(seconds)[len(seconds) // 2]

@@ -33,7 +33,7 @@ def _against_baseline(plan: Plan, model: str) -> Table:
         return Contender(name, lambda: Tracker(plan.method(model, **options)), judged=judged)
 
     contenders = [
-        Contender("baseline", lambda: _baseline(plan, model), judged=judged),
+        Contender("baseline", lambda: baseline_tracker(plan, model), judged=judged),
         ours(parity=True),
         *([ours(parity=True, backend="openvino")] if plan.device == "cpu" else []),
         ours(preset="published", precision="full"),
@@ -53,7 +53,8 @@ def _against_baseline(plan: Plan, model: str) -> Table:
     return table
 
 
-def _baseline(plan: Plan, model: str) -> Published:
+def baseline_tracker(plan: Plan, model: str) -> Published:
+    """Return the published tracker with a plan's weights, on its device."""
     network = load_network(model, plan.checkpoint(model))
     return published_tracker(network, torch.device(plan.device))
 

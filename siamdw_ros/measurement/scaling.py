@@ -1,8 +1,13 @@
 """Sections `targets` and `sizes`: how an update's time grows with targets and with the image."""
 
-from siamdw_ros.evaluation.table import Table
+from collections.abc import Sequence
+from typing import Any
+
+from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.updates import resized, scattered, time_interleaved, update_of
+from siamdw_ros.siamdw.crops import Image
+from siamdw_ros.siamdw.multi_tracker import MultiTracker
 
 COUNTS = (1, 2, 4, 8, 16, 32)
 SIZES = {"VGA": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
@@ -14,24 +19,30 @@ def targets(plan: Plan) -> list[Table]:
     """Time an update with more and more targets in one VGA image."""
     counts = plan.choose(COUNTS, COUNTS[:3])
     image = plan.video(plan.clips[0], 2).images[1]
-    height, width = image.shape[:2]
-    box = (width / 2, height / 2, TARGET[0] * width, TARGET[1] * height)
     table = Table(f"An update by the number of targets, VGA, on {plan.device}", name="targets")
     for model in plan.choose(MODELS, MODELS[:1]):
-        method = plan.method(model)
-        updates = [update_of(method, image, scattered(box, n, image)) for n in counts]
-        time_interleaved(updates, plan.choose(5, 2), f"targets, {model}")
-        for count, update in zip(counts, updates, strict=True):
-            table.rows.append(
-                {
-                    "network": model,
-                    "targets": count,
-                    "ms": update.milliseconds,
-                    "ms a target": update.milliseconds / count,
-                    "times one target": update.milliseconds / updates[0].milliseconds,
-                }
-            )
+        times = by_targets(plan.method(model), image, counts, plan.choose(5, 2))
+        table.rows += [{"network": model, **row} for row in times]
     return [table]
+
+
+def by_targets(
+    method: MultiTracker[Any], image: Image, counts: Sequence[int], rounds: int
+) -> list[dict[str, Cell]]:
+    """Time updates of more and more targets, which are spread over an image: a row per number."""
+    height, width = image.shape[:2]
+    box = (width / 2, height / 2, TARGET[0] * width, TARGET[1] * height)
+    updates = [update_of(method, image, scattered(box, count, image)) for count in counts]
+    time_interleaved(updates, rounds, "targets")
+    return [
+        {
+            "targets": count,
+            "ms": update.milliseconds,
+            "ms a target": update.milliseconds / count,
+            "times one target": update.milliseconds / updates[0].milliseconds,
+        }
+        for count, update in zip(counts, updates, strict=True)
+    ]
 
 
 def sizes(plan: Plan) -> list[Table]:

@@ -160,8 +160,13 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """B x 3 x H x W (BGR, 0..255) -> B x 512 x h x w; 127 -> 5, 255 -> 21."""
+        features: Tensor = self.layer2(self.first_stage(x))
+        return features
+
+    def first_stage(self, x: Tensor) -> Tensor:
+        """Compute what the second stage takes in, B x 256 channels."""
         x = F.relu(self.bn1(self.conv1(cropped_stem_input(x))))
-        features: Tensor = self.layer2(self.layer1(F.max_pool2d(x, 2)))
+        features: Tensor = self.layer1(F.max_pool2d(x, 2))
         return features
 
 

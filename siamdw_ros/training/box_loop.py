@@ -91,6 +91,8 @@ class BoxTrainer:
         self.config = config
         self.device = torch.device(config.device)
         torch.manual_seed(config.seed)
+        if config.threads:
+            torch.set_num_threads(config.threads)
         self.network = initial_network(config.init).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)

@@ -10,6 +10,7 @@ linearly (FitNets, ICLR 2015). It has seen more kinds of things than the pairs s
 """
 
 import contextlib
+import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,9 +21,8 @@ import numpy as np
 import torch
 import torch.multiprocessing as mp
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from siamdw_ros.siamdw.backbones import ResNet, cropped_stem_input
+from siamdw_ros.siamdw.backbones import ResNet
 from siamdw_ros.siamdw.runtime import fold_batch_norms
 from siamdw_ros.training.box_pairs import TEMPLATE, PairBatch
 
@@ -70,10 +70,7 @@ class Front(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor]:
         """Compute what the tail takes in."""
-        backbone = self.backbone
-        x = cropped_stem_input(crops.permute(0, 3, 1, 2).float())
-        x = F.relu(backbone.bn1(backbone.conv1(x)))
-        return (self.units(backbone.layer1(F.max_pool2d(x, 2))),)
+        return (self.units(self.backbone.first_stage(crops.permute(0, 3, 1, 2).float())),)
 
 
 def tail_of(backbone: ResNet, count: int) -> nn.Sequential:
@@ -134,16 +131,18 @@ class Encoders:
     @classmethod
     def make(cls, backbone: ResNet, tail: int, teacher: Path | None) -> "Encoders":
         """Compile them; the backbone is left as it is."""
-        import copy
-
         front = fold_batch_norms(Front(copy.deepcopy(backbone).eval(), tail).eval())
-        hints = (
-            (teacher_features(teacher, TEMPLATE, TEACHER_TEMPLATE),
-             teacher_features(teacher, SEARCH, TEACHER_SEARCH))
-            if teacher
-            else (None, None)
-        )  # fmt: skip
-        return cls(front_features(front, TEMPLATE), front_features(front, SEARCH), *hints)
+        ours = front_features(front, TEMPLATE), front_features(front, SEARCH)
+        if teacher is None:
+            return cls(*ours)
+        template_hint = teacher_features(teacher, TEMPLATE, TEACHER_TEMPLATE)
+        return cls(*ours, template_hint, teacher_features(teacher, SEARCH, TEACHER_SEARCH))
+
+    def blank(self) -> tuple[Tensor, ...]:
+        """Encode a pair of black crops, for the shapes."""
+        crops = [torch.zeros(1, 3, side, side) for side in (TEMPLATE, SEARCH)]
+        absent = torch.zeros(1, dtype=torch.bool)
+        return self(PairBatch(crops[0], torch.ones(1, 2), crops[1], torch.zeros(1, 4), absent))
 
     def __call__(self, pairs: PairBatch) -> tuple[Tensor, ...]:
         """Encode pairs: the fields of a :class:`ReplayStore`, a row per pair."""
@@ -181,6 +180,10 @@ class ReplayStore:
             for field, part in zip(self.fields, rows, strict=True):
                 field[at] = part
             self.written.value += len(rows[0])
+
+    def hint_variances(self) -> Tensor:
+        """Return the variance of each channel of the teacher's features, so far."""
+        return self.fields[-1][: self.filled].float().var((0, 2, 3)) + 1e-3
 
     @property
     def filled(self) -> int:

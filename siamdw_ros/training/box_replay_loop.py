@@ -50,12 +50,9 @@ class ReplayTrainer(BoxTrainer):
             encoders = Encoders.make(backbone, self.config.tail, self.config.teacher)
         except ImportError as error:
             raise ValueError(f"tail needs OpenVINO ({error}): pip install openvino") from error
-        generator = torch.Generator().manual_seed(self.config.seed)
-        self._example = encoders(pair_maker(self.config, self.device, generator).draw(CHUNK))
-        hints = self._example[-1]
+        self._example = encoders.blank()
         if self.config.teacher:
-            self.hint = nn.Conv2d(backbone.channels, hints.shape[1], 1)
-            self._scale = hints.float().var((0, 2, 3)) + 1e-3
+            self.hint = nn.Conv2d(backbone.channels, self._example[-1].shape[1], 1)
         self.optimizer = make_optimizer(self.network, self.config)
         if self.hint is not None:
             self.optimizer.add_param_group(
@@ -67,10 +64,12 @@ class ReplayTrainer(BoxTrainer):
         """Draw pairs in another process, and give a function that draws from those stored."""
         store = ReplayStore(self._example, self.config.slots)
         random = torch.Generator().manual_seed(self.config.seed + self.step)
-        threads = self.config.threads or max(1, torch.get_num_threads() - 1)
-        torch.set_num_threads(threads)
+        if not self.config.threads:
+            torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one draws pairs
         seed = self.config.seed + self.step + 1
         with producer(produce, store, self.config, self.network.backbone, seed) as process:
+            if self.hint is not None:
+                self._scale = store.hint_variances()
 
             def draw() -> ReplayBatch:
                 if not process.is_alive():
@@ -117,4 +116,4 @@ def produce(store: ReplayStore, config: BoxTraining, backbone: ResNet, seed: int
         batch = pairs.draw(4 * CHUNK)  # large enough for all kinds of pairs to have their shares
         order = torch.randperm(4 * CHUNK)
         for part in torch.split(order, CHUNK):
-            store.put(encoders(type(batch)(*(value[part] for value in vars(batch).values()))))
+            store.put(encoders(batch.take(part)))

@@ -17,3 +17,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small pack for the box network's training."""
+    from siamdw_ros.training.box_pack import PackWriter
+    from test.training.test_box_pairs import COLORS, disc, painted, tracks
+
+    path = tmp_path_factory.mktemp("packs") / "pack.zip"
+    with PackWriter(path, quality=90) as writer:
+        writer.scenes("tracks", tracks())
+        writer.scenes("stills", [[scene] for scene in tracks()[0]])
+        writer.scenes("photographs", [[painted((0, 0, 240, 200), (90, 90, 90))]])
+        writer.cutouts([("disc", disc(color)) for color in COLORS])
+    return path

@@ -10,8 +10,6 @@ from siamdw_ros.siamdw.networks import BoxNetwork, create_network
 from siamdw_ros.siamdw.tracker import bundled_checkpoint
 from siamdw_ros.tools.train_boxes import main, read_config
 from siamdw_ros.training.box_loop import BoxTrainer, BoxTraining, initial_network, make_optimizer
-from siamdw_ros.training.box_pack import PackWriter
-from test.training.test_box_pairs import COLORS, disc, painted, tracks
 
 CONFIG = Path(__file__).parents[2] / "config" / "training" / "siambox_res22.yaml"
 
@@ -24,17 +22,6 @@ def _root_logger() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-
-
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("packs") / "pack.zip"
-    with PackWriter(path, quality=90) as writer:
-        writer.scenes("tracks", tracks())
-        writer.scenes("stills", [[scene] for scene in tracks()[0]])
-        writer.scenes("photographs", [[painted((0, 0, 240, 200), (90, 90, 90))]])
-        writer.cutouts([("disc", disc(color)) for color in COLORS])
-    return path
 
 
 def training(folder: Path, pack: Path, **values: object) -> BoxTraining:

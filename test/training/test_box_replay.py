@@ -8,7 +8,6 @@ import torch
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.networks import create_network
 from siamdw_ros.training.box_loop import BoxTraining
-from siamdw_ros.training.box_pack import PackWriter
 from siamdw_ros.training.box_replay import (
     SEARCH,
     STRIDE,
@@ -18,20 +17,8 @@ from siamdw_ros.training.box_replay import (
     tail_of,
 )
 from siamdw_ros.training.box_replay_loop import ReplayTrainer
-from test.training.test_box_pairs import COLORS, disc, painted, tracks
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
-
-
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("packs") / "pack.zip"
-    with PackWriter(path, quality=90) as writer:
-        writer.scenes("tracks", tracks())
-        writer.scenes("stills", [[scene] for scene in tracks()[0]])
-        writer.scenes("photographs", [[painted((0, 0, 240, 200), (90, 90, 90))]])
-        writer.cutouts([("disc", disc(color)) for color in COLORS])
-    return path
 
 
 def test_front_and_tail_are_the_backbone() -> None:
