@@ -31,6 +31,7 @@ STRIDE = 8
 MOST_CUT = 6  # cells by which a part of a search region is narrower
 MARGIN = 20  # px, between the target's centre and the border of the part
 CHUNK = 8  # pairs per OpenVINO batch
+ENDED = "the process that draws pairs has ended: see its message above"
 FEWEST = 400  # stored pairs before training starts
 ONE_THREAD = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1}
 # A teacher's stride is 16: these cells of its maps of 127 and 255 px lie on every second of ours.
@@ -244,7 +245,7 @@ def producer(work: Callable[..., None], store: ReplayStore, *arguments: object) 
     """Run what fills a store in a process of its own, and wait until there is enough in it.
 
     Raises:
-        RuntimeError: the process has ended.
+        ChildProcessError: the process has ended.
     """
     process = mp.get_context("spawn").Process(
         target=work, args=(store, *arguments), name="box_pairs", daemon=True
@@ -253,7 +254,7 @@ def producer(work: Callable[..., None], store: ReplayStore, *arguments: object) 
     try:
         while store.filled < min(FEWEST, store.slots):
             if not process.is_alive():
-                raise RuntimeError("the process that draws pairs has ended: see its message above")
+                raise ChildProcessError(ENDED)
             time.sleep(0.2)
         yield process
     finally:

@@ -1,6 +1,7 @@
 """The training loop for a CPU: the last units of the backbone and the head learn."""
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from siamdw_ros.training.box_loop import BoxTrainer, BoxTraining, make_optimizer
 from siamdw_ros.training.box_losses import BoxLoss, box_loss
 from siamdw_ros.training.box_replay import (
     CHUNK,
+    ENDED,
     SEARCH,
     STRIDE,
     Encoders,
@@ -73,7 +75,7 @@ class ReplayTrainer(BoxTrainer):
 
             def draw() -> ReplayBatch:
                 if not process.is_alive():
-                    raise RuntimeError("the process that draws pairs has ended")
+                    raise ChildProcessError(ENDED)
                 return store.draw(self.config.batch, random)
 
             yield draw
@@ -110,7 +112,10 @@ def produce(store: ReplayStore, config: BoxTraining, backbone: ResNet, seed: int
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    pairs = pair_maker(config, torch.device("cpu"), generator)
+    try:
+        pairs = pair_maker(config, torch.device("cpu"), generator)
+    except (OSError, ValueError) as error:
+        sys.exit(f"train_boxes: {error}")
     encoders = Encoders.make(backbone, config.tail, config.teacher)
     while True:
         batch = pairs.draw(4 * CHUNK)  # large enough for all kinds of pairs to have their shares
