@@ -15,6 +15,7 @@ from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
 
 from siamdw_ros.node.decoding import TRANSPORTS
+from siamdw_ros.siamdw.precisions import PRECISIONS
 from siamdw_ros.siamdw.presence import PresenceThresholds
 
 MAX_CAMERAS = 16
@@ -282,6 +283,8 @@ class Settings:
         Raises:
             ValueError: They do not fit together.
         """
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision '{self.precision}' is none of {', '.join(PRECISIONS)}")
         self.thresholds()
         if self.prediction_horizon and not self.smoothing:
             raise ValueError(

@@ -20,10 +20,10 @@ from siamdw_ros.siamdw.backends import (
 from siamdw_ros.siamdw.crops import Image, Windows
 from siamdw_ros.siamdw.cuda_graph import GraphSearch, SearchResult
 from siamdw_ros.siamdw.networks import SiameseNetwork, SiamRPNNetwork
+from siamdw_ros.siamdw.precisions import PRECISIONS
 from siamdw_ros.siamdw.search_step import HyperT, NetworkT, SearchStep
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
-PRECISIONS = ("auto", "full", "half", "int8")
 
 
 def choose_device(name: str) -> torch.device:
@@ -111,10 +111,10 @@ class Runtime(Generic[NetworkT, HyperT]):
     Args:
         step: with the network and its weights; it is copied, not changed.
         device: where to run.
-        precision: of the features, one of :data:`PRECISIONS`. half is float16 on a GPU, bfloat16
-            on a CPU; int8 is for search windows with OpenVINO. Templates and search features are
-            compared in float32 all the same: a correlation sums some 12800 products,
-            and could leave the range of float16.
+        precision: of the features, one of :data:`~siamdw_ros.siamdw.precisions.PRECISIONS`. half
+            is float16 on a GPU, bfloat16 on a CPU; int8 is for search windows with OpenVINO. Templates
+            and search features are compared in float32 all the same: a correlation sums some 12800
+            products, and could leave the range of float16.
         backend: one of :data:`~siamdw_ros.siamdw.backends.BACKENDS`.
 
     Attributes:

@@ -60,6 +60,11 @@ def test_what_cannot_be_loaded_is_told_with_the_reason(
     assert reason in said
 
 
+def test_an_unknown_precision_is_refused_before_anything_is_loaded() -> None:
+    with pytest.raises(ValueError, match="precision 'double' is none of auto, full, half, int8"):
+        Settings(precision="double").check()
+
+
 def test_loading_that_takes_too_long_is_given_up() -> None:
     told = threading.Event()
     loader = Loader(dataclasses.replace(SETTINGS, load_timeout=0.0), lambda _: told.set(), log())
