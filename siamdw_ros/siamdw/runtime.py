@@ -112,9 +112,9 @@ class Runtime(Generic[NetworkT, HyperT]):
         step: with the network and its weights; it is copied, not changed.
         device: where to run.
         precision: of the features, one of :data:`~siamdw_ros.siamdw.precisions.PRECISIONS`. half
-            is float16 on a GPU, bfloat16 on a CPU; int8 is for search windows with OpenVINO. Templates
-            and search features are compared in float32 all the same: a correlation sums some 12800
-            products, and could leave the range of float16.
+            is float16 on a GPU, bfloat16 on a CPU; int8 is for search windows with OpenVINO.
+            Templates and search features are compared in float32 all the same: a correlation sums
+            some 12800 products, and could leave the range of float16.
         backend: one of :data:`~siamdw_ros.siamdw.backends.BACKENDS`.
 
     Attributes:
