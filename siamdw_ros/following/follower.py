@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseWithCovarianceStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
@@ -41,6 +42,7 @@ from siamdw_ros.following.running import run_node
 from siamdw_ros.following.settings import FollowSettings, loosened
 
 ENDING_ZEROS = 15  # commands of zero after a stop; then the topic is left to others
+ENDING_SECONDS = 0.5  # at most, for the last zero to arrive
 ROBOT_HEIGHT = 1.0  # metres that depth pixels count as obstacles in
 STATE_PERIOD = 0.1  # seconds
 
@@ -280,6 +282,8 @@ class FollowerNode(Node):
         self._loop.end()
         if self._zeros > 0 and self.context.ok():
             self._commands.publish(self._twist(STOP))
+            # DDS sends it in another thread, which would end with the process.
+            self._commands.wait_for_all_acked(Duration(seconds=ENDING_SECONDS))
 
 
 def _text(value: float | None) -> str:

@@ -1,5 +1,6 @@
 """How a node with one thread is run: from rclpy's start to its end."""
 
+import signal
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,8 +26,10 @@ def run_node(
         args: Of the command line, for rclpy; None takes the process's.
         halt: Called with the node before it is destroyed, also when spinning raised.
         signals: Those that shut rclpy's context down. With `NO` an interrupt leaves it usable, so
-            that `halt` can publish.
+            that `halt` can publish; SIGTERM then is an interrupt, too.
     """
+    if signals is SignalHandlerOptions.NO:  # otherwise SIGTERM would end the process at once
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(args=args, signal_handler_options=signals)
     try:
         node = create()

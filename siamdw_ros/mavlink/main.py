@@ -1,6 +1,5 @@
 """The command `mavlink_camera`: ros2 run siamdw_ros mavlink_camera."""
 
-import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ OPTIONAL = {
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted."""
     # The context is shut down at the end, not by the signal: the gimbal has to be stopped.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run_node(_create, args, halt=lambda node: node.halt(), signals=SignalHandlerOptions.NO)
     except ModuleNotFoundError as error:
