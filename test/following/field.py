@@ -35,6 +35,7 @@ from siamdw_ros.following.pilot import Observation, State
 from siamdw_ros.following.settings import FollowSettings
 
 PATIENCE = 60.0
+ASK_AGAIN_SECONDS = 5.0
 
 
 @contextlib.contextmanager
@@ -125,10 +126,20 @@ class Field:
         self.wait(lambda: time.monotonic() > end, "time", seconds + PATIENCE)
 
     def call(self, client: Any, request: Any) -> Any:
-        """Call a service while the world goes on."""
+        """Call a service while the world goes on.
+
+        A service that has just been found may not have found this client yet: DDS drops its answer
+        then. So it is asked again.
+        """
         self.wait(client.service_is_ready, f"service {client.srv_name}")
-        future = client.call_async(request)
-        return self.wait(lambda: future.done() and future.result(), f"answer of {client.srv_name}")
+        asked: list[tuple[float, Any]] = []
+
+        def answer() -> Any:
+            if not asked or time.monotonic() > asked[-1][0] + ASK_AGAIN_SECONDS:
+                asked.append((time.monotonic(), client.call_async(request)))
+            return next((future.result() for _, future in asked if future.done()), None)
+
+        return self.wait(answer, f"answer of {client.srv_name}")
 
     def set(self, **values: Any) -> list[Any]:
         """Set parameters of the follower."""
