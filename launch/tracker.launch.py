@@ -46,7 +46,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "model",
         default_value="",
-        description=f"network that tracks, for example siamfc_res22{FROM_FILE}",
+        description=f"network that tracks, for example siambox_res22{FROM_FILE}",
     ),
     DeclareLaunchArgument(
         "checkpoint",

@@ -14,8 +14,8 @@ import yaml
 
 from siamdw_ros.evaluation.one_pass import Follower
 from siamdw_ros.siamdw import State, TrackResult, create_tracker
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK, bundled_checkpoint
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.siamdw.tracker import bundled_checkpoint
 
 PEERS = {"kcf": "TrackerKCF", "csrt": "TrackerCSRT", "mil": "TrackerMIL"}
 NANOTRACK = "nanotrack"
@@ -30,7 +30,7 @@ class SiamDW:
     """
 
     label: str = "siamdw"
-    model: str = "siamfc_res22"
+    model: str = DEFAULT_NETWORK
     checkpoint: str | None = None
     device: str = "cpu"
     preset: str | None = None

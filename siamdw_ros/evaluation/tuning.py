@@ -18,7 +18,7 @@ from siamdw_ros.evaluation.trackers import SiamDW
 from siamdw_ros.evaluation.vot import EAO_INTERVALS, accuracy, eao, supervise, vot_score
 from siamdw_ros.siamdw.hyperparameters import Hyper, hyperparameters
 
-# The authors', for SiamFC+ and SiamRPN+; memory is ours. The node has a parameter for each.
+# The authors', for SiamFC+ and SiamRPN+; memory and the box network's own ones are ours.
 RANGES: Mapping[str, tuple[float, float]] = {
     "scale_step": (1.0, 1.2),
     "scale_penalty": (0.95, 1.0),
@@ -28,7 +28,11 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "memory_rate": (0.02, 0.4),
     "penalty_k": (0.001, 0.6),
     "rate": (0.1, 0.8),
+    "quality_weight": (0.0, 1.5),
+    "max_growth": (1.03, 1.5),
 }
+# Those that the node has as parameters; node/parameters.py cannot be imported without ROS.
+OF_NODE = (*RANGES, "wide_instance_size", "presence_midpoint", "presence_slope")
 OBJECTIVES = ("ao", "auc", "eao", "accuracy")
 
 
@@ -136,7 +140,7 @@ def write_preset(path: Path, spec: SiamDW, best: Mapping[str, Any], about: str) 
     overrides = {**spec.overrides, **best}
     tracker: dict[str, Any] = {"model": spec.model}
     tracker |= {k: v for k in ("checkpoint", "preset") if (v := getattr(spec, k)) is not None}
-    known = {name: float(value) for name, value in overrides.items() if name in RANGES}
+    known = {name: float(value) for name, value in overrides.items() if name in OF_NODE}
     left_out = [f"{name}: {value}" for name, value in overrides.items() if name not in known]
     path.parent.mkdir(parents=True, exist_ok=True)
     head = f"# {about}\n"

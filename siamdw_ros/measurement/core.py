@@ -15,6 +15,7 @@ from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.measurement.machine import peak_flops
 from siamdw_ros.measurement.plan import Plan, Video
 from siamdw_ros.measurement.updates import Update, time_interleaved, update_of
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.siamdw.runtime import half_is_faster
 
@@ -44,7 +45,7 @@ class Case:
 def run(plan: Plan) -> list[Table]:
     """Time one update of each network: one target in VGA, windows cut and all."""
     video = plan.video(plan.clips[0], 2)
-    models = plan.models or plan.choose(NETWORKS, ("siamfc_res22", "siamrpn_res22"))
+    models = plan.models or plan.choose(NETWORKS, (DEFAULT_NETWORK, "siamrpn_res22"))
     title = "An update of one target in a VGA image, by network"
     table = Table(title, name="networks", notes=[NOTE])
     for device in plan.devices:

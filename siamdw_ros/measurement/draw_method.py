@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from siamdw_ros.measurement.baseline_network import PaddedResNet
 from siamdw_ros.siamdw.backbones import ResNet
+from siamdw_ros.siamdw.bundled import bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.heads import correlate
-from siamdw_ros.siamdw.tracker import bundled_checkpoint
 
 TEMPLATE, SEARCH = 127, 255  # pixels
 MOVED = 48  # pixels, six cells of the response

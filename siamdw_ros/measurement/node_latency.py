@@ -20,10 +20,10 @@ from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.scaling import SIZES
 from siamdw_ros.measurement.statistics import percentiles, theil_sen
 from siamdw_ros.measurement.updates import resized, scattered
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.crops import Box, Image
 
 SECONDS = 4.0  # of a scenario; the first scenario gets twice as long
-MODEL = "siamfc_res22"
 RATES, TARGETS = (30.0, 60.0), (1, 8)
 VGA = SIZES["VGA"]
 OVERLOAD_SECONDS = 15.0
@@ -38,7 +38,9 @@ NOTE = (
 def run(plan: Plan) -> list[Table]:
     """Measure every kind of camera, and an overload, with the default network."""
     latency = Table(
-        f"From stamp to detections, {MODEL} on {plan.device}", name="latency", notes=[NOTE]
+        f"From stamp to detections, {DEFAULT_NETWORK} on {plan.device}",
+        name="latency",
+        notes=[NOTE],
     )
     overload = Table("Age of images under an overload: it must not grow", name="overload")
     with ros():
@@ -73,7 +75,7 @@ def _play(plan: Plan, compressed: bool, latency: Table, overload: Table) -> None
     """Play every scenario to one node; raw and compressed images need nodes of their own."""
     if not (chosen := list(scenarios(plan, compressed))):
         return
-    with tracker(plan.work, node_parameters(plan, MODEL, compressed)) as under_test:
+    with tracker(plan.work, node_parameters(plan, DEFAULT_NETWORK, compressed)) as under_test:
         for scenario in tqdm(chosen, desc="node", leave=False):
             try:
                 latency.rows.append(_row(scenario, _measure(plan, under_test, scenario)))

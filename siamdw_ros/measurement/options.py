@@ -1,6 +1,6 @@
 """Section `options`: what changes the work, its gain in speed and its cost in accuracy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -10,37 +10,54 @@ from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.race import Contender, race
 from siamdw_ros.siamdw import Tracker
 from siamdw_ros.siamdw.backends import BACKENDS
+from siamdw_ros.siamdw.bundled import BUNDLED
 
-MODEL = "siamfc_res22"
+MODELS = tuple(BUNDLED)  # the default first
+# Options that only one method has, by the first part of the network's name.
+OF_METHOD: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "siambox": {
+        "wide search for lost targets": {"wide_instance_size": 383},
+        "no penalty on changes of size and shape": {"penalty_k": 0.0},
+        "estimated overlap ignored": {"quality_weight": 0.0},
+    },
+    "siamfc": {
+        "published method and numbers": {"preset": "published"},
+        "3 search crops instead of 3 templates": {"scale_templates": False, "memory": 0.0},
+        "1 scale": {"scales": 1},
+        "5 scales": {"scales": 5},
+        "no memory": {"memory": 0.0},
+        "no wide search": {"wide_instance_size": 0},
+    },
+}
 QUICK = 3  # contenders
 FRAMES = 80  # of each video
 
 
 def run(plan: Plan) -> list[Table]:
-    """Race the default against itself with single options changed."""
+    """Race each bundled network against itself with single options changed."""
+    return [_race(plan, model) for model in plan.choose(MODELS, MODELS[:1])]
+
+
+def _race(plan: Plan, model: str) -> Table:
     outcome = race(
-        list(_contenders(plan))[: plan.choose(None, QUICK)],
+        list(_contenders(plan, model))[: plan.choose(None, QUICK)],
         plan.videos(plan.choose(FRAMES, 11)),
-        "options",
+        f"options, {model}",
     )
-    title = f"{MODEL} on {plan.device}: options beside the default"
-    return [outcome.table("options", title, "default")]
+    title = f"{model} on {plan.device}: options beside its defaults"
+    return outcome.table(f"options_{model}", title, "default")
 
 
-def _contenders(plan: Plan) -> Iterator[Contender]:
+def _contenders(plan: Plan, model: str) -> Iterator[Contender]:
     def variant(name: str, threads: int | None = None, **options: Any) -> Contender:
-        return Contender(name, lambda: Tracker(plan.method(MODEL, **options)), threads)
+        return Contender(name, lambda: Tracker(plan.method(model, **options)), threads)
 
     yield variant("default")
-    yield variant("published method and numbers", preset="published")
     precisions = ["full", "half", "int8"] if plan.device == "cpu" else ["full"]
     for precision in precisions:
         yield variant(f"precision {precision}", precision=precision)
-    yield variant("3 search crops instead of 3 templates", scale_templates=False, memory=0.0)
-    yield variant("1 scale", scales=1)
-    yield variant("5 scales", scales=5)
-    yield variant("no memory", memory=0.0)
-    yield variant("no second look", wide_instance_size=0)
+    for name, options in OF_METHOD[model.partition("_")[0]].items():
+        yield variant(name, **options)
     if plan.device == "cpu" and torch.get_num_threads() > 1:
         yield variant("one thread", threads=1)
     for backend in BACKENDS:

@@ -1,6 +1,7 @@
 """Section `peers`: speed and accuracy beside the published algorithm and OpenCV's trackers."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,11 +13,12 @@ from siamdw_ros.measurement.baseline import Published, published_tracker
 from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.race import Contender, race
 from siamdw_ros.siamdw import Tracker
+from siamdw_ros.siamdw.bundled import BUNDLED
 from siamdw_ros.siamdw.checkpoints import load_network
 
 BASELINES = ("siamfc_res22", "siamrpn_res22")
 FRAMES, BASELINE_FRAMES = 217, 46  # of each video
-OURS = "siamfc_res22"
+OURS = tuple(BUNDLED)  # the default first
 
 
 def run(plan: Plan) -> list[Table]:
@@ -62,14 +64,19 @@ def baseline_tracker(plan: Plan, model: str) -> Published:
 def _against_peers(plan: Plan) -> Table:
     contenders = list(_peers(plan))
     outcome = race(contenders, plan.videos(plan.choose(FRAMES, 11)), "peers")
-    title = f"{OURS} on {plan.device} beside OpenCV's trackers on the CPU, same frames"
-    return outcome.table("peers", title, OURS)
+    title = f"Our trackers on {plan.device} beside OpenCV's on the CPU, same frames"
+    return outcome.table("peers", title, OURS[0])
 
 
 def _peers(plan: Plan) -> Iterator[Contender]:
-    yield Contender(OURS, lambda: Tracker(plan.method(OURS)))
+    for model in OURS:
+        yield Contender(model, partial(_ours, plan, model))
     for label in (*PEERS, NANOTRACK):
         yield Contender(label, _builder(plan, label))
+
+
+def _ours(plan: Plan, model: str) -> Tracker:
+    return Tracker(plan.method(model))
 
 
 def _builder(plan: Plan, label: str) -> Callable[[], Follower]:

@@ -9,11 +9,12 @@ import torch
 
 from siamdw_ros.evaluation.annotations import read_annotation
 from siamdw_ros.evaluation.clip_reader import read_clip
+from siamdw_ros.siamdw.bundled import BUNDLED, bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import save_network
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.networks import Network, SiamRPNNetwork, create_network
-from siamdw_ros.siamdw.tracker import BUNDLED, bundled_checkpoint, create_multi_tracker
+from siamdw_ros.siamdw.tracker import create_multi_tracker
 
 T = TypeVar("T")
 RANDOM_HEAD = 3e-4

@@ -33,6 +33,7 @@ from siamdw_ros.measurement.presence_curve import (
     search_all,
 )
 from siamdw_ros.siamdw import CheckpointError, create_multi_tracker
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.siamdw.siambox import SiamBox
 from siamdw_ros.siamdw.siamfc import SiamFC
@@ -133,7 +134,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--absences", action="store_true", help="the videos' own targets disappear and return"
     )
     names = [name for name in NETWORKS if not name.startswith("siamrpn")]
-    parser.add_argument("--model", default="siamfc_res22", choices=names, metavar="NAME")
+    parser.add_argument("--model", default=DEFAULT_NETWORK, choices=names, metavar="NAME")
     parser.add_argument("--checkpoint", help="file of its weights (default: the bundled ones)")
     parser.add_argument("--device", default="auto")
     parser.add_argument(

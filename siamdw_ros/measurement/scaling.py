@@ -6,12 +6,13 @@ from typing import Any
 from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.measurement.plan import Plan
 from siamdw_ros.measurement.updates import resized, scattered, time_interleaved, update_of
+from siamdw_ros.siamdw.bundled import BUNDLED
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
 
 COUNTS = (1, 2, 4, 8, 16, 32)
 SIZES = {"VGA": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
-MODELS = ("siamfc_res22", "siamrpn_res22")
+MODELS = (*BUNDLED, "siamrpn_res22")  # the default first
 TARGET = (0.1, 0.15)  # of the image's sides, for many targets
 
 

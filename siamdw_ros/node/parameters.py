@@ -15,6 +15,7 @@ from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
 
 from siamdw_ros.node.decoding import TRANSPORTS
+from siamdw_ros.siamdw.bundled import BUNDLED, DEFAULT_NETWORK
 from siamdw_ros.siamdw.precisions import PRECISIONS
 from siamdw_ros.siamdw.presence import PresenceThresholds
 
@@ -73,10 +74,17 @@ def _parameter(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def _hyper(description: str, largest: float) -> Any:
-    """Declare a hyper-parameter of the tracker, without a value by default."""
-    text = f"{description}; empty: the value of the preset"
-    return _parameter(None, text, (0.0, largest), prefix="tracker")
+def _hyper(networks: str, description: str, largest: float, least: float = 0.0) -> Any:
+    """Declare a hyper-parameter of the tracker, without a value by default.
+
+    Args:
+        networks: Beginnings of the names of the networks that have it. It is refused with others.
+        description: What it does.
+        largest: Largest value.
+        least: Smallest value.
+    """
+    text = f"{networks}: {description}; empty: the value of the preset"
+    return _parameter(None, text, (least, largest), prefix="tracker")
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,8 @@ class Settings:
         read=Read.START,
     )
     model: str = _parameter(
-        "siamfc_res22",
-        "name of the network; siamfc_res22 and siambox_res22 have bundled weights, the others "
+        DEFAULT_NETWORK,
+        f"name of the network; {' and '.join(BUNDLED)} have bundled weights, the others "
         "need `checkpoint`; an unknown name is refused with the list of all",
         read=Read.CONFIGURE,
     )
@@ -216,29 +224,52 @@ class Settings:
     debug_image_rate: float = _parameter(
         10.0, "largest rate of debug images, in images per second", (0.1, 1e3)
     )
-    tracker_scale_step: float | None = _hyper(
-        "SiamFC: factor from one searched scale to the next", 2.0
-    )
-    tracker_scale_penalty: float | None = _hyper(
-        "SiamFC: factor on the response at another scale", 1.0
-    )
-    tracker_scale_rate: float | None = _hyper(
-        "SiamFC: share of the newly found scale in the target's scale", 1.0
-    )
-    tracker_memory: float | None = _hyper(
-        "SiamFC: share of the recent appearance in the template; 0: none", 1.0
-    )
-    tracker_memory_rate: float | None = _hyper(
-        "SiamFC: share of each image in the recent appearance (see tracker.memory)", 1.0
-    )
-    tracker_penalty_k: float | None = _hyper(
-        "SiamRPN: strength of the penalty on changes of size and shape", 2.0
+    tracker_window_influence: float | None = _hyper(
+        "all networks", "share of the cosine window in the response", 1.0
     )
     tracker_rate: float | None = _hyper(
-        "SiamRPN: share of the newly found size in the target's size", 1.0
+        "siambox_*, siamrpn_*", "share of the newly found size in the target's size", 1.0
     )
-    tracker_window_influence: float | None = _hyper(
-        "share of the cosine window in the response", 1.0
+    tracker_penalty_k: float | None = _hyper(
+        "siambox_*, siamrpn_*", "strength of the penalty on changes of size and shape", 2.0
+    )
+    tracker_max_growth: float | None = _hyper(
+        "siambox_*", "largest factor by which a side changes from one image to the next", 10.0, 1.0
+    )
+    tracker_quality_weight: float | None = _hyper(
+        "siambox_*", "exponent of the box's estimated overlap in the choice of the box", 4.0
+    )
+    tracker_scale_step: float | None = _hyper(
+        "siamfc_*", "factor from one searched scale to the next", 2.0
+    )
+    tracker_scale_penalty: float | None = _hyper(
+        "siamfc_*", "factor on the response at another scale", 1.0
+    )
+    tracker_scale_rate: float | None = _hyper(
+        "siamfc_*", "share of the newly found scale in the target's scale", 1.0
+    )
+    tracker_memory: float | None = _hyper(
+        "siamfc_*", "share of the recent appearance in the template; 0: none", 1.0
+    )
+    tracker_memory_rate: float | None = _hyper(
+        "siamfc_*", "share of each image in the recent appearance (see tracker.memory)", 1.0
+    )
+    tracker_wide_instance_size: float | None = _hyper(
+        "siambox_*, siamfc_*",
+        "side of the wide search window in network pixels, for example 383, for lost targets "
+        "(siamfc_*: unclear ones too); 0: only the usual window of 255 at the last position",
+        1023.0,
+    )
+    tracker_presence_midpoint: float | None = _hyper(
+        "siambox_*, siamfc_*",
+        "logit whose presence score is 0.5; belongs to the weights in `checkpoint`",
+        1e3,
+        -1e3,
+    )
+    tracker_presence_slope: float | None = _hyper(
+        "siambox_*, siamfc_*",
+        "slope of the presence score over the logit; belongs to the weights in `checkpoint`",
+        1e3,
     )
     request_timeout: float = _parameter(
         5.0, "seconds after which a service call that still waits is refused", (0.1, 60.0)
@@ -267,11 +298,15 @@ class Settings:
         """Return the hyper-parameters that replace the preset's, by their name in the tracker."""
         prefix = "tracker_"
         values = dataclasses.asdict(self)
-        return {
+        hyper = {
             name.removeprefix(prefix): value
             for name, value in values.items()
             if name.startswith(prefix) and value is not None
         }
+        side = hyper.get("wide_instance_size")
+        if side is not None and side.is_integer():  # pixels; ROS has it as a double
+            hyper["wide_instance_size"] = int(side)
+        return hyper
 
     def topics(self) -> list[str]:
         """Return the topics of the images, as they were given."""

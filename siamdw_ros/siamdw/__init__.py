@@ -1,6 +1,6 @@
 """SiamDW trackers (Zhang and Peng, CVPR 2019): NumPy, OpenCV and torch, no ROS.
 
-tracker = create_tracker("siamfc_res22")
+tracker = create_tracker()
 tracker.init(image, (x, y, w, h))
 result = tracker.track(next_image)
 """

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from siamdw_ros.siamdw.bundled import bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.runtime import choose_device, fold_batch_norms
-from siamdw_ros.siamdw.tracker import bundled_checkpoint
 
 NETWORK = "siamfc_res22"  # whose bundled weights the head was trained on
 HEAD_FILE = "extent_res22.pt"

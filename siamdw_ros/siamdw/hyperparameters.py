@@ -276,7 +276,10 @@ def hyperparameters(network: str, preset: str | None = None, **overrides: Any) -
         hyper = OURS[method]
     elif preset == "published":
         if method not in PUBLISHED:
-            raise ValueError(f"{network} is not published: leave out preset and parity")
+            raise ValueError(
+                f"{network} is not published: leave out preset and parity, "
+                "or choose a published network, for example siamfc_res22"
+            )
         hyper = PUBLISHED[method]
     elif preset in PRESETS:
         hyper = PRESETS[preset]
@@ -289,7 +292,13 @@ def hyperparameters(network: str, preset: str | None = None, **overrides: Any) -
     known = {field.name for field in dataclasses.fields(hyper)}
     if unknown := sorted(set(overrides) - known):
         raise ValueError(
-            f"{network} has no hyper-parameter {', '.join(unknown)}: "
+            f"{network} has no hyper-parameter {', '.join(map(_with_its_networks, unknown))}: "
             f"it has {', '.join(sorted(known))}"
         )
     return dataclasses.replace(hyper, **overrides)
+
+
+def _with_its_networks(name: str) -> str:
+    """Return the name of a hyper-parameter and which networks have it, if any."""
+    networks = [f"{method}_*" for method, hyper in OURS.items() if hasattr(hyper, name)]
+    return f"{name} (only {' and '.join(networks)} have it)" if networks else name

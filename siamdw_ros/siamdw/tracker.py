@@ -1,13 +1,13 @@
 """The public interface: `create_tracker` for one target, `create_multi_tracker` for many."""
 
 import math
-from importlib import resources
 from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
 
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK, bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.hyperparameters import hyperparameters
@@ -23,7 +23,6 @@ from siamdw_ros.siamdw.siamfc_step import SiamFCStep
 from siamdw_ros.siamdw.siamrpn import SiamRPN
 from siamdw_ros.siamdw.siamrpn_step import SiamRPNStep
 
-BUNDLED = {name: f"{name}.pt" for name in ("siamfc_res22", "siambox_res22")}
 MIN_BOX = 2.0  # pixels
 STEPS: dict[type[Network], type[SearchStep[Any, Any]]] = {
     SiamFCNetwork: SiamFCStep,
@@ -77,7 +76,7 @@ class Tracker:
 
 
 def create_tracker(
-    name: str = "siamfc_res22",
+    name: str = DEFAULT_NETWORK,
     checkpoint: str | PathLike[str] | None = None,
     device: str = "cpu",
     preset: str | None = None,
@@ -92,7 +91,7 @@ def create_tracker(
 
 
 def create_multi_tracker(
-    name: str = "siamfc_res22",
+    name: str = DEFAULT_NETWORK,
     checkpoint: str | PathLike[str] | None = None,
     device: str = "cpu",
     preset: str | None = None,
@@ -152,20 +151,6 @@ def make_runtime(
     """Make a network ready to run as its tracker needs it; see :class:`Runtime`."""
     step = STEPS[type(network)](network, parity=parity)
     return Runtime(step, device, precision=precision, backend=backend)
-
-
-def bundled_checkpoint(name: str) -> str:
-    """Return the path of the checkpoint that comes with the package.
-
-    Raises:
-        ValueError: no checkpoint comes for this network.
-    """
-    if name not in BUNDLED:
-        raise ValueError(
-            f"no checkpoint is bundled for {name}: give a file "
-            f"(bundled: {', '.join(BUNDLED)}; docs/tutorials/own_checkpoint.md has the authors')"
-        )
-    return str(resources.files("siamdw_ros") / "weights" / BUNDLED[name])
 
 
 def checked_image(image: Image) -> Image:

@@ -72,7 +72,7 @@ def main(args: list[str] | None = None) -> None:
     if not find_spec("matplotlib"):
         print("no plots will be drawn: pip install matplotlib")
     given.out.mkdir(parents=True, exist_ok=True)
-    tracker = create_tracker("siamfc_res22", device=given.device)
+    tracker = create_tracker(device=given.device)
     summary: dict[str, dict[str, Any]] = {}
     wanted = [scenario for scenario in SCENARIOS if scenario.name in given.only]
     for kind, scenario, seed in itertools.product(given.vehicles, wanted, given.seeds):

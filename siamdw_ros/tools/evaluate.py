@@ -28,12 +28,13 @@ from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.trackers import NANOTRACK, PEERS, SiamDW, TrackerSpec, read_spec
 from siamdw_ros.evaluation.vot import EAO_INTERVALS
 from siamdw_ros.siamdw import CheckpointError
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.networks import NETWORKS
 
 
 def add_tracker_options(parser: argparse.ArgumentParser) -> None:
     """Add what says how SiamDW is set."""
-    parser.add_argument("--model", default="siamfc_res22", choices=NETWORKS, metavar="NAME")
+    parser.add_argument("--model", default=DEFAULT_NETWORK, choices=NETWORKS, metavar="NAME")
     parser.add_argument("--checkpoint", help="file of its weights (default: the bundled ones)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--preset", help="tuned hyper-parameters, as res22_otb2015")

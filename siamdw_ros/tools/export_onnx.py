@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from siamdw_ros.siamdw.box_head import BoxMaps, BoxTemplate
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK, bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.heads import Kernels, correlate_shifted
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
 from siamdw_ros.siamdw.networks import NETWORKS, BoxNetwork, Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.runtime import fold_batch_norms
-from siamdw_ros.siamdw.tracker import bundled_checkpoint
 
 OPSET = 17  # TensorRT 8.5 and later, onnxruntime 1.12 and later
 TOLERANCE = 1e-3  # of the largest output
@@ -242,7 +242,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="where the files go")
-    parser.add_argument("--model", default="siamfc_res22", choices=NETWORKS)
+    parser.add_argument("--model", default=DEFAULT_NETWORK, choices=NETWORKS)
     parser.add_argument("--checkpoint", type=Path, help="the bundled one if left out")
     parser.add_argument("--scales", type=int, default=SiamFCHyper.scales, help="of SiamFC+")
     parser.add_argument("--instance-size", type=int, default=SiamFCHyper.instance_size)

@@ -5,7 +5,7 @@ In the workspace's trackers.ini:
     [SiamDW]
     label = SiamDW
     protocol = trax
-    command = python -m siamdw_ros.tools.vot_trax --model siamfc_res22
+    command = python -m siamdw_ros.tools.vot_trax --model siambox_res22
 
 Then `vot evaluate SiamDW`. Needs vot-trax: pip install vot-trax.
 """

@@ -25,6 +25,7 @@ from tqdm import trange
 
 from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.frames import ZippedFrames, decode
+from siamdw_ros.siamdw.bundled import bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.extent import (
@@ -34,7 +35,6 @@ from siamdw_ros.siamdw.extent import (
     Predictions,
     window_pyramid,
 )
-from siamdw_ros.siamdw.tracker import bundled_checkpoint
 
 MIN_SIDE = 5.0  # pixels, of an object that is trained on
 WINDOWS = 3  # per object: two that fit about, one that does not

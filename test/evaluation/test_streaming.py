@@ -10,6 +10,7 @@ from siamdw_ros.evaluation.playback import ImageResult
 from siamdw_ros.evaluation.streaming import judge, node_arguments
 from siamdw_ros.evaluation.trackers import SiamDW
 from siamdw_ros.siamdw import State
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.tools.evaluate import main
 
 JUICE = Path(__file__).parents[1] / "data" / "clips" / "juice.mp4"
@@ -41,7 +42,7 @@ def test_no_box_means_lost() -> None:
 
 def test_the_node_is_set_as_the_tracker() -> None:
     arguments = node_arguments(SiamDW(device="cpu", overrides={"window_influence": 0.3}))
-    assert "model:=siamfc_res22" in arguments
+    assert f"model:={DEFAULT_NETWORK}" in arguments
     assert "tracker.window_influence:=0.3" in arguments
     assert not any(text.startswith("checkpoint") for text in arguments)
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,8 @@ from lifecycle_msgs.msg import Transition
 from rclpy.node import Node
 from rig import START, LaunchRig, Rig, Trials
 from vision_msgs.msg import Detection2DArray
+
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK, bundled_checkpoint
 
 pytestmark = pytest.mark.ros
 
@@ -134,7 +135,7 @@ def test_a_caller_that_dies_while_it_waits(rig: Rig, trials: Trials) -> None:
 def test_a_checkpoint_that_is_no_good(
     launch_rig: LaunchRig, trials: Trials, tmp_path: Path
 ) -> None:
-    good = resources.files("siamdw_ros.weights").joinpath("siamfc_res22.pt").read_bytes()
+    good = Path(bundled_checkpoint(DEFAULT_NETWORK)).read_bytes()
     bad = {"missing": None, "cut off": good[:100_000], "of noise": bytes(range(256)) * 100}
     checkpoint = tmp_path / "network.pt"
     with launch_rig(checkpoint=checkpoint, autostart=False) as rig, rig.camera():

@@ -13,6 +13,8 @@ from launch import LaunchDescription
 from launched import RobotTest, launch_tracker
 from siamdw_msgs.srv import StartTracking
 
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
+
 NODE, TOPIC = "/robot/follower", "/camera/image_raw"
 
 
@@ -27,7 +29,7 @@ class TestRunningNode(RobotTest):
     """While it runs."""
 
     def test_it_takes_images_of_the_topic_and_answers_in_its_namespace(self) -> None:
-        self.assertEqual(self.show_until_status(NODE, TOPIC).model, "siamfc_res22")
+        self.assertEqual(self.show_until_status(NODE, TOPIC).model, DEFAULT_NETWORK)
         answer = self.ask(StartTracking, f"{NODE}/start_tracking", StartTracking.Request())
         self.assertFalse(answer.success)
         self.assertIn("draw a box around the target", answer.message)

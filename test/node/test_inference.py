@@ -26,8 +26,8 @@ from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.results import FrameResult
 from siamdw_ros.node.services import PendingCall
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.presence import State
-from siamdw_ros.siamdw.siamfc import SiamFC
 
 SETTINGS = Settings(device="cpu")
 
@@ -118,7 +118,7 @@ def test_a_search_that_fails_publishes_no_box_of_an_earlier_frame(
         def fail(*_arguments: object) -> None:
             raise RuntimeError("CUDA out of memory")
 
-        patch.setattr(SiamFC, "update_many", fail)
+        patch.setattr(MultiTracker, "update_many", fail)
         harness.show(frames[2])
         assert len(harness.told) == told
         assert harness.progress["front"].failed == 1
@@ -189,14 +189,17 @@ def test_nothing_is_drawn_before_the_detections_of_all_cameras_are_out(
 
 
 def test_a_start_that_fails_is_answered(
-    harness: Harness, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+    harness: Harness,
+    engine: Engine,
+    frames: list[np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     harness.show(frames[0])
 
     def fail(*_arguments: object) -> None:
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(SiamFC, "start", fail)
+    monkeypatch.setattr(engine.method, "start", fail)
     answer = harness.ask(start_request())
     assert not answer.success
     assert "CUDA out of memory" in answer.message
@@ -258,14 +261,14 @@ def test_cameras_whose_frames_wait_together_share_a_batch(
         harness.show(frames[0], camera)
         assert harness.ask(start_request(camera)).success
     batches: list[int] = []
-    searched, reached = SiamFC.update_many, threading.Event()
+    searched, reached = MultiTracker.update_many, threading.Event()
 
-    def count(method: SiamFC, images: list) -> list:
+    def count(method: MultiTracker, images: list) -> list:
         batches.append(len(images))
         assert reached.wait(60)  # so that the next frames of both cameras wait
         return searched(method, images)
 
-    monkeypatch.setattr(SiamFC, "update_many", count)
+    monkeypatch.setattr(MultiTracker, "update_many", count)
     told = len(harness.told)
     harness.inbox.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
     while not batches:

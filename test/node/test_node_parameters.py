@@ -1,5 +1,6 @@
 """Parameters given at the start and while the node runs: converted, kept, refused."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,9 +11,12 @@ from rclpy.parameter import Parameter
 
 from siamdw_ros.node.node_parameters import NodeParameters, ParameterError, converted
 from siamdw_ros.node.parameters import PARAMETERS, Settings
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
+from siamdw_ros.siamdw.hyperparameters import OURS, hyperparameters
 
 Make = Callable[..., tuple[Node, NodeParameters]]
 KNOWN = {parameter.name: parameter for parameter in PARAMETERS}
+HYPER = {name.removeprefix("tracker."): one for name, one in KNOWN.items() if "tracker." in name}
 
 
 @pytest.fixture
@@ -130,3 +134,18 @@ def test_empty_means_the_value_of_the_preset() -> None:
     assert Settings().hyper() == {}
     assert Settings(tracker_rate=0.0).hyper() == {"rate": 0.0}
     assert converted(KNOWN["tracker.rate"], "") is None
+
+
+@pytest.mark.parametrize("name", HYPER)
+def test_a_hyper_parameter_names_the_networks_that_have_it(name: str) -> None:
+    having = sorted(f"{method}_*" for method, hyper in OURS.items() if hasattr(hyper, name))
+    expected = "all networks" if len(having) == len(OURS) else ", ".join(having)
+    assert HYPER[name].description.partition(":")[0] == expected
+
+
+def test_the_default_network_can_be_tuned_by_parameters() -> None:
+    fields = dataclasses.fields(hyperparameters(DEFAULT_NETWORK))
+    assert {field.name for field in fields} - HYPER.keys() == {"instance_size"}
+    # Sizes are integers in the tracker and doubles in ROS.
+    wide = Settings(tracker_wide_instance_size=383.0)
+    assert hyperparameters(DEFAULT_NETWORK, **wide.hyper()).wide_instance_size == 383

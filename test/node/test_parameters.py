@@ -1,6 +1,7 @@
 """Parameters that change while the node runs."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -64,9 +65,10 @@ def test_a_change_takes_effect_on_the_next_image(
         ("class_id", "x" * 65, "at most 64"),
         ("class_id", [7], "type"),
         ("max_targets", 1.5, "type"),
-        ("tracker__scale_step", "fast", "needs a number"),
-        ("tracker__scale_step", 0.5, "scale_step must lie in [1, 2]"),
-        ("tracker__penalty_k", 0.1, "has no hyper-parameter penalty_k"),
+        ("tracker__rate", "fast", "needs a number"),
+        ("tracker__presence_slope", 0.0, "presence_slope must lie in [0.001, 1000]"),
+        ("tracker__wide_instance_size", 383.5, "must be a whole number"),
+        ("tracker__memory", 0.1, "has no hyper-parameter memory (only siamfc_* have it)"),
         ("model", "siamfc_incep22", "deactivate it and clean it up first"),
         ("image_topics", ["a", "b"], "deactivate it and clean it up first"),
         ("autostart", False, "read-only"),
@@ -91,8 +93,8 @@ def test_values_that_only_fit_together_are_set_together(tracker: TrackerRig) -> 
 def test_hyper_parameters_steer_the_next_search(
     tracker: TrackerRig, frames: list[np.ndarray]
 ) -> None:
-    def size_after(scale_rate: float) -> float:
-        assert set_parameters(tracker, tracker__scale_rate=scale_rate) == [""]
+    def size_after(**hyper: float) -> float:
+        assert set(set_parameters(tracker, **hyper)) == {""}
         tracker.show(frames[0])
         assert tracker.start((306.0, 124.0, 108.0, 260.0), target_id="bottle").success
         (detection,) = tracker.show(nearer).detections
@@ -100,12 +102,25 @@ def test_hyper_parameters_steer_the_next_search(
 
     around = np.array([[1.1, 0, -0.1 * 360], [0, 1.1, -0.1 * 254]])  # the bottle's middle
     nearer = cv2.warpAffine(frames[0], around, (640, 480))
-    steps = {"tracker__scale_step": 1.1, "tracker__scale_penalty": 1.0}
-    assert set_parameters(tracker, **steps) == ["", ""]
-    assert size_after(0.0) == pytest.approx(108.0)
-    assert size_after(1.0) == pytest.approx(1.1 * 108.0)
-    defaults = dict.fromkeys([*steps, "tracker__scale_rate"], "")
-    assert set_parameters(tracker, **defaults) == ["", "", ""]
+    assert size_after(tracker__rate=0.0) == pytest.approx(108.0)
+    assert size_after(tracker__rate=1.0) > 1.03 * 108.0
+    assert size_after(tracker__max_growth=1.01) == pytest.approx(1.01 * 108.0, rel=0.01)
+    defaults = dict.fromkeys(["tracker__rate", "tracker__max_growth"], "")
+    assert set_parameters(tracker, **defaults) == ["", ""]
+
+
+def test_the_other_bundled_network_is_chosen_by_its_name(
+    reconfigure: Callable[..., TrackerRig], frames: list[np.ndarray]
+) -> None:
+    tracker = reconfigure(model="siamfc_res22")
+    assert set_parameters(tracker, tracker__memory=0.1) == [""]
+    assert "has no hyper-parameter rate" in set_parameters(tracker, tracker__rate=0.3)[0]
+    tracker.show(frames[0])
+    assert tracker.start().success
+    (detection,) = tracker.show(frames[1]).detections
+    assert detection.results[0].hypothesis.score > 0.5
+    assert tracker.statuses[-1].model == "siamfc_res22"
+    assert set_parameters(tracker, tracker__memory="") == [""]
 
 
 def test_fewer_targets_than_are_followed_stops_none(

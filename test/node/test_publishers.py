@@ -18,6 +18,7 @@ from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
 from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.publishers import CameraOutput
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 
 PICTURE = np.full((48, 64, 3), 100, np.uint8)
 
@@ -81,7 +82,7 @@ def test_who_looks_gets_a_picture_with_the_header_of_the_image(
     spin_until(node, publish)
     assert (got[0].header.stamp.sec, got[0].header.frame_id) == (7, "camera_optical")
     assert ImageDecoder(transport).image(got[0], 0.0).shape == PICTURE.shape
-    assert "siamfc_res22 on cpu" in drawn[0]
+    assert f"{DEFAULT_NETWORK} on cpu" in drawn[0]
 
 
 def test_no_more_are_drawn_than_the_rate_allows(node: Node, drawn: list[str]) -> None:

@@ -53,7 +53,7 @@ def test_boxes_are_those_of_the_tracker(
 ) -> None:
     csv = tmp_path / "boxes.csv"
     assert main([str(folder), "--box", f"cup={BOX}", "--csv", str(csv), "--headless"]) == 0
-    tracker = create_tracker("siamfc_res22")
+    tracker = create_tracker()
     tracker.init(images[0], (306.0, 124.0, 108.0, 260.0))
     expected = [tracker.track(image).box for image in images[1:]]
     frames, boxes = read_targets(csv)["cup"]

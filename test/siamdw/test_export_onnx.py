@@ -10,6 +10,7 @@ from tiny import CHANNELS, TinyBackbone
 from torch.nn import functional as F
 
 from siamdw_ros.siamdw.box_head import BoxHead
+from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.heads import SiamFCHead, SiamRPNHead, correlate_shifted
 from siamdw_ros.siamdw.networks import BoxNetwork, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.tools import export_onnx
@@ -40,7 +41,8 @@ def test_correlation_by_shifts_equals_a_convolution():
 
 def test_exported_siamfc_gives_the_response_of_the_release(run, official_file, tmp_path, capsys):
     path = str(official_file("siamfc_res22"))
-    status = export_onnx.main([str(tmp_path), "--checkpoint", path, "--scales", "1"])
+    arguments = [str(tmp_path), "--model", "siamfc_res22", "--checkpoint", path, "--scales", "1"]
+    status = export_onnx.main(arguments)
     assert status == 0
     assert capsys.readouterr().out.count("agrees with torch") == 2
     (features,) = run(tmp_path / "siamfc_res22_template.onnx", template=nchw(golden.TEMPLATE))
@@ -82,6 +84,14 @@ def test_exported_box_network_gives_the_maps(run, tmp_path):
 
 
 @pytest.mark.usefixtures("run")
+def test_without_options_the_bundled_default_is_exported(tmp_path, capsys):
+    assert export_onnx.main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("agrees with torch") == 2
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {f"{DEFAULT_NETWORK}_template.onnx", f"{DEFAULT_NETWORK}_search.onnx"}
+
+
+@pytest.mark.usefixtures("run")
 def test_no_convolution_has_weights_that_are_an_input(tmp_path):
     """TensorRT 8 refuses such convolutions."""
     network = SiamFCNetwork("siamfc_res22", TinyBackbone(), SiamFCHead())
@@ -106,7 +116,8 @@ def test_no_convolution_has_weights_that_are_an_input(tmp_path):
 def test_missing_package_is_named(monkeypatch, official_file, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "onnx", None)
     path = str(official_file("siamfc_res22"))
-    assert export_onnx.main([str(tmp_path), "--checkpoint", path]) == 1
+    arguments = [str(tmp_path), "--model", "siamfc_res22", "--checkpoint", path]
+    assert export_onnx.main(arguments) == 1
     assert "pip install onnx onnxruntime" in capsys.readouterr().err
 
 
@@ -114,7 +125,8 @@ def test_missing_package_is_named(monkeypatch, official_file, tmp_path, capsys):
 def test_difference_from_torch_is_an_error(official_file, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(export_onnx, "TOLERANCE", 0.0)
     path = str(official_file("siamfc_res22"))
-    assert export_onnx.main([str(tmp_path), "--checkpoint", path, "--scales", "1"]) == 1
+    arguments = [str(tmp_path), "--model", "siamfc_res22", "--checkpoint", path, "--scales", "1"]
+    assert export_onnx.main(arguments) == 1
     assert "differs from torch" in capsys.readouterr().err
 
 

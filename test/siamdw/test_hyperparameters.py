@@ -93,7 +93,7 @@ def test_single_numbers_override_a_preset():
             "siamfc_res22",
             None,
             {"penalty_k": 0.1},
-            "no hyper-parameter penalty_k: it has",
+            "no hyper-parameter penalty_k .only siamrpn_. and siambox_. have it.: it has",
         ),
         ("siamfc_res22", None, {"scales": 4}, "scales must be odd"),
         ("siamfc_res22", None, {"instance_size": 255.5}, "must be a whole number"),

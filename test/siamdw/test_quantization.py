@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from siamdw_ros.siamdw import create_multi_tracker, create_tracker
+from siamdw_ros.siamdw.bundled import BUNDLED, bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import CheckpointError, read_checkpoint, save_network
 from siamdw_ros.siamdw.networks import create_network
 from siamdw_ros.siamdw.quantization import measure_ranges
-from siamdw_ros.siamdw.tracker import bundled_checkpoint
 
 
 @pytest.fixture
@@ -81,7 +81,8 @@ def test_damaged_ranges_are_refused(ranges, network, tmp_path):
 def test_auto_takes_int8_where_the_cpu_has_it_and_no_bfloat16(capabilities, chosen, monkeypatch):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert create_multi_tracker("siamfc_res22").runtime.precision == chosen
+    for name in BUNDLED:
+        assert create_multi_tracker(name).runtime.precision == chosen
     assert create_multi_tracker("siamfc_res22", parity=True).runtime.precision == "full"
     assert create_multi_tracker("siamfc_res22", backend="torch").runtime.precision in (
         "full",
@@ -100,11 +101,12 @@ def test_int8_says_what_it_needs(network, tmp_path):
         create_tracker("siamfc_res22", precision="int4")
 
 
-def test_int8_features_are_rounded_but_alike():
+@pytest.mark.parametrize("name", BUNDLED)
+def test_int8_features_are_rounded_but_alike(name):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
-    assert read_checkpoint(bundled_checkpoint("siamfc_res22")).activation_ranges
+    assert read_checkpoint(bundled_checkpoint(name)).activation_ranges
     full, int8 = (
-        create_multi_tracker("siamfc_res22", backend="openvino", precision=precision).runtime
+        create_multi_tracker(name, backend="openvino", precision=precision).runtime
         for precision in ("full", "int8")
     )
     expected, found = (

@@ -9,6 +9,7 @@ import torch
 
 from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.siamdw import State, create_multi_tracker
+from siamdw_ros.siamdw.bundled import BUNDLED
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, box_to_center_size
 from siamdw_ros.siamdw.redetection import redetect
 
@@ -17,10 +18,10 @@ CUP = (306.0, 124.0, 108.0, 260.0)  # on the first frame
 WALL = (20.0, 60.0, 110.0, 240.0)
 
 
-@pytest.fixture(scope="module")
-def method() -> MultiTracker[Any]:
+@pytest.fixture(scope="module", params=BUNDLED)
+def method(request: pytest.FixtureRequest) -> MultiTracker[Any]:
     torch.set_num_threads(1)
-    return create_multi_tracker("siamfc_res22", device="cpu")
+    return create_multi_tracker(request.param, device="cpu")
 
 
 @pytest.fixture

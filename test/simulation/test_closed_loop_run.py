@@ -18,7 +18,7 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 @pytest.fixture(scope="module")
 def tracker():
-    return create_tracker("siamfc_res22", device="cpu")
+    return create_tracker(device="cpu")
 
 
 @pytest.mark.parametrize("kind", ["base", "drone"])

@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 import yaml
 
+from siamdw_ros.siamdw.bundled import BUNDLED
 from siamdw_ros.tools.evaluate import main
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 JUICE, CUP = str(CLIPS / "juice.mp4"), str(CLIPS / "cup.mp4")
 
 
-def test_the_bundled_weights_follow_the_cup(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([CUP, "--every", "40", "--device", "cpu"]) == 0
+@pytest.mark.parametrize("model", BUNDLED)
+def test_the_bundled_weights_follow_the_cup(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([CUP, "--model", model, "--every", "40", "--device", "cpu"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     _, frames, overlap, *_ = next(row for row in rows if row[:1] == ["siamdw"])
     frames, overlap = float(frames), float(overlap)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from siamdw_ros.siamdw.bundled import bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import read_checkpoint
-from siamdw_ros.siamdw.tracker import bundled_checkpoint
 from siamdw_ros.tools import quantize
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from siamdw_ros.evaluation.trackers import SiamDW, read_spec
-from siamdw_ros.evaluation.tuning import RANGES, write_preset
+from siamdw_ros.evaluation.tuning import OF_NODE, RANGES, starting_point, write_preset
 from siamdw_ros.tools.tune import main
 
 JUICE = str(Path(__file__).parents[1] / "data" / "clips" / "juice.mp4")
@@ -46,16 +46,25 @@ def test_a_range_that_cannot_be_is_said_at_once(
 
 
 @pytest.mark.ros
-def test_the_node_takes_all_that_is_written_for_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "spec",
+    [
+        SiamDW(overrides={"instance_size": 255, "wide_instance_size": 383}),
+        SiamDW(model="siamfc_res22", preset="published", overrides={"scales": 1, "upsampling": 8}),
+    ],
+    ids=lambda spec: spec.model,
+)
+def test_the_node_takes_all_that_is_written_for_it(tmp_path: Path, spec: SiamDW) -> None:
     """By the same way as ros2 run --params-file; what it cannot take is said in the file."""
     rclpy = pytest.importorskip("rclpy")
-    from siamdw_ros.node.node_parameters import NodeParameters
+    from siamdw_ros.node.node_parameters import KNOWN, NodeParameters
 
-    best = {name: low for name, (low, _) in RANGES.items() if name not in ("rate", "penalty_k")}
-    spec = SiamDW(preset="published", overrides={"scales": 1, "scale_templates": True})
+    assert {f"tracker.{name}" for name in OF_NODE} == {n for n in KNOWN if "tracker." in n}
+    best = {name: low for name, (low, _) in RANGES.items() if hasattr(starting_point(spec), name)}
     write_preset(tmp_path / "tuned.yaml", spec, best, "good")
     file = tmp_path / "tuned_node.yaml"
-    assert "no such parameter: scales: 1, scale_templates: True" in file.read_text()
+    left_out = [f"{k}: {v}" for k, v in spec.overrides.items() if k not in OF_NODE]
+    assert f"no such parameter: {', '.join(left_out)}" in file.read_text()
 
     context = rclpy.Context()
     rclpy.init(args=["--ros-args", "--params-file", str(file)], context=context, domain_id=99)
@@ -67,8 +76,9 @@ def test_the_node_takes_all_that_is_written_for_it(tmp_path: Path) -> None:
         node.destroy_node()
         rclpy.shutdown(context=context)
     assert undeclared <= {"use_sim_time"}
-    assert (settings.model, settings.preset) == (spec.model, spec.preset)
-    assert settings.hyper() == best
+    assert (settings.model, settings.preset or None) == (spec.model, spec.preset)
+    of_node = {name: value for name, value in spec.overrides.items() if name in OF_NODE}
+    assert settings.hyper() == {**of_node, **best}
 
 
 def test_a_range_the_wrong_way_round(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from siamdw_ros.siamdw.bundled import bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.networks import BoxNetwork, create_network
-from siamdw_ros.siamdw.tracker import bundled_checkpoint
 from siamdw_ros.tools.train_boxes import main, read_config
 from siamdw_ros.training.box_loop import BoxTrainer, BoxTraining, initial_network, make_optimizer
 
