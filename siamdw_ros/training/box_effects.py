@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 KERNEL = 9  # px, of the blur
+COARSE_SHARE = 0.2  # of the pairs show a target of few pixels
+COARSE_RANGE = 1.35, 8.1  # by which factor their resolution is lower
 
 
 def photometric(crops: Tensor, generator: torch.Generator) -> Tensor:
@@ -40,6 +42,30 @@ def photometric(crops: Tensor, generator: torch.Generator) -> Tensor:
     noise = uniform(count, 1, 1, 1) ** 3 * 14
     crops = crops + torch.randn(crops.shape, generator=generator, device=device) * noise
     return crops.clamp(0, 255).round()
+
+
+def coarsen(templates: Tensor, searches: Tensor, generator: torch.Generator) -> None:
+    """Lower the resolution of some pairs in place, of template and search region alike.
+
+    Args:
+        templates: B x 3 x H x W, BGR 0..255.
+        searches: B x 3 x S x S.
+        generator: of the random numbers, on the device of the crops.
+    """
+    low, high = COARSE_RANGE
+    choice = torch.rand((len(templates), 2), generator=generator, device=templates.device)
+    for index, (chance, share) in enumerate(choice.tolist()):
+        if chance < COARSE_SHARE:
+            factor = low * (high / low) ** share
+            templates[index] = coarse(templates[index], factor)
+            searches[index] = coarse(searches[index], factor)
+
+
+def coarse(crop: Tensor, factor: float) -> Tensor:
+    """Shrink a crop by a factor and enlarge it again: 3 x S x S."""
+    side = crop.shape[-1]
+    small = F.interpolate(crop[None], max(8, round(side / factor)), mode="area")
+    return F.interpolate(small, side, mode="bilinear", align_corners=False)[0]
 
 
 def blur(crops: Tensor, uniform: Callable[..., Tensor]) -> Tensor:

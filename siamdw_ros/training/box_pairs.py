@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from siamdw_ros.training.box_bank import CutoutBank, SceneBank
-from siamdw_ros.training.box_effects import photometric
+from siamdw_ros.training.box_effects import coarsen, photometric
 from siamdw_ros.training.box_sampling import (
     context_sides,
     paste,
@@ -124,6 +124,7 @@ class PairMaker:
         counts.append(count - sum(counts))
         parts = [kind(number) for kind, number in zip(self._kinds, counts, strict=True) if number]
         joined = PairBatch(*map(torch.cat, zip(*map(_fields, parts), strict=True)))
+        coarsen(joined.templates, joined.searches, self.random)
         return PairBatch(
             photometric(joined.templates, self.random),
             joined.extents,

@@ -1,6 +1,7 @@
 """The training loop for a CPU: the last units of the backbone and the head learn."""
 
 import contextlib
+import multiprocessing as mp
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -108,7 +109,7 @@ class ReplayTrainer(BoxTrainer):
 
 
 def produce(store: ReplayStore, config: BoxTraining, backbone: ResNet, seed: int) -> None:
-    """Draw pairs and store their features, for ever."""
+    """Draw pairs and store their features, as long as the process that asked for them lives."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -117,7 +118,8 @@ def produce(store: ReplayStore, config: BoxTraining, backbone: ResNet, seed: int
     except (OSError, ValueError) as error:
         sys.exit(f"train_boxes: {error}")
     encoders = Encoders.make(backbone, config.tail, config.teacher)
-    while True:
+    parent = mp.parent_process()
+    while parent is None or parent.is_alive():
         batch = pairs.draw(4 * CHUNK)  # large enough for all kinds of pairs to have their shares
         order = torch.randperm(4 * CHUNK)
         for part in torch.split(order, CHUNK):

@@ -8,6 +8,7 @@ import torch
 
 from siamdw_ros.training import box_bank
 from siamdw_ros.training.box_bank import Scene, cutout_bank, scene_bank, view_of
+from siamdw_ros.training.box_effects import coarsen
 from siamdw_ros.training.box_pack import PackWriter, load_packs
 from siamdw_ros.training.box_pairs import (
     Jitter,
@@ -68,6 +69,22 @@ def bright_box(image: torch.Tensor) -> torch.Tensor:
 def without_effects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Boxes are measured on the colours, which the effects of cameras would hide."""
     monkeypatch.setattr("siamdw_ros.training.box_pairs.photometric", lambda crops, _: crops)
+    monkeypatch.setattr("siamdw_ros.training.box_pairs.coarsen", lambda *_: None)
+
+
+def test_a_fifth_of_the_pairs_loses_resolution() -> None:
+    random = torch.Generator().manual_seed(1)
+    noise = torch.rand(200, 3, 48, 48, generator=random) * 255
+    templates = noise.clone()
+    searches = noise.repeat(1, 1, 2, 2)
+    coarsen(templates, searches, random)
+    changed = (templates != noise).flatten(1).any(dim=1)
+    assert 20 <= int(changed.sum()) <= 60
+    assert torch.equal((searches != noise.repeat(1, 1, 2, 2)).flatten(1).any(dim=1), changed)
+    for crops in (templates, searches):
+        detail = crops.diff(dim=-1).abs().mean((1, 2, 3))
+        assert detail[changed].max() < 0.8 * detail[~changed].min()
+        torch.testing.assert_close(crops.mean((1, 2, 3)), noise.mean((1, 2, 3)), atol=2, rtol=0)
 
 
 def check_boxes(pairs: PairBatch, tolerance: float) -> None:
