@@ -143,6 +143,8 @@ class SiamBoxHyper:
         quality_weight: exponent of the estimated overlap in the score.
         max_growth: by which factor a side may change from one image to the next, at most.
         instance_size: side of the search window in network pixels.
+        memory: share of the template's features that is learnt while tracking; 0: off.
+        memory_rate: how fast it is learnt: share of the last image.
         wide_instance_size: side of the wide search window; 0: no wide search.
         presence_midpoint: logit at which the score is 0.5.
         presence_slope: the score is 1 / (1 + exp(-slope * (logit - midpoint))) of the class logit
@@ -156,6 +158,8 @@ class SiamBoxHyper:
     rate: float = 0.5
     quality_weight: float = 0.5
     max_growth: float = 1.15
+    memory: float = 0.0
+    memory_rate: float = 0.1
     instance_size: int = 255
     wide_instance_size: int = 383
     presence_midpoint: float = 0.0
@@ -167,6 +171,8 @@ class SiamBoxHyper:
         _check("rate", self.rate, 0.0, 1.0)
         _check("quality_weight", self.quality_weight, 0.0, 4.0)
         _check("max_growth", self.max_growth, 1.0, 10.0)
+        _check("memory", self.memory, 0.0, 1.0)
+        _check("memory_rate", self.memory_rate, 0.0, 1.0)
         _check_instance("instance_size", self.instance_size)
         if self.wide_instance_size:
             _check_instance("wide_instance_size", self.wide_instance_size, self.instance_size + 16)
@@ -195,7 +201,9 @@ OURS: dict[str, Hyper] = {
         presence_slope=1.82,
     ),
     "siamrpn": SiamRPNHyper(),
-    "siambox": SiamBoxHyper(wide_instance_size=0, presence_midpoint=2.51, presence_slope=1.18),
+    "siambox": SiamBoxHyper(
+        memory=0.5, wide_instance_size=0, presence_midpoint=2.51, presence_slope=1.18
+    ),
 }
 
 

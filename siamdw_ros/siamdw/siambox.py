@@ -6,11 +6,12 @@ is described in box_head.py; the wide search and the search for lost targets are
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.box_head import BoxTemplate
@@ -21,9 +22,11 @@ from siamdw_ros.siamdw.networks import BoxNetwork
 from siamdw_ros.siamdw.presence import Presence, PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siambox_step import BoxMatch
+from siamdw_ros.siamdw.template_memory import mix_into_memory
 from siamdw_ros.siamdw.wide_search import WideSearch, WideSearchTarget
 
 SIZE_LIMITS = (0.1, 10.0)  # of the target's sides, as factors of the first ones
+LEARNT_QUALITY = 0.6  # estimated overlap from which the memory learns
 WIDE_INFLUENCE = 0.05  # of the cosine window in a wide search: the target may be anywhere
 
 
@@ -32,14 +35,21 @@ class SiamBoxTarget(WideSearchTarget):
     """A target of the box tracker.
 
     Attributes:
-        template: one target's, without the dimension of the targets.
+        template: of the first image: one target's, without the dimension of the targets.
+        current: the template that is searched for, with what was learnt since.
+        memory: 1 x channels x 5 x 5, features of the target as it looked lately.
         first_size: (w, h) as marked, in image pixels.
         response: cells x cells logits of the last search.
     """
 
     template: BoxTemplate
     first_size: Vector
+    current: BoxTemplate = field(init=False)
+    memory: Tensor | None = None
     response: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        self.current = self.template
 
     def move_and_scale(self, center: Vector, growth: float, image: Image) -> None:
         """Set the position and scale the size and the search window."""
@@ -114,6 +124,7 @@ class SiamBox(MultiTracker[SiamBoxTarget]):
             target.response = match.logits
             if match.finite and wide.accepts(target, score):
                 self._move(image, target, centers[index], match)
+                self._learn(target, match, score)
             results.append(target.report(image, score))
         return results
 
@@ -142,7 +153,7 @@ class SiamBox(MultiTracker[SiamBoxTarget]):
         is_wide = size != self.hyper.instance_size
         influence = self._wide_influence if is_wide else self._influence
         inputs = [
-            *([target.template[part] for target in searched] for part in range(3)),
+            *([target.current[part] for target in searched] for part in range(3)),
             [torch.from_numpy(t.size * self._zoom(t)).float() for t in searched],
             [influence] * len(searched),
         ]
@@ -151,9 +162,9 @@ class SiamBox(MultiTracker[SiamBoxTarget]):
             sides=np.array([t.search_side * size / self.hyper.instance_size for t in searched]),
             fills=np.array([target.fill for target in searched]),
         )
-        answers, _ = self.runtime.search(images, windows, size, inputs)
-        rows = zip(centers, answers, strict=True)
-        return {index: BoxMatch.from_row(answer) for index, answer in rows}
+        answers, features = self.runtime.search(images, windows, size, inputs)
+        rows = zip(centers, answers, features[0].unsqueeze(1), strict=True)
+        return {index: BoxMatch.from_row(answer, part) for index, answer, part in rows}
 
     def _zoom(self, target: SiamBoxTarget) -> float:
         """Return network pixels per image pixel."""
@@ -176,6 +187,21 @@ class SiamBox(MultiTracker[SiamBoxTarget]):
         size = np.clip(size, *np.multiply.outer(SIZE_LIMITS, target.first_size))
         target.move(center + match.offset / zoom, size, image)
         target.search_side = self._search_side(target.size)
+
+    @torch.inference_mode()
+    def _learn(self, target: SiamBoxTarget, match: BoxMatch, score: float) -> None:
+        """Mix what the target looks like now into its template, if it is clearly seen."""
+        if not self.hyper.memory:
+            target.current = target.template  # the memory may have been on until now
+        elif score >= self.thresholds.tracked and match.quality >= LEARNT_QUALITY:
+            first = target.template.features.unsqueeze(0)
+            memory = first if target.memory is None else target.memory
+            cells = match.offset / self.runtime.network.backbone.stride
+            target.memory = mix_into_memory(memory, match.features, cells, self.hyper.memory_rate)
+            features = torch.lerp(first, target.memory, self.hyper.memory)
+            extents = target.template.extents.unsqueeze(0)
+            template = self.runtime.network.head.template(features, extents)
+            target.current = BoxTemplate(*(part[0] for part in template))
 
     def window_sides(self) -> tuple[int, ...]:
         """Return the sides of all search windows that may come, in network pixels."""

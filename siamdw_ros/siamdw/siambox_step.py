@@ -29,6 +29,7 @@ class BoxMatch:
         quality: estimated overlap of the box with the target, in [0, 1].
         penalty: on changes of size and shape, at most 1.
         logits: cells x cells, of all cells.
+        features: of the window, 1 x channels x H x W.
     """
 
     offset: Vector
@@ -37,14 +38,15 @@ class BoxMatch:
     quality: float
     penalty: float
     logits: NDArray[np.float32]
+    features: Tensor
 
     @classmethod
-    def from_row(cls, numbers: NDArray[np.float32]) -> "BoxMatch":
+    def from_row(cls, numbers: NDArray[np.float32], features: Tensor) -> "BoxMatch":
         """Read what :meth:`SiamBoxStep.answer` computed for one target."""
         x, y, w, h, logit, quality, penalty = numbers[:NUMBERS].tolist()
         side = round((len(numbers) - NUMBERS) ** 0.5)
         logits = numbers[NUMBERS:].reshape(side, side)
-        return cls(np.array([x, y]), np.array([w, h]), logit, quality, penalty, logits)
+        return cls(np.array([x, y]), np.array([w, h]), logit, quality, penalty, logits, features)
 
     @property
     def finite(self) -> bool:

@@ -2,46 +2,82 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 KERNEL = 9  # px, of the blur
+OWN_LIGHT = 0.35  # strength of the change of light that a crop does not share with its pair
+GREY_SHARE = 0.1  # of the pairs have no colour
+OTHER_LIGHT_SHARE = 0.15  # of the crops are seen in another light altogether
 COARSE_SHARE = 0.2  # of the pairs show a target of few pixels
 COARSE_RANGE = 1.35, 8.1  # by which factor their resolution is lower
 
 
-def photometric(crops: Tensor, generator: torch.Generator) -> Tensor:
-    """Change light, colour and sharpness of each crop, and add noise.
+def photometric(
+    templates: Tensor, searches: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Change light, colour and sharpness of each pair, and add noise.
+
+    One camera sees both crops, mostly in the same light: colour is evidence for the target. Most
+    of the change of light is therefore common to a pair.
 
     Args:
-        crops: B x 3 x H x W, BGR 0..255.
+        templates: B x 3 x H x W, BGR 0..255.
+        searches: B x 3 x S x S.
         generator: of the random numbers, on the device of the crops.
     """
-    device, count = crops.device, len(crops)
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator, device=device)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator, device=device)
-
-    grey = crops.mean(1, keepdim=True)
-    saturation = torch.where(
-        uniform(count, 1, 1, 1) < 0.15,
-        torch.zeros(1, device=device),
-        0.5 + uniform(count, 1, 1, 1),
+    common = Light.draw(len(templates), generator)
+    chance = torch.rand(common.saturation.shape, generator=generator, device=generator.device)
+    common = common._replace(saturation=common.saturation.where(chance > GREY_SHARE, -9.0))
+    return (
+        _seen_by_a_camera(templates, common, generator),
+        _seen_by_a_camera(searches, common, generator),
     )
-    crops = grey + (crops - grey) * saturation
-    gain = torch.exp(normal(count, 1, 1, 1) * 0.2 + normal(count, 3, 1, 1) * 0.06)
-    middle = crops.mean((1, 2, 3), keepdim=True)
-    contrast = torch.exp(normal(count, 1, 1, 1) * 0.15)
-    crops = (middle + (crops - middle) * contrast) * gain + normal(count, 1, 1, 1) * 10
-    crops = blur(crops.clamp(0, 255), uniform)
-    noise = uniform(count, 1, 1, 1) ** 3 * 14
-    crops = crops + torch.randn(crops.shape, generator=generator, device=device) * noise
-    return crops.clamp(0, 255).round()
+
+
+class Light(NamedTuple):
+    """Changes of light, B x C x 1 x 1 each, that add up; all but `offset` are logarithms."""
+
+    saturation: Tensor
+    gain: Tensor
+    contrast: Tensor
+    offset: Tensor
+
+    @classmethod
+    def draw(cls, count: int, generator: torch.Generator) -> "Light":
+        """Draw changes for a number of crops."""
+
+        def normal(channels: int) -> Tensor:
+            shape = (count, channels, 1, 1)
+            return torch.randn(shape, generator=generator, device=generator.device)
+
+        return cls(
+            normal(1) * 0.3, normal(1) * 0.2 + normal(3) * 0.06, normal(1) * 0.15, normal(1) * 10
+        )
+
+    def shine_on(self, crops: Tensor) -> Tensor:
+        """Apply the changes to B crops."""
+        grey = crops.mean(1, keepdim=True)
+        crops = grey + (crops - grey) * self.saturation.exp()
+        middle = crops.mean((1, 2, 3), keepdim=True)
+        crops = (middle + (crops - middle) * self.contrast.exp()) * self.gain.exp() + self.offset
+        return crops.clamp(0, 255)
+
+
+def _seen_by_a_camera(crops: Tensor, common: Light, generator: torch.Generator) -> Tensor:
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, device=crops.device)
+
+    own = Light.draw(len(crops), generator)
+    share = torch.where(uniform(len(crops), 1, 1, 1) < OTHER_LIGHT_SHARE, 1.0, OWN_LIGHT)
+    light = Light(*(part + other * share for part, other in zip(common, own, strict=True)))
+    crops = blur(light.shine_on(crops), uniform)
+    noise = uniform(len(crops), 1, 1, 1) ** 3 * 14
+    noise = torch.randn(crops.shape, generator=generator, device=crops.device) * noise
+    return (crops + noise).clamp(0, 255).round()
 
 
 def coarsen(templates: Tensor, searches: Tensor, generator: torch.Generator) -> None:

@@ -125,13 +125,8 @@ class PairMaker:
         parts = [kind(number) for kind, number in zip(self._kinds, counts, strict=True) if number]
         joined = PairBatch(*map(torch.cat, zip(*map(_fields, parts), strict=True)))
         coarsen(joined.templates, joined.searches, self.random)
-        return PairBatch(
-            photometric(joined.templates, self.random),
-            joined.extents,
-            photometric(joined.searches, self.random),
-            joined.boxes,
-            joined.present,
-        )
+        templates, searches = photometric(joined.templates, joined.searches, self.random)
+        return PairBatch(templates, joined.extents, searches, joined.boxes, joined.present)
 
     # The kinds of pairs
 

@@ -151,3 +151,32 @@ def test_changed_hyper_parameters_count_at_once():
     target = changing.start(image, box)
     (result,) = changing.update(grown, [target])
     assert result.box[2] == 40
+
+
+def test_memory_moves_the_template_towards_what_is_seen():
+    tracker = create_multi_tracker(
+        "siambox_res22", precision="full", backend="torch", memory=0.5, memory_rate=1.0
+    )
+    image, box = scene((160, 120), (44, 44))
+    target = tracker.start(image, box)
+    away = []
+    for shown in (image, cv2.convertScaleAbs(image, alpha=0.8)):
+        tracker.update(shown, [target])
+        away.append(float((target.current.kernels - target.template.kernels).abs().mean()))
+    assert away[0] < 0.5 * away[1], "the same image taught something new"
+    mixed = (target.template.features + target.memory[0]) / 2
+    np.testing.assert_allclose(target.current.features, mixed, atol=1e-5)
+    assert target.current.extents.tolist() == target.template.extents.tolist()
+    create_multi_tracker("siambox_res22", precision="full", backend="torch", memory=0.0).update(
+        image, [target]
+    )
+    assert target.current is target.template, "switched off, and still remembered"
+
+
+def test_memory_learns_nothing_from_what_is_not_the_target():
+    tracker = create_multi_tracker("siambox_res22", backend="torch", memory=0.5)
+    image, box = scene((160, 120), (44, 44))
+    target = tracker.start(image, box)
+    (result,) = tracker.update(np.full_like(image, 120), [target])
+    assert result.score < 0.5
+    assert target.memory is None

@@ -8,7 +8,7 @@ import torch
 
 from siamdw_ros.training import box_bank
 from siamdw_ros.training.box_bank import Scene, cutout_bank, scene_bank, view_of
-from siamdw_ros.training.box_effects import coarsen
+from siamdw_ros.training.box_effects import coarsen, photometric
 from siamdw_ros.training.box_pack import PackWriter, load_packs
 from siamdw_ros.training.box_pairs import (
     Jitter,
@@ -68,7 +68,7 @@ def bright_box(image: torch.Tensor) -> torch.Tensor:
 @pytest.fixture(autouse=True)
 def without_effects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Boxes are measured on the colours, which the effects of cameras would hide."""
-    monkeypatch.setattr("siamdw_ros.training.box_pairs.photometric", lambda crops, _: crops)
+    monkeypatch.setattr("siamdw_ros.training.box_pairs.photometric", lambda *crops: crops[:2])
     monkeypatch.setattr("siamdw_ros.training.box_pairs.coarsen", lambda *_: None)
 
 
@@ -85,6 +85,14 @@ def test_a_fifth_of_the_pairs_loses_resolution() -> None:
         detail = crops.diff(dim=-1).abs().mean((1, 2, 3))
         assert detail[changed].max() < 0.8 * detail[~changed].min()
         torch.testing.assert_close(crops.mean((1, 2, 3)), noise.mean((1, 2, 3)), atol=2, rtol=0)
+
+
+def test_a_pair_mostly_shares_its_light() -> None:
+    random = torch.Generator().manual_seed(2)
+    crops = torch.full((400, 3, 16, 16), 120.0)
+    templates, searches = (part.mean((1, 2, 3)) for part in photometric(crops, crops, random))
+    assert templates.std() > 20
+    assert torch.corrcoef(torch.stack([templates, searches]))[0, 1] > 0.6
 
 
 def check_boxes(pairs: PairBatch, tolerance: float) -> None:
