@@ -143,7 +143,7 @@ class SiamBoxHyper:
         quality_weight: exponent of the estimated overlap in the score.
         max_growth: by which factor a side may change from one image to the next, at most.
         instance_size: side of the search window in network pixels.
-        memory: share of the template's features that is learnt while tracking; 0: off.
+        memory: share of the template that is learnt while tracking; 0: off.
         memory_rate: how fast it is learnt: share of the last image.
         wide_instance_size: side of the wide search window; 0: no wide search.
         presence_midpoint: logit at which the score is 0.5.
