@@ -11,7 +11,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.decoding import ImageDecoder, ImageMessage, Transport
-from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, check_stamp, nanoseconds
+from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, nanoseconds
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
 from siamdw_ros.node.rclpy_internals import NotForTheExecutor
 from siamdw_ros.node.throttled_log import ThrottledLog
@@ -41,7 +41,7 @@ class CameraInput:
         subscription: Subscription to the images while the node is active. A receiver takes them.
         qos: QoS of the subscription, with the user's overrides.
         since: Time of the steady clock at which the images were subscribed to, in seconds.
-        frame_id: frame_id of the last image.
+        newest: The last image that was accepted, while the node is active.
     """
 
     def __init__(
@@ -61,14 +61,13 @@ class CameraInput:
         self.subscription: Any = None
         self.qos = image_qos()
         self.since = 0.0
-        self.frame_id = ""
+        self.newest: Frame | None = None
         self.decoder = ImageDecoder(transport)
         self._node = node
         self._prefix = prefix
         self._log = log
         self._detector: Any = None
         self._buffer: FrameBuffer | None = None
-        self._last_stamp = 0
 
     def subscribe(self, buffer: FrameBuffer, *, with_detector: bool = False) -> None:
         """Subscribe to the images and put them into a buffer.
@@ -115,6 +114,7 @@ class CameraInput:
         self.subscription = None
         self._detector = None
         self._buffer = None
+        self.newest = None
         self.decoder.reset()
 
     def _on_image(self, message: ImageMessage) -> None:
@@ -124,33 +124,26 @@ class CameraInput:
         buffer = self._buffer
         if buffer is None:
             return
-        if problem := self.transport.check(message) or check_stamp(message.header.stamp):
-            self._reject(problem)
-            buffer.note_problem(self.name, problem)
-        else:
-            frame = Frame(self.name, message, now, self.decoder)
-            self.received.size = self.transport.size(message)
-            self._watch_time(frame)
-            self.received.dropped += buffer.put_frame(frame)
+        if problem := self.transport.check(message):
+            self._reject(problem, buffer)
+            return
+        frame = Frame(self.name, message, now, self.decoder)
+        if self.newest is not None:
+            back = nanoseconds(self.newest.stamp) - nanoseconds(frame.stamp)
+            if back > 0:
+                text = f"the stamps jumped back by {back * 1e-9:.3f} s: older images are released"
+                self._log.warning(f"{self.name} time", f"{self.topic}: {text}")
+        self.newest = frame
+        self.received.dropped += buffer.put_frame(frame)
 
-    def _reject(self, problem: str) -> None:
+    def _reject(self, problem: str, buffer: FrameBuffer) -> None:
+        buffer.note_problem(self.name, problem)
         self.received.rejected += 1
         self.received.problem = problem
         count = self.received.rejected
         self._log.warning(
             f"{self.name} rejected", f"{self.topic}: image rejected, {count} so far: {problem}"
         )
-
-    def _watch_time(self, frame: Frame) -> None:
-        stamp = nanoseconds(frame.stamp)
-        if stamp < self._last_stamp:
-            back = (self._last_stamp - stamp) * 1e-9
-            self._log.warning(
-                f"{self.name} time",
-                f"{self.topic}: the stamps jumped back by {back:.3f} s: older images are released",
-            )
-        self._last_stamp = stamp
-        self.frame_id = frame.frame_id
 
     def _on_detections(self, message: Detection2DArray) -> None:
         if self._buffer is not None:

@@ -157,7 +157,8 @@ class DiagnosticsPublisher:
         rate = camera.received.rate.value(now)
         well = f"{rate:.1f} images/s" if active else "not subscribed"
         values = camera_values(camera, now)
-        return make_status(name, camera.frame_id or "none", problems, well, values)
+        frame_id = camera.newest.frame_id if camera.newest is not None else ""
+        return make_status(name, frame_id or "none", problems, well, values)
 
     def _log(self, problems: Sequence[Problem], topic: str, now: float) -> None:
         for problem in self._logged.new(problems, topic, now):
@@ -315,10 +316,11 @@ def clock_problems(camera: CameraInput) -> list[Problem]:
 
 def camera_values(camera: CameraInput, now: float) -> dict[str, Any]:
     """Return the counts, rates and durations of a camera, by name."""
-    received, processed = camera.received, camera.processed
+    received, processed, newest = camera.received, camera.processed, camera.newest
+    size = camera.transport.size(newest.message) if newest is not None else (0, 0)
     values = {
         "topic": camera.topic,
-        "image size": "{}x{}".format(*received.size),
+        "image size": "{}x{}".format(*size),
         "images/s received": received.rate.value(now),
         "images/s processed": processed.rate.value(now),
         "received": received.received,

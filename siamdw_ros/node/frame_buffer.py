@@ -68,13 +68,6 @@ def nanoseconds(stamp: Time) -> int:
     return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 
-def check_stamp(stamp: Time) -> str | None:
-    """Return what is wrong with a stamp; None if nothing is."""
-    if stamp.sec < 0:  # the message type allows it, the clocks of ROS do not
-        return f"stamp {stamp.sec} s is negative: it must be at least 0"
-    return None
-
-
 @dataclass
 class History:
     """The last frames of one camera, oldest first. The newest one is always kept.
@@ -82,35 +75,29 @@ class History:
     Stamps increase from one frame to the next. When they jump back, as when a bag starts over,
     the older frames belong to another time and are released. A repeated stamp replaces the frame
     that had it.
+
+    Attributes:
+        frames: The frames.
     """
 
-    _frames: deque[Frame] = field(default_factory=deque)
+    frames: deque[Frame] = field(default_factory=deque)
     _size: int = 0
 
     def add(self, frame: Frame, seconds: float, size: float) -> None:
         """Append the newest frame; release those older than `seconds` or beyond `size` bytes."""
-        self._make_room_for_stamp(nanoseconds(frame.stamp))
-        self._frames.append(frame)
+        frames = self.frames
+        if frames and nanoseconds(frame.stamp) < nanoseconds(frames[-1].stamp):
+            frames.clear()
+            self._size = 0
+        elif frames and frame.stamp == frames[-1].stamp:
+            self._size -= frames.pop().size
+        frames.append(frame)
         self._size += frame.size
         oldest = frame.arrived - seconds
-        while len(self._frames) > 1 and (
-            self._size > size or self._frames[0].arrived < oldest or seconds == 0
+        while len(frames) > 1 and (
+            self._size > size or frames[0].arrived < oldest or seconds == 0
         ):
-            self._size -= self._frames.popleft().size
-
-    def _make_room_for_stamp(self, stamp: int) -> None:
-        if not self._frames:
-            return
-        last = nanoseconds(self._frames[-1].stamp)
-        if stamp < last:
-            self._frames.clear()
-            self._size = 0
-        elif stamp == last:
-            self._size -= self._frames.pop().size
-
-    def frames(self) -> list[Frame]:
-        """Return all frames, oldest first."""
-        return list(self._frames)
+            self._size -= frames.popleft().size
 
 
 @dataclass(frozen=True)
@@ -223,7 +210,7 @@ class FrameBuffer:
         """Return what is held of each camera."""
         with self._changed:
             return {
-                camera: HeldFrames(topic, history.frames(), self._problems.get(camera, ""))
+                camera: HeldFrames(topic, list(history.frames), self._problems.get(camera, ""))
                 for (camera, topic), history in zip(
                     self._topics.items(), self._histories.values(), strict=True
                 )

@@ -72,15 +72,19 @@ class InferenceThread(threading.Thread):
         is started on. Nothing is published of a frame whose search failed: the boxes would be
         those of the frame before.
         """
-        for name in self._targets.end_due(time.monotonic()):
-            self._log.info(f"target {name} was tracked for as long as was asked: it is removed")
-        for frame in batch.frames:
-            self._give_up(frame)
-        done, seconds = self._track(batch.frames)
+        settings = self._settings()
+        removed = self._targets.remove_ended(time.monotonic(), settings.give_up_seconds)
+        for name, reason in removed.items():
+            self._log.info(f"target {name} {reason}: it is removed")
+        searched, seconds = self._track(batch.frames)
         self._answer_calls()
         for camera, detections in batch.detections.items():
             self._guarded("re-detection", self._redetect, camera, detections)
-        results = [self._result(frame, seconds) for frame in done]
+        horizon = settings.prediction_horizon
+        results = [
+            FrameResult(frame, self._targets.results(frame, horizon), seconds, settings)
+            for frame in searched
+        ]
         for result in results:
             output = self._outputs[result.frame.camera]
             self._guarded("publishing", output.publish, result)
@@ -88,13 +92,6 @@ class InferenceThread(threading.Thread):
             output = self._outputs[result.frame.camera]
             self._guarded("drawing the debug image", output.show, result)
         self._guarded("measuring memory", self._engine.measure_memory, time.monotonic())
-
-    def _give_up(self, frame: Frame) -> None:
-        seconds = self._settings().give_up_seconds
-        for name in self._targets.give_up(frame, seconds):
-            self._log.warning(
-                f"{name} given up", f"target {name} was lost for {seconds:g} s: it is removed"
-            )
 
     def _track(self, frames: list[Frame]) -> tuple[list[Frame], float]:
         """Search all frames in one batch; return those that were searched, and the seconds."""
@@ -127,12 +124,8 @@ class InferenceThread(threading.Thread):
         except Exception as error:
             self._fail([frame], error)
             return None
-        if search.image is not None:
-            for target in search.targets:
-                if change := target.fit_to(search.image):
-                    self._log.warning(f"{target.id} size", f"{frame.camera}: {change}")
-            if warning := frame.decoder.warning:
-                self._log.warning(f"{frame.camera} range", f"{frame.camera}: {warning}")
+        for kind, text in search.warnings.items():
+            self._log.warning(f"{frame.camera} {kind}", f"{frame.camera}: {text}")
         return search
 
     def _fail(self, frames: list[Frame], error: Exception) -> None:
@@ -141,13 +134,6 @@ class InferenceThread(threading.Thread):
             stats.processed += 1
             stats.failed += 1
         self._log.exception("tracking", error)
-
-    def _result(self, frame: Frame, seconds: float) -> FrameResult:
-        settings = self._settings()
-        targets = tuple(
-            target.report(settings.prediction_horizon) for target in self._targets.in_frame(frame)
-        )
-        return FrameResult(frame, targets, seconds, settings)
 
     def _guarded(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
         """Keep the thread alive when an action fails."""

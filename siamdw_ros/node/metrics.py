@@ -57,7 +57,6 @@ class ReceiveStats:
         rejected: Number of images that failed the check.
         dropped: Number of images replaced by a newer one before they were processed.
         rate: Images per second.
-        size: Width and height of the last image that was accepted, in pixels.
     """
 
     received: int = 0
@@ -67,7 +66,6 @@ class ReceiveStats:
     rejected: int = 0
     dropped: int = 0
     rate: Rate = field(default_factory=Rate)
-    size: tuple[int, int] = (0, 0)
 
     def count(self, now: float) -> None:
         """Count an image that arrived at a time of the steady clock, in seconds."""

@@ -4,7 +4,6 @@ import contextlib
 import time
 
 import cv2
-import rclpy.time
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from siamdw_msgs.msg import TargetState, TrackerStatus
@@ -13,6 +12,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamdw_ros.node import debug_image, messages
 from siamdw_ros.node.decoding import UndecodableError, image_message
+from siamdw_ros.node.frame_buffer import nanoseconds
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
 from siamdw_ros.node.overlays import OverlayPublisher
 from siamdw_ros.node.results import FrameResult
@@ -55,16 +55,16 @@ class CameraOutput:
         self._all.publish(found)
         if result.settings.prediction_horizon:
             self._predictions.publish(messages.predictions(result))
-        self._last = self._make_status(result)
+        age = self._node.get_clock().now().nanoseconds - nanoseconds(result.frame.stamp)
+        self._last = messages.status(
+            result,
+            self._received,
+            self.processed,
+            self._device,
+            now=time.monotonic(),
+            age=age * 1e-9,
+        )
         self._status.publish(self._last)
-
-    def _make_status(self, result: FrameResult) -> TrackerStatus:
-        now = time.monotonic()
-        clock = self._node.get_clock()
-        header = result.frame.message.header
-        stamp = rclpy.time.Time.from_msg(header.stamp, clock.clock_type)
-        age = (clock.now() - stamp).nanoseconds * 1e-9
-        return messages.status(result, self._received, self.processed, self._device, now, age)
 
     def show(self, result: FrameResult) -> None:
         """Publish overlays and debug image of one frame, to those who subscribe."""

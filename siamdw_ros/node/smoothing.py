@@ -51,7 +51,9 @@ class BoxFilter:
         Returns:
             (x, y, w, h) in pixels.
         """
-        measured, passed = _center_size(box), stamp - self._stamp
+        x, y, width, height = box
+        measured = np.array([x + width / 2, y + height / 2, width, height])
+        passed = stamp - self._stamp
         self._stamp = stamp
         if not MIN_GAP < passed <= MAX_GAP:
             self._updates = 0
@@ -76,11 +78,6 @@ class BoxFilter:
         g = max(1 - fading**2, 2 * (2 * n + 1) / ((n + 1) * (n + 2)))
         h = max((1 - fading) ** 2, 6 / ((n + 1) * (n + 2)))
         return g, h
-
-
-def _center_size(box: Box) -> Vector:
-    x, y, width, height = box
-    return np.array([x + width / 2, y + height / 2, width, height])
 
 
 def _corner_size(place: Vector) -> Box:

@@ -127,20 +127,28 @@ def _scale(target: Target, factor: float, image: Image) -> None:
 
 @dataclass(frozen=True)
 class FrameSearch:
-    """A frame, the targets to find in it, and its image; None if there are no targets."""
+    """What is to be searched in a frame.
+
+    Attributes:
+        frame: The frame.
+        targets: The targets to find in it.
+        image: The image; None if there are no targets.
+        warnings: What the operator should know about the image, by kind.
+    """
 
     frame: Frame
     targets: list[TrackedTarget]
     image: Image | None
+    warnings: dict[str, str]
 
 
 def track(searches: Sequence[FrameSearch], tracker: MultiTracker[Any]) -> None:
     """Find all targets in all frames, in one batch."""
-    worth = [(search, search.image) for search in searches if search.image is not None]
-    if not worth:
+    decoded = [(search, search.image) for search in searches if search.image is not None]
+    if not decoded:
         return
-    states = [(image, [target.state for target in search.targets]) for search, image in worth]
-    for (search, image), results in zip(worth, tracker.update_many(states), strict=True):
+    states = [(image, [target.state for target in search.targets]) for search, image in decoded]
+    for (search, image), results in zip(decoded, tracker.update_many(states), strict=True):
         for target, result in zip(search.targets, results, strict=True):
             target.take(search.frame, image, result)
 
@@ -173,9 +181,14 @@ class Targets:
     def __iter__(self) -> Iterator[TrackedTarget]:
         return iter(self._targets.values())
 
-    def in_frame(self, frame: Frame) -> list[TrackedTarget]:
-        """Return the targets whose last result is about this frame."""
-        return [target for target in self if target.frame is frame]
+    def results(self, frame: Frame, horizon: float) -> tuple[TargetResult, ...]:
+        """Return the records of the targets whose last result is about this frame.
+
+        Args:
+            frame: The frame.
+            horizon: Seconds to predict ahead; 0 predicts nothing.
+        """
+        return tuple(target.report(horizon) for target in self if target.frame is frame)
 
     def lost(self, camera: str) -> list[TrackedTarget]:
         """Return the lost targets of a camera."""
@@ -248,9 +261,10 @@ class Targets:
         return [request.target_id]
 
     def search_in(self, frame: Frame) -> FrameSearch:
-        """Return what is to be searched in a camera's newest frame.
+        """Decode a camera's newest frame if there are targets to search in it.
 
-        A target that was started on this frame or on a newer one is not searched in it.
+        A target that was started on this frame or on a newer one is not searched in it. Targets
+        are adapted to an image of another size than the last one.
 
         Raises:
             UndecodableError: A compressed image is damaged inside.
@@ -260,31 +274,37 @@ class Targets:
             for target in self
             if target.frame.camera == frame.camera and target.frame.arrived < frame.arrived
         ]
-        return FrameSearch(frame, targets, frame.image() if targets else None)
+        if not targets:
+            return FrameSearch(frame, [], None, {})
+        image = frame.image()
+        warnings = {f"{t.id} size": change for t in targets if (change := t.fit_to(image))}
+        if frame.decoder.warning:
+            warnings["range"] = frame.decoder.warning
+        return FrameSearch(frame, targets, image, warnings)
 
-    def give_up(self, frame: Frame, seconds: float) -> list[str]:
-        """Remove the targets that have been lost for longer, and return their ids; 0: none."""
-        gone = [
-            target.id
-            for target in self
-            if seconds
-            and target.lost_since is not None
-            and frame.arrived - target.lost_since > seconds
-        ]
-        for name in gone:
-            del self._targets[name]
-        return gone
-
-    def end_due(self, now: float) -> list[str]:
-        """Remove the targets whose duration has passed, and return their ids.
+    def remove_ended(self, now: float, give_up_seconds: float) -> dict[str, str]:
+        """Remove the targets whose duration has passed, and those that were lost for too long.
 
         Args:
             now: Time of the steady clock, in seconds.
+            give_up_seconds: How long a target may be lost; 0: for any time.
+
+        Returns:
+            Why each of them was removed, by the target's id.
         """
-        due = [target.id for target in self if target.ends is not None and target.ends <= now]
-        for name in due:
+        removed = {}
+        for target in self:
+            if target.ends is not None and target.ends <= now:
+                removed[target.id] = "was tracked for as long as was asked"
+            elif (
+                give_up_seconds
+                and target.lost_since is not None
+                and now - target.lost_since > give_up_seconds
+            ):
+                removed[target.id] = f"was lost for {give_up_seconds:g} s"
+        for name in removed:
             del self._targets[name]
-        return due
+        return removed
 
     def apply(self, settings: Settings) -> None:
         """Use changed thresholds and smoothing for all targets from now on."""

@@ -11,11 +11,11 @@ from siamdw_msgs.srv import StartTracking
 
 from siamdw_ros.node.decoding import RAW, ImageDecoder, ImageMessage, Transport, UndecodableError
 from siamdw_ros.node.engine import Engine
-from siamdw_ros.node.frame_buffer import Frame, check_stamp
+from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
 from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.results import FrameResult
-from siamdw_ros.node.targets import FrameSearch, Targets, track
+from siamdw_ros.node.targets import Targets, track
 
 
 class Tracking:
@@ -64,7 +64,7 @@ class Tracking:
             arrived: When it was recorded, in seconds.
         """
         self.received.count(arrived)
-        if problem := self._transport.check(message) or check_stamp(message.header.stamp):
+        if problem := self._transport.check(message):
             self.received.rejected += 1
             self._warn(f"image {self.received.received - 1} rejected: {problem}")
             return None
@@ -86,33 +86,22 @@ class Tracking:
             RefusedError: A target cannot be started.
         """
         start = time.monotonic()
-        for name in self._targets.give_up(frame, self._settings.give_up_seconds):
-            self._warn(f"target {name} was lost for too long: it is removed")
+        settings = self._settings
+        removed = self._targets.remove_ended(frame.arrived, settings.give_up_seconds)
+        for name, reason in removed.items():
+            self._warn(f"target {name} {reason}: it is removed")
         try:
             search = self._targets.search_in(frame)
-            self._fit(search)
+            for warning in search.warnings.values():
+                self._warn(warning)
             track([search], self._engine.method)
             for request in requests:
-                self._targets.start(request, [frame], self._engine, self._settings)
+                self._targets.start(request, [frame], self._engine, settings)
         except UndecodableError as error:
             self.processed.rejected += 1
             self._warn(f"image rejected: {error}")
             return None
         seconds = time.monotonic() - start
         self.processed.count(frame.arrived, seconds)
-        return self._result(frame, seconds)
-
-    def _fit(self, search: FrameSearch) -> None:
-        """Adapt the targets to an image of another size, and pass on what the decoder warns of."""
-        if search.image is None:
-            return
-        for target in search.targets:
-            if change := target.fit_to(search.image):
-                self._warn(change)
-        if warning := search.frame.decoder.warning:
-            self._warn(warning)
-
-    def _result(self, frame: Frame, seconds: float) -> FrameResult:
-        horizon = self._settings.prediction_horizon
-        targets = tuple(target.report(horizon) for target in self._targets.in_frame(frame))
-        return FrameResult(frame, targets, seconds, self._settings)
+        targets = self._targets.results(frame, settings.prediction_horizon)
+        return FrameResult(frame, targets, seconds, settings)

@@ -73,10 +73,10 @@ class CameraListener:
         self.lost = event.total_count
 
     def _on_image(self, message: Any) -> None:
-        from siamdw_ros.node.frame_buffer import check_stamp, nanoseconds
+        from siamdw_ros.node.frame_buffer import nanoseconds
         from siamdw_ros.tools.camera_report import Sample
 
-        problem = self._transport.check(message) or check_stamp(message.header.stamp) or ""
+        problem = self._transport.check(message) or ""
         self.samples.append(
             Sample(
                 arrived=time.monotonic(),

@@ -21,7 +21,7 @@ def frame(
 
 
 def stamps(history: History) -> list[int]:
-    return [held.stamp.sec for held in history.frames()]
+    return [held.stamp.sec for held in history.frames]
 
 
 def call() -> PendingCall:
@@ -95,8 +95,8 @@ def test_a_repeated_stamp_replaces_the_frame_that_had_it() -> None:
     history.add(frame(0), 100, 1e6)
     repeated = frame(0)
     history.add(repeated, 100, 1e6)
-    assert history.frames() == [repeated]
-    assert history.frames()[0] is repeated
+    assert list(history.frames) == [repeated]
+    assert history.frames[0] is repeated
 
 
 def test_no_pixel_is_copied() -> None:

@@ -25,7 +25,7 @@ class Transport:
     Attributes:
         message: Message type of the topic.
         suffix: Appended to the topic of the raw images.
-        check: Returns what is wrong with a message, or None. Takes microseconds.
+        check_data: Returns what is wrong with the data of a message, or None. Takes microseconds.
         size: Returns the width and height of a message that passed `check`, in pixels.
         to_bgr: Converts a message that passed `check` to H x W x 3, uint8, BGR, given how to
             convert values of more than 8 bits. Raises UndecodableError if the data is damaged.
@@ -33,9 +33,16 @@ class Transport:
 
     message: type[Any]
     suffix: str
-    check: Callable[[Any], str | None]
+    check_data: Callable[[Any], str | None]
     size: Callable[[Any], tuple[int, int]]
     to_bgr: Callable[[Any, raw.ToBytes], NDArray[np.uint8]]
+
+    def check(self, message: ImageMessage) -> str | None:
+        """Return why an image is rejected; None if it is accepted."""
+        seconds = message.header.stamp.sec
+        if seconds < 0:  # the message type allows it, the clocks of ROS do not
+            return f"stamp {seconds} s is negative: it must be at least 0"
+        return self.check_data(message)
 
 
 RAW = Transport(Image, "", raw.check, raw.size, raw.to_bgr)

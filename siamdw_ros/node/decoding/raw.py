@@ -112,10 +112,6 @@ def check(message: Image) -> str | None:
         pixel = known.channels * np.dtype(known.dtype).itemsize
         if message.step % pixel:  # cv_bridge takes step / pixel as the width of a row
             return f"step {message.step} is not a multiple of a pixel's {pixel} bytes"
-    return _check_layout(message, encoding)
-
-
-def _check_layout(message: Image, encoding: Encoding) -> str | None:
     width, height, step = message.width, message.height, message.step
     if problem := check_size(width, height):
         return problem
