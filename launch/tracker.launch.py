@@ -16,7 +16,7 @@ from launch_ros.substitutions import FindPackageShare
 
 CONFIG = PathJoinSubstitution([FindPackageShare("siamdw_ros"), "config"])
 BOOLEANS = ["true", "false", "True", "False"]
-FROM_FILE = "; empty: what params_file says"
+FROM_FILE = "; empty: as in params_file"
 
 ARGUMENTS = [
     DeclareLaunchArgument(

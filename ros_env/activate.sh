@@ -11,7 +11,7 @@ if [ ! -f "$_siamdw_ros_root/.venv/local_setup.sh" ]; then
 fi
 . "$_siamdw_ros_root/.venv/local_setup.sh" || { unset _siamdw_ros_root; return 1; }
 if [ -f "$_siamdw_ros_root/install/local_setup.sh" ]; then
-  # colcon's script asks to be told where it is unless the shell is bash or zsh.
+  # colcon's script needs its own path given unless the shell is bash or zsh.
   COLCON_CURRENT_PREFIX="$_siamdw_ros_root/install" . "$_siamdw_ros_root/install/local_setup.sh"
 fi
 unset _siamdw_ros_root

@@ -1,1 +1,1 @@
-"""How well a tracker follows: metrics, annotations, pictures."""
+"""How well a tracker tracks: metrics, annotations, plots."""

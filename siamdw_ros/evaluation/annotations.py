@@ -55,7 +55,7 @@ def read_targets(path: Path) -> dict[str, tuple[Numbers, Boxes]]:
 
 
 def read_keyframes(path: Path) -> dict[int, Box]:
-    """Read the boxes that were drawn by hand; all of them in a file that does not say which."""
+    """Read the boxes that were drawn by hand; all of them in a file without this information."""
     return {int(row["frame"]): _box(row) for row in _rows(path) if row.get("keyframe", "1") == "1"}
 
 
@@ -69,7 +69,7 @@ def _box(row: Mapping[str, str]) -> Box:
 
 
 def is_absent(box: Box) -> bool:
-    """Whether a box says that the target is absent."""
+    """Return whether a box means that the target is absent."""
     return not all(map(math.isfinite, box))
 
 
@@ -93,7 +93,7 @@ def interpolate(keyframes: Keyframes, count: int) -> list[Box]:
 
 
 def write_annotation(path: Path, boxes: Sequence[Box], keyframes: Keyframes) -> None:
-    """Write the box of each frame, keyframes marked; comments already in the file are kept."""
+    """Write the box of each frame, with a flag on keyframes; comments in the file stay."""
     comments = []
     if path.is_file():
         comments = [line for line in path.read_text().splitlines() if line.startswith("#")]

@@ -24,7 +24,7 @@ class UnreadableImageError(ValueError):
 
 
 def decode(encoded: bytes, flags: int = cv2.IMREAD_COLOR) -> Image:
-    """Decode an image: H x W x 3 BGR (or as `flags` say), uint8.
+    """Decode an image: H x W x 3 BGR (or as `flags` ask), uint8.
 
     Raises:
         UnreadableImageError: these bytes are not an image that OpenCV can read.

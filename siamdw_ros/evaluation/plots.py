@@ -14,10 +14,10 @@ Curves = Sequence[tuple[str, NDArray[np.float64]]]
 
 
 def plot_all(summaries: Sequence[Summary], out: Path) -> list[Path]:
-    """Write the plots as PNG and say which.
+    """Write the plots as PNG and return their paths.
 
     Raises:
-        ImportError: there is no matplotlib; the message says how to get it.
+        ImportError: there is no matplotlib; the message says how to install it.
     """
     try:
         import matplotlib.pyplot as plt

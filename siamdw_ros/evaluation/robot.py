@@ -106,7 +106,7 @@ class Robot(Client):
         A camera has to be running.
 
         Args:
-            counts: says of an image's stamp whether it was taken after the fault (default:
+            counts: returns for an image's stamp whether it was taken after the fault (default:
                 whether it is later than the present).
 
         Raises:

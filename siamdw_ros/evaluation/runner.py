@@ -75,7 +75,7 @@ def run_all(jobs: Sequence[Job], workers: int, threads: int | None) -> Iterator[
             yield future.result()
     except BrokenProcessPool:
         yield "a worker ended unexpectedly (out of memory?); finished results are kept"
-    finally:  # also when a person interrupts: nobody waits for what is half done
+    finally:  # also after an interrupt: unfinished work is not waited for
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
             child.terminate()

@@ -83,7 +83,7 @@ class Peer:
 
 
 def _of_opencv(name: str) -> Any:
-    """Look up what not every build of OpenCV has."""
+    """Return a part of OpenCV that not every build has."""
     if not hasattr(cv2, name):
         raise ValueError(
             f"{name} is not in this OpenCV ({cv2.__version__}); KCF and CSRT come with "

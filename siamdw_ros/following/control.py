@@ -95,7 +95,7 @@ class Controller:
         Args:
             aim: where it is.
             settings: gains, limits and the kind of vehicle.
-            turn_only: do not approach, only look at it.
+            turn_only: do not approach, only turn to it.
         """
         law = LAWS[settings.vehicle]
         approach = 0.0 if turn_only else self._approach(aim, settings)

@@ -48,7 +48,7 @@ STATE_PERIOD = 0.1  # seconds
 
 
 class FollowerNode(Node):
-    """Follows the tracker's target. Stands until ~/start, and until ~/enable says so.
+    """Follows the tracker's target. Stands until ~/start, and until ~/enable is true.
 
     A status from the tracker makes a plan, in the executor's thread. The command loop's thread
     turns the newest plan into a command.

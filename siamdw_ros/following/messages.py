@@ -111,7 +111,7 @@ def depth_pixels(message: Image) -> NDArray[np.generic]:
 
 
 def observation_from(status: TrackerStatus, target_id: str) -> Observation | None:
-    """What a tracker's status says of a target.
+    """A target in a tracker's status.
 
     Args:
         status: after an image.

@@ -25,8 +25,8 @@ class NodeSettings(Generic[Values]):
     Args:
         node: whose parameters they are.
         kind: the settings class; its `check` raises ValueError for values that do not fit.
-        refuse: says why a change is not possible while the node runs, empty if it is; called with
-            the settings of the start and those to come.
+        refuse: returns why a change is not possible while the node runs, empty if it is; called
+            with the settings of the start and those to come.
         changed: called with the new settings.
 
     Raises:
@@ -71,7 +71,7 @@ class NodeSettings(Generic[Values]):
 
 
 def _descriptor(field: "dataclasses.Field[Any]") -> ParameterDescriptor:
-    """What ROS is told about a field."""
+    """Return the parameter descriptor of a field."""
     option: Option = field.metadata["option"]
     descriptor = ParameterDescriptor(description=option.description, read_only=option.fixed)
     if option.envelope:

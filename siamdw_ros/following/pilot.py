@@ -1,7 +1,7 @@
 """What the follower wants to do after each image: the part that only depends on messages.
 
 Fed the same observations, distances and odometry in the same order, it gives the same commands:
-it looks at no clock. guard.py decides what of a command goes out.
+it reads no clock. guard.py decides which commands are sent.
 """
 
 import math
@@ -44,7 +44,7 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class Observation:
-    """What the tracker says of the target after an image.
+    """The tracker's result for the target after an image.
 
     Attributes:
         stamp: of the image, seconds.
@@ -175,7 +175,7 @@ class Pilot:
         return Plan(seen.stamp, motion, mode, reason, aim.bearing, sight.distance, measured)
 
     def _confirm(self, seen: Observation, size: float) -> tuple[bool, str]:
-        """After a loss: whether the target has been seen often enough to be believed."""
+        """After a loss: whether the target has been seen often enough to be accepted."""
         if self._confirmation is None:
             return True, ""
         if seen.state is not State.TRACKED:

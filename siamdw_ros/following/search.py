@@ -1,4 +1,4 @@
-"""How the robot looks for a target that it lost, and when it believes that it has it again."""
+"""How the robot searches for a lost target, and when a re-detection is accepted."""
 
 import math
 from dataclasses import dataclass, field

@@ -143,7 +143,7 @@ class FollowSettings(MountSettings):
     stale_at: float = option(
         0.4, "age of an image from which on the command is zero, s", (0.02, 0.5), envelope=1
     )
-    deadman: bool = option(True, "drive only while ~/enable says so", fixed=True)
+    deadman: bool = option(True, "drive only while ~/enable is true", fixed=True)
     deadman_timeout: float = option(0.3, "age of that message, s", (0.05, 0.3), envelope=1)
     use_odometry: bool = option(
         True, "subscribe to odom; false: the robot's motion is taken from the commands", fixed=True
@@ -188,7 +188,7 @@ class FollowSettings(MountSettings):
 
 
 def loosened(first: FollowSettings, changed: FollowSettings) -> str:
-    """Say which safety limit of `changed` is less safe than at the start, empty if none is."""
+    """Return which safety limit of `changed` is less safe than at the start; empty if none is."""
     for field in dataclasses.fields(first):
         side = field.metadata["option"].envelope
         before = getattr(first, field.name)

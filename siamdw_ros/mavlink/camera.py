@@ -89,8 +89,8 @@ class CameraComponent:
         system: System id; on a drone that of the autopilot.
         description: Of the camera.
         now: Time.
-        status_rate: CAMERA_TRACKING_IMAGE_STATUS per second while a target is tracked and nobody
-            has asked for another rate.
+        status_rate: CAMERA_TRACKING_IMAGE_STATUS per second while a target is tracked and no
+            station has asked for another rate.
     """
 
     def __init__(

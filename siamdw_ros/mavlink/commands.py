@@ -24,7 +24,7 @@ UNSUPPORTED: int = mavlink.MAV_RESULT_UNSUPPORTED
 
 
 class DeniedError(ValueError):
-    """A command's parameters are wrong; the message tells the operator why."""
+    """A command's parameters are wrong; the message gives the operator the reason."""
 
 
 @dataclass(frozen=True)

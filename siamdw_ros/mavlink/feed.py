@@ -73,7 +73,7 @@ class Feed:
         return request
 
     def started(self) -> None:
-        """Note that our target is tracked, before the first status says so."""
+        """Note that our target is tracked, before the first status has it."""
         self._shown = self._target_id
 
     def stop(self) -> StopTracking.Request | None:

@@ -10,7 +10,7 @@ from pymavlink.dialects.v20 import common as mavlink
 from siamdw_ros.mavlink.codec import Packer
 
 STALE_SECONDS = 0.5  # without a command the vehicle is to stand still
-HEARTBEAT_SECONDS = 3.0  # without one the autopilot is taken to be gone
+HEARTBEAT_SECONDS = 3.0  # without one the autopilot counts as disconnected
 ZEROS = 5  # setpoints of zero after the last command: some may be lost on the way
 ASK_SECONDS = 1.0  # between two requests to leave the mode
 MAX_OUTPUT = 64

@@ -126,7 +126,7 @@ class UdpLink:
                 arrived.append(self._socket.recvfrom(MAX_DATAGRAM))
             except BlockingIOError:
                 break
-            except ConnectionError:  # nobody listens at the other end yet
+            except ConnectionError:  # no program listens at the other end yet
                 continue
             except OSError as error:
                 self.problem = str(error)

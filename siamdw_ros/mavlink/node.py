@@ -26,7 +26,7 @@ from siamdw_ros.mavlink.settings import MavlinkSettings, fixed
 from siamdw_ros.mavlink.tracker_client import TrackerClient
 from siamdw_ros.node.tracker_state import Camera, read_diagnostics
 
-PERIOD = 0.02  # seconds between two looks at the link
+PERIOD = 0.02  # seconds between two reads of the link
 SILENCE = 5.0  # seconds without MAVLink of others that are reported
 
 
@@ -210,7 +210,7 @@ class MavlinkCameraNode(Node):
         self._diagnostics.publish(message)
 
     def _problems(self, now: float) -> list[str]:
-        """What the operator should look at, in words."""
+        """Return what the operator should know, in words."""
         counts = self.cameras.counts
         malformed = counts.malformed - self._malformed
         accepted = counts.accepted - self._accepted

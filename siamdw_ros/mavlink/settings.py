@@ -74,7 +74,7 @@ class MavlinkSettings:
     )
     flight_lost_seconds: float = option(
         3.0,
-        "flight: seconds without the target after which the vehicle is told to hold its position",
+        "flight: seconds without the target after which the vehicle holds its position",
         (0.5, 60.0),
         fixed=True,
     )
@@ -109,5 +109,5 @@ class MavlinkSettings:
 
 
 def fixed(_first: MavlinkSettings, _changed: MavlinkSettings) -> str:
-    """Say that nothing can be changed while the node runs."""
+    """Return the reason: nothing can be changed while the node runs."""
     return "read at the start: start the node again"

@@ -8,12 +8,12 @@ DEFAULT = 0.0
 class StatusStream:
     """Decides when CAMERA_TRACKING_IMAGE_STATUS is due.
 
-    Nobody has to ask for it: it is sent while a target is tracked, and once more when that ends,
+    It is sent without a request: while a target is tracked, and once more when that ends,
     so that ground stations remove its box. After MAV_CMD_SET_MESSAGE_INTERVAL it is sent always,
     or never.
 
     Args:
-        rate: Messages per second where nobody asked for another rate; 0: none.
+        rate: Messages per second where no other rate was requested; 0: none.
     """
 
     def __init__(self, rate: float) -> None:

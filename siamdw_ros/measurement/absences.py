@@ -61,7 +61,7 @@ class LostStatistics:
 
 
 def lost_statistics(run: Run, video: AnnotatedSequence) -> LostStatistics:
-    """Compare the states of a run with an annotation that says where the target was absent."""
+    """Compare the states of a run with an annotation of where the target was absent."""
     absent = ~video.visible
     lost = run.states == State.LOST
     tracked = run.states == State.TRACKED

@@ -75,7 +75,7 @@ class Published(ABC):
         self.learn(image)
 
     def track(self, image: Image) -> TrackResult:
-        """Find the target in the next image. The release says no score: it is always 1."""
+        """Find the target in the next image. The release has no score: it is always 1."""
         self.follow(image)
         height, width = image.shape[:2]
         self.center = np.clip(self.center, 0, (width, height))

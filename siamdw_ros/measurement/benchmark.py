@@ -1,7 +1,7 @@
 """Measure what the tracker and its node cost on this machine, beside peers and limits.
 
 Prints tables as it goes, and writes them to bench_out/bench.json and bench_out/report.md. Let
-nothing else run meanwhile. What each table says: docs/benchmarks.md.
+nothing else run meanwhile. What each table shows: docs/benchmarks.md.
 """
 
 import argparse

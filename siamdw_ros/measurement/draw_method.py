@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m siamdw_ros.measurement.draw_method", description=__doc__
     )
-    parser.add_argument("file", type=Path, help="picture to write: PNG, SVG or PDF")
+    parser.add_argument("file", type=Path, help="image to write: PNG, SVG or PDF")
     parser.add_argument("--checkpoint", type=Path, help="of a siamfc_res22; else the bundled one")
     options = parser.parse_args(arguments)
     network = load_network(

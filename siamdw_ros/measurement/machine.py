@@ -35,7 +35,7 @@ def describe() -> dict[str, Any]:
 
 
 def _processor() -> tuple[str, set[str]]:
-    """Model and flags, as Linux tells them."""
+    """Return model and flags, by /proc/cpuinfo."""
     fields: dict[str, str] = {}
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         name, _, value = line.partition(":")
@@ -82,6 +82,6 @@ def _seconds(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until a GPU has done what it was told."""
+    """Wait until a GPU has done its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -102,7 +102,7 @@ class TrackerUnderTest:
     folder: Path
 
     def play(self, clip: Path, boxes: list[Box], scenario: Scenario) -> Run:
-        """Publish `clip` as the scenario says and track `boxes`, in pixels of its size.
+        """Publish `clip` by the scenario and track `boxes`, in pixels of its size.
 
         Raises:
             RobotError: node or camera do not do their part.

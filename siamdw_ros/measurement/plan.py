@@ -22,7 +22,7 @@ RANDOM_HEAD = 3e-4
 
 @dataclass(frozen=True)
 class Video:
-    """Pictures and the target's box in each."""
+    """Images and the target's box in each."""
 
     name: str
     images: list[Image]
@@ -33,7 +33,7 @@ class Video:
 class Plan:
     """What to measure.
 
-    clips: videos with a CSV of boxes beside each. work: folder for what is thrown away
+    clips: videos with a CSV of boxes beside each. work: folder for temporary files
     afterwards. checkpoints: files of weights by network; where there is none, the bundled ones
     are used, or random ones. nanotrack: its ONNX files, backbone and head, if there.
     """

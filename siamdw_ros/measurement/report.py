@@ -8,7 +8,7 @@ from typing import Any
 from siamdw_ros.evaluation.table import Table
 
 SCHEMA = 1  # of bench.json; raised when a reader would have to change
-MARK = "<!-- what follows is written by the benchmark: --page -->\n"
+MARKER = "<!-- what follows is written by the benchmark: --page -->\n"
 
 
 @dataclass
@@ -63,13 +63,13 @@ class Report:
 
 
 def write_into(page: Path, report: Report) -> None:
-    """Write a report into a page, behind its mark, in place of an older one.
+    """Write a report into a page, after its marker, in place of an older one.
 
     Raises:
-        ValueError: the page has no mark.
+        ValueError: the page has no marker.
     """
-    head, mark, _ = page.read_text().partition(MARK)
-    if not mark:
-        raise ValueError(f"{page} has no line {MARK}")
+    head, marker, _ = page.read_text().partition(MARKER)
+    if not marker:
+        raise ValueError(f"{page} has no line {MARKER}")
     body = report.as_markdown().split("\n", 1)[1].replace("\n#", "\n##")
-    page.write_text(head + mark + "\n## Figures\n" + body)
+    page.write_text(head + marker + "\n## Figures\n" + body)

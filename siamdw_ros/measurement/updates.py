@@ -32,7 +32,7 @@ class Update:
         return 1e3 * float(np.median(self.seconds))
 
     def once(self) -> float:
-        """Do it and say how many seconds it took."""
+        """Do it and return how many seconds it took."""
         targets = copy.deepcopy(self.targets)
         device = self.method.runtime.device
         synchronise(device)

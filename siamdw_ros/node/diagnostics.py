@@ -52,7 +52,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that the operator should look at.
+    """A problem that the operator should know about.
 
     Attributes:
         level: WARN or ERROR of diagnostic_msgs/DiagnosticStatus.

@@ -31,7 +31,7 @@ class Engine:
 
     Raises:
         ValueError, OSError, RuntimeError: There is no such network, file or device, or they do
-            not work together; the message says why.
+            not work together; the message has the reason.
     """
 
     def __init__(self, settings: Settings) -> None:

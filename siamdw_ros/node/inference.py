@@ -28,7 +28,7 @@ class InferenceThread(threading.Thread):
     """Carries out service calls and tracks the targets through the newest frames.
 
     Args:
-        engine: The network and the tracker. Nobody else uses it while the thread runs.
+        engine: The network and the tracker. No other thread uses it while this one runs.
         buffer: Source of frames and service calls. The thread ends when it is closed.
         settings: Returns the node's parameters.
         outputs: Output of each camera, by the camera's name.

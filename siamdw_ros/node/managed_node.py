@@ -112,7 +112,7 @@ class ManagedNode(LifecycleNodeMixin, Node):
         return self.create_timer(seconds, callback, ReentrantCallbackGroup(), clock)
 
     def wake(self, *_: Any) -> None:
-        """Let the executor look for coroutines that can go on. Callable from any thread."""
+        """Let the executor resume coroutines that can go on. Callable from any thread."""
         if self.executor is not None and self.context.ok():
             self.executor.wake()
 

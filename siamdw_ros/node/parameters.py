@@ -252,7 +252,9 @@ class Settings:
         "siambox_*, siamfc_*", "share of the recent appearance in the template; 0: none", 1.0
     )
     tracker_memory_rate: float | None = _hyper(
-        "siambox_*, siamfc_*", "share of each image in the recent appearance (see tracker.memory)", 1.0
+        "siambox_*, siamfc_*",
+        "share of each image in the recent appearance (see tracker.memory)",
+        1.0,
     )
     tracker_wide_instance_size: float | None = _hyper(
         "siambox_*, siamfc_*",

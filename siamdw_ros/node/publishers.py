@@ -111,7 +111,7 @@ class DebugPublisher:
         self._next = 0.0  # time of the steady clock before which nothing is drawn
 
     def publish(self, result: FrameResult, caption: str) -> None:
-        """Draw what one frame showed, if somebody subscribes and the rate allows it.
+        """Draw what one frame showed, if there are subscribers and the rate allows it.
 
         Args:
             result: What the frame showed.

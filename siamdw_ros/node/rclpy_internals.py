@@ -1,7 +1,7 @@
 """All uses of rclpy's private parts.
 
-Each says why no public means is used. `test_rclpy_internals.py` runs them with the rclpy that is
-installed: a new rclpy that changes one of them fails there.
+Each has the reason why no public means is used. `test_rclpy_internals.py` runs them with the
+installed rclpy: a new rclpy that changes one of them fails there.
 """
 
 from collections.abc import Callable, Sequence

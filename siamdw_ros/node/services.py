@@ -29,7 +29,7 @@ ServiceResponse: TypeAlias = StartTracking.Response | StopTracking.Response
 
 
 class RefusedError(ValueError):
-    """A request cannot be carried out; the message tells the operator why."""
+    """A request cannot be carried out; the message gives the operator the reason."""
 
 
 class PendingCall(Outcome):

@@ -42,7 +42,7 @@ class ThrottledLog:
             self._node.get_logger().warning(text)
 
     def exception(self, what: str, error: Exception) -> None:
-        """Log an exception that nobody expected, with its traceback.
+        """Log an unexpected exception, with its traceback.
 
         Args:
             what: What failed.

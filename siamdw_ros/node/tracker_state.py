@@ -1,4 +1,4 @@
-"""What diagnostics say about one tracker: its cameras, and why something does not work."""
+"""The state of one tracker by its diagnostics: its cameras, and why something does not work."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -36,7 +36,7 @@ class Access:
     def refuse(self, request: web.Request) -> str | None:
         """Why a request is refused, or None.
 
-        A page of another site can make a browser connect here. Its Origin gives it away, or, where
+        A page of another site can make a browser connect here. Its Origin shows that, or, where
         it let its own name point to this machine (DNS rebinding), the Host does.
         """
         if not self._is_own_host(request.host):

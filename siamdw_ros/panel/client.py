@@ -53,7 +53,7 @@ class Client:
         self._may_hold = True
 
     def wake(self) -> None:
-        """Look for something new to send."""
+        """Check for something new to send."""
         self._news.set()
 
     async def serve(self) -> None:
@@ -180,7 +180,7 @@ class Client:
         self._sent = camera, frame.serial
         try:
             jpeg = await self._hub.encode(camera, frame)
-        except ValueError:  # damaged; the tracker's diagnostics say so too
+        except ValueError:  # damaged; the tracker's diagnostics report it too
             return
         self._asked = None
         head = self._hub.head(camera, frame, jpeg)

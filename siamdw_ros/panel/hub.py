@@ -35,7 +35,7 @@ class Viewer(Protocol):
     camera: str
 
     def wake(self) -> None:
-        """Look for something new to send."""
+        """Check for something new to send."""
 
     def end_hold(self) -> None:
         """Ignore the button that lets the robot drive until it was released."""
@@ -43,7 +43,7 @@ class Viewer(Protocol):
 
 @dataclass
 class Stream:
-    """The images of one camera, while somebody watches."""
+    """The images of one camera, while a browser shows them."""
 
     camera: Camera
     encoder: Encoder

@@ -64,7 +64,7 @@ async def _run() -> int:
 
 
 def _invitation(settings: Settings, port: int) -> str:
-    """Where to look. Not for the log, which goes over the network with the token in it."""
+    """The panel's address. Not for the log, which goes over the network with the token in it."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     lines = [f"panel: open http://{host}:{port}/ in a browser"]
     if settings.token:

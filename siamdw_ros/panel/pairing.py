@@ -20,7 +20,7 @@ class Frame:
 
     Attributes:
         message: The image.
-        status: What the tracker found in this very image; None if it says nothing.
+        status: What the tracker found in this very image; None if there is none.
         serial: Grows by one with every frame of the camera.
         encoding: The task that encodes it, shared by all clients; None before the first asks.
     """

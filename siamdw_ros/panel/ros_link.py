@@ -35,7 +35,7 @@ class Listener(Protocol):
 
 
 class UnavailableError(RuntimeError):
-    """The tracker does not answer; the message tells the operator why."""
+    """The tracker does not answer; the message gives the operator the reason."""
 
 
 class RosLink:

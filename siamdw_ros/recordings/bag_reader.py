@@ -56,7 +56,7 @@ class Bag:
         path: Of the bag.
         counts: Number of messages by topic.
         seconds: From the first message to the last.
-        distribution: Distribution of ROS that recorded it; empty if the bag does not say.
+        distribution: Distribution of ROS that recorded it; empty if the bag does not have it.
         damage: What is wrong with it; set when it is opened, or when reading meets the damage.
     """
 

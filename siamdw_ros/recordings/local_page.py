@@ -46,7 +46,7 @@ def make_local_server(
                     raise ValueError(f"ask for {LOCALHOST}")
                 status, (kind, content) = 200, make()
             except LookupError:
-                status, kind, content = 404, "text/plain", b"there is no such thing"
+                status, kind, content = 404, "text/plain", b"there is no such page"
             except (ValueError, TypeError) as error:
                 status, kind, content = 400, "text/plain", str(error).encode()
             self.send_response(status)

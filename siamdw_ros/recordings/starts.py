@@ -34,7 +34,7 @@ class Start:
 
 
 def add_start_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to track."""
+    """Add the options for what to track."""
     group = parser.add_argument_group("what to track (several may be given)")
     group.add_argument(
         "--box",

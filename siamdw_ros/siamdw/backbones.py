@@ -200,7 +200,7 @@ class Inception22(nn.Module):
 
     Args:
         old_stem: the stem of the authors' first release, padded and cropped like the ResNets'.
-            A checkpoint does not tell which stem it was trained with: both have the same keys.
+            A checkpoint does not contain which stem it was trained with: both have the same keys.
     """
 
     stride = 8

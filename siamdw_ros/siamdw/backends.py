@@ -1,6 +1,6 @@
 """What computes the search features: torch, or OpenVINO on a CPU.
 
-docs/runtime.md says what each costs, and what else was tried.
+docs/runtime.md has the cost of each, and what else was tried.
 """
 
 import hashlib

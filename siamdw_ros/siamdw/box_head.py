@@ -6,8 +6,8 @@ own (LightTrack, CVPR 2021).
 Small towers turn what comes out into a class logit, four distances to the sides (Ocean, ECCV 2020;
 SiamBAN, CVPR 2020) and an estimate of the box's overlap with the target, at every cell.
 
-What the operator marked conditions the box: the distances are in units of the marked extents, so
-that the head predicts a change of shape and not a shape, and the aspect ratio that was marked
+The box that the operator drew is an input of the head: the distances are in units of its extents,
+so that the head predicts a change of shape and not a shape, and the aspect ratio that was drawn
 scales the template's channels.
 """
 

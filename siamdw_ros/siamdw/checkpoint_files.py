@@ -161,7 +161,7 @@ def _numpy_scalars_allowed() -> AbstractContextManager[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Say in a sentence why a file cannot be read. torch's own advice is to open it unsafely."""
+    """Return why a file cannot be read. torch's own advice is to open it unsafely."""
     if asked_for := re.search(r"GLOBAL (\S+)", str(error)):
         return (
             f"is not opened: it asks to run {asked_for[1]}, and a checkpoint needs to hold "

@@ -39,12 +39,15 @@ THINNER_KERNELS = 1280  # outputs of template_cls: 5 anchors * 256; the thicker 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds.
+    """What a file contains.
 
-    network: the name that its shapes say. weights: by this project's names, float32, without
-    batch counters. layout: how the file calls them, for people. precision: of the numbers in the
-    file. own: this project wrote it, so that a learned scale is to be used. activation_ranges: of
-    the convolutions' inputs, for int8; None: the file has none.
+    Attributes:
+        network: the name that follows from its shapes.
+        weights: by this project's names, float32, without batch counters.
+        layout: the naming of the weights in the file, for the user.
+        precision: of the numbers in the file.
+        own: this project wrote it, so that a learned scale is to be used.
+        activation_ranges: of the convolutions' inputs, for int8; None: the file has none.
     """
 
     path: Path
@@ -181,7 +184,7 @@ def _activation_ranges(path: Path, content: Mapping[str, Any]) -> Ranges | None:
 
 
 def _unwrap(path: Path, content: Any) -> tuple[str, dict[str, Any]]:
-    """Look into the wrappers, if there are any; leave out what only training needs.
+    """Unwrap the weights, if necessary; leave out what only training needs.
 
     Returns:
         The wrappers as they are shown to users, and the table of weights in them.

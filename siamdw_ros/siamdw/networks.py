@@ -70,7 +70,7 @@ class SiamRPNNetwork(SiameseNetwork[SiamRPNHead]):
 
 
 class BoxNetwork(SiameseNetwork[BoxHead]):
-    """Anchor-free: every cell says whether the target is there, and where its sides are."""
+    """Anchor-free: every cell predicts whether the target is there, and where its sides are."""
 
     def template(self, crops: Tensor, extents: Tensor) -> BoxTemplate:
         """Prepare templates: T x 3 x 127 x 127 crops, and T x 2 extents of the marked boxes."""

@@ -78,7 +78,7 @@ class Presence:
         thresholds: may be replaced at any time.
 
     Attributes:
-        state: the present state; a new target is tracked, because the user has just marked it.
+        state: the present state; a new target is tracked, because the user has just drawn its box.
     """
 
     def __init__(self, thresholds: PresenceThresholds) -> None:

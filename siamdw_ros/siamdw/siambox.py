@@ -5,7 +5,6 @@ is described in box_head.py; the wide search and the search for lost targets are
 (wide_search.py).
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,17 +16,16 @@ from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.box_head import BoxTemplate
 from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.hyperparameters import SiamBoxHyper
-from siamdw_ros.siamdw.multi_tracker import MultiTracker, box_to_center_size, size_of
+from siamdw_ros.siamdw.multi_tracker import box_to_center_size, size_of
 from siamdw_ros.siamdw.networks import BoxNetwork
-from siamdw_ros.siamdw.presence import Presence, PresenceThresholds, TrackResult
+from siamdw_ros.siamdw.presence import Presence
 from siamdw_ros.siamdw.runtime import Runtime
-from siamdw_ros.siamdw.siambox_step import BoxMatch
+from siamdw_ros.siamdw.siambox_step import BoxChoice
 from siamdw_ros.siamdw.template_memory import mix_into_memory
-from siamdw_ros.siamdw.wide_search import WideSearch, WideSearchTarget
+from siamdw_ros.siamdw.wide_search import Match, WideSearchTarget, WideSearchTracker
 
 SIZE_LIMITS = (0.1, 10.0)  # of the target's sides, as factors of the first ones
 LEARNT_QUALITY = 0.6  # estimated overlap from which the memory learns
-WIDE_INFLUENCE = 0.05  # of the cosine window in a wide search: the target may be anywhere
 
 
 @dataclass(kw_only=True)
@@ -37,16 +35,14 @@ class SiamBoxTarget(WideSearchTarget):
     Attributes:
         template: of the first image: one target's, without the dimension of the targets.
         current: the template that is searched for, with what was learnt since.
-        memory: 1 x channels x 5 x 5, features of the target as it looked lately.
-        first_size: (w, h) as marked, in image pixels.
-        response: cells x cells logits of the last search.
+        memory: 1 x channels x 5 x 5, features of the target as it was lately.
+        first_size: (w, h) of the first box, in image pixels.
     """
 
     template: BoxTemplate
     first_size: Vector
     current: BoxTemplate = field(init=False)
     memory: Tensor | None = None
-    response: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         self.current = self.template
@@ -58,20 +54,26 @@ class SiamBoxTarget(WideSearchTarget):
         self.search_side *= crops.context_side(self.size) / crops.context_side(before)
 
 
-class SiamBox(MultiTracker[SiamBoxTarget]):
+@dataclass(frozen=True, kw_only=True)
+class BoxMatch(Match):
+    """The best box of a target in one search window.
+
+    Attributes:
+        choice: the box chosen by the search step.
+    """
+
+    choice: BoxChoice
+
+
+class SiamBox(WideSearchTracker[SiamBoxTarget]):
     """The box tracker; see :class:`MultiTracker` for the arguments."""
 
     hyper: SiamBoxHyper
     runtime: Runtime[BoxNetwork, SiamBoxHyper]
 
-    def configure(self, hyper: SiamBoxHyper, thresholds: PresenceThresholds) -> None:
-        """Change hyper-parameters and thresholds in place, also while targets are tracked."""
-        super().configure(hyper, thresholds)
-        # A wide window holds too many look-alikes for the bundled weights: searched whenever the
-        # target is not clearly seen it costs .06 of mean overlap on nine sequences.
-        self.wide_search = WideSearch(hyper, thresholds, only_lost=True)
-        self._influence = torch.tensor(hyper.window_influence)
-        self._wide_influence = torch.tensor(WIDE_INFLUENCE)
+    # A wide window holds too many look-alikes for the bundled weights: searched whenever the
+    # target is not clearly seen it costs .06 of mean overlap on nine sequences.
+    only_lost = True
 
     @torch.inference_mode()
     def start(self, image: Image, box: Box) -> SiamBoxTarget:
@@ -104,112 +106,68 @@ class SiamBox(MultiTracker[SiamBoxTarget]):
         """Return the side of the usual search window, in image pixels."""
         return crops.context_side(size) * self.hyper.instance_size / self.hyper.exemplar_size
 
-    def _update(self, images: list[Image], targets: list[SiamBoxTarget]) -> list[TrackResult]:
-        """Find each target in its image: one frame, from top to bottom."""
-        wide = self.wide_search
-        first_centers = wide.first_centers(targets)
-        matches = self._search(images, targets, first_centers, self.hyper.instance_size)
-        scores = {index: self._score(match) for index, match in matches.items()}
-        wide_centers = wide.wide_centers(images, targets, scores)
-        wide_matches = self._search(images, targets, wide_centers, self.hyper.wide_instance_size)
-        centers = dict(first_centers)
-        for index, match in wide_matches.items():
-            if wide.is_better(scores.get(index), self._score(match)):
-                matches[index] = match
-                centers[index] = wide_centers[index]
-        results = []
-        for index, (image, target) in enumerate(zip(images, targets, strict=True)):
-            match = matches[index]
-            score = self._score(match)
-            target.response = match.logits
-            if match.finite and wide.accepts(target, score):
-                self._move(image, target, centers[index], match)
-                self._learn(target, match, score)
-            results.append(target.report(image, score))
-        return results
-
-    def _search(
+    def _match(
         self,
-        images: Sequence[Image],
-        targets: Sequence[SiamBoxTarget],
-        centers: Mapping[int, Vector],
+        images: list[Image],
+        targets: list[SiamBoxTarget],
+        centers: list[Vector],
         size: int,
-    ) -> dict[int, BoxMatch]:
-        """Search some targets, in one window each.
-
-        Args:
-            images: H x W x 3, uint8, BGR, one per target.
-            targets: all targets of the update.
-            centers: of the windows, in image pixels, by index of the targets to be searched.
-            size: side of the windows, in network pixels.
-
-        Returns:
-            The best match by target index.
-        """
-        if not centers:
-            return {}
-        images = [images[index] for index in centers]
-        searched = [targets[index] for index in centers]
-        is_wide = size != self.hyper.instance_size
-        influence = self._wide_influence if is_wide else self._influence
+        influence: Tensor,
+    ) -> list[BoxMatch]:
+        """Search each target in one window."""
         inputs = [
-            *([target.current[part] for target in searched] for part in range(3)),
-            [torch.from_numpy(t.size * self._zoom(t)).float() for t in searched],
-            [influence] * len(searched),
+            *([target.current[part] for target in targets] for part in range(3)),
+            [torch.from_numpy(t.size * self._zoom(t)).float() for t in targets],
+            [influence] * len(targets),
         ]
         windows = Windows(
-            centers=np.array(list(centers.values())),
-            sides=np.array([t.search_side * size / self.hyper.instance_size for t in searched]),
-            fills=np.array([target.fill for target in searched]),
+            centers=np.array(centers),
+            sides=np.array([t.search_side * size / self.hyper.instance_size for t in targets]),
+            fills=np.array([target.fill for target in targets]),
         )
         answers, features = self.runtime.search(images, windows, size, inputs)
-        rows = zip(centers, answers, features[0].unsqueeze(1), strict=True)
-        return {index: BoxMatch.from_row(answer, part) for index, answer, part in rows}
+        found = zip(centers, answers, features[0].unsqueeze(1), strict=True)
+        return [self._read(center, answer, part) for center, answer, part in found]
+
+    def _read(self, center: Vector, answer: NDArray[np.float32], features: Tensor) -> BoxMatch:
+        """Read the row of numbers that the search step computed for one target."""
+        choice = BoxChoice.from_row(answer)
+        return BoxMatch(
+            center=center,
+            score=self._presence_score(choice.logit) if choice.finite else 0.0,
+            finite=choice.finite,
+            response=choice.logits,
+            features=features,
+            choice=choice,
+        )
 
     def _zoom(self, target: SiamBoxTarget) -> float:
         """Return network pixels per image pixel."""
         return self.hyper.instance_size / target.search_side
 
-    def _score(self, match: BoxMatch) -> float:
-        """Return the probability that the target is at a match."""
-        if not match.finite:
-            return 0.0
-        distance = self.hyper.presence_slope * (match.logit - self.hyper.presence_midpoint)
-        return float(1 / (1 + np.exp(-np.clip(distance, -50, 50))))
-
-    def _move(self, image: Image, target: SiamBoxTarget, center: Vector, match: BoxMatch) -> None:
+    def _move(self, image: Image, target: SiamBoxTarget, match: BoxMatch) -> None:
         """Move the target to a match, and change its size part of the way."""
+        choice = match.choice
         zoom = self._zoom(target)
-        rate = match.penalty * match.quality * self.hyper.rate
+        rate = choice.penalty * choice.quality * self.hyper.rate
         step = self.hyper.max_growth
-        found = np.clip(match.size / zoom, target.size / step, target.size * step)
+        found = np.clip(choice.size / zoom, target.size / step, target.size * step)
         size = target.size * (1 - rate) + found * rate
         size = np.clip(size, *np.multiply.outer(SIZE_LIMITS, target.first_size))
-        target.move(center + match.offset / zoom, size, image)
+        target.move(match.center + choice.offset / zoom, size, image)
         target.search_side = self._search_side(target.size)
 
     @torch.inference_mode()
-    def _learn(self, target: SiamBoxTarget, match: BoxMatch, score: float) -> None:
+    def _learn(self, target: SiamBoxTarget, match: BoxMatch) -> None:
         """Mix what the target looks like now into its template, if it is clearly seen."""
         if not self.hyper.memory:
             target.current = target.template  # the memory may have been on until now
-        elif score >= self.thresholds.tracked and match.quality >= LEARNT_QUALITY:
+        elif match.score >= self.thresholds.tracked and match.choice.quality >= LEARNT_QUALITY:
             first = target.template.features.unsqueeze(0)
             memory = first if target.memory is None else target.memory
-            cells = match.offset / self.runtime.network.backbone.stride
+            cells = match.choice.offset / self.runtime.network.backbone.stride
             target.memory = mix_into_memory(memory, match.features, cells, self.hyper.memory_rate)
             features = torch.lerp(first, target.memory, self.hyper.memory)
             extents = target.template.extents.unsqueeze(0)
             template = self.runtime.network.head.template(features, extents)
             target.current = BoxTemplate(*(part[0] for part in template))
-
-    def window_sides(self) -> tuple[int, ...]:
-        """Return the sides of all search windows that may come, in network pixels."""
-        sides = (self.hyper.instance_size, self.hyper.wide_instance_size)
-        return tuple(side for side in sides if side)
-
-    def _warm_up_search(
-        self, images: list[Image], targets: list[SiamBoxTarget], side: int
-    ) -> None:
-        centers = {index: target.center for index, target in enumerate(targets)}
-        self._search(images, targets, centers, side)

@@ -19,7 +19,7 @@ NUMBERS = 7  # per target, before the map of logits
 
 
 @dataclass(frozen=True)
-class BoxMatch:
+class BoxChoice:
     """The box chosen for a target in one search window.
 
     Attributes:
@@ -29,7 +29,6 @@ class BoxMatch:
         quality: estimated overlap of the box with the target, in [0, 1].
         penalty: on changes of size and shape, at most 1.
         logits: cells x cells, of all cells.
-        features: of the window, 1 x channels x H x W.
     """
 
     offset: Vector
@@ -38,15 +37,14 @@ class BoxMatch:
     quality: float
     penalty: float
     logits: NDArray[np.float32]
-    features: Tensor
 
     @classmethod
-    def from_row(cls, numbers: NDArray[np.float32], features: Tensor) -> "BoxMatch":
+    def from_row(cls, numbers: NDArray[np.float32]) -> "BoxChoice":
         """Read what :meth:`SiamBoxStep.answer` computed for one target."""
         x, y, w, h, logit, quality, penalty = numbers[:NUMBERS].tolist()
         side = round((len(numbers) - NUMBERS) ** 0.5)
         logits = numbers[NUMBERS:].reshape(side, side)
-        return cls(np.array([x, y]), np.array([w, h]), logit, quality, penalty, logits, features)
+        return cls(np.array([x, y]), np.array([w, h]), logit, quality, penalty, logits)
 
     @property
     def finite(self) -> bool:
@@ -87,7 +85,7 @@ class SiamBoxStep(SearchStep[BoxNetwork, SiamBoxHyper]):
                 window, T.
 
         Returns:
-            T x (7 + cells * cells), what :meth:`BoxMatch.from_row` reads.
+            T x (7 + cells * cells), what :meth:`BoxChoice.from_row` reads.
         """
         *template, sizes, influence = inputs
         maps = self.network.head(BoxTemplate(*template), *features)

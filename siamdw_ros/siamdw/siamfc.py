@@ -5,7 +5,7 @@ points, all of which we take to be slips: windows are cut at whole pixels and re
 middle of the response is taken to be 136 where it is 135.5, and a displacement found at another
 scale is measured with the unscaled search side.
 
-Three things go beyond the paper; hyper-parameters switch them (the published settings have none):
+Three parts go beyond the paper; hyper-parameters switch them (the published settings have none):
 
 - Scales by templates. The target may have grown by a factor: the paper cuts as many search
   windows. Here the exemplar is cut once per factor when a target is started, and an image costs
@@ -16,28 +16,26 @@ Three things go beyond the paper; hyper-parameters switch them (the published se
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
-from siamdw_ros.siamdw.multi_tracker import MultiTracker, box_to_center_size, size_of
+from siamdw_ros.siamdw.motion import LazyView
+from siamdw_ros.siamdw.multi_tracker import box_to_center_size, size_of
 from siamdw_ros.siamdw.networks import SiamFCNetwork
-from siamdw_ros.siamdw.presence import Presence, PresenceThresholds, TrackResult
+from siamdw_ros.siamdw.presence import Presence, PresenceThresholds
 from siamdw_ros.siamdw.runtime import Runtime
-from siamdw_ros.siamdw.siamfc_step import Peak, Response, scale_factors
+from siamdw_ros.siamdw.siamfc_step import Peak, scale_factors
 from siamdw_ros.siamdw.template_memory import mix_into_memory
-from siamdw_ros.siamdw.wide_search import WideSearch, WideSearchTarget
+from siamdw_ros.siamdw.wide_search import Match, WideSearchTarget, WideSearchTracker
 
 SIDE_LIMITS = (0.2, 5.0)  # of the search side, as factors of the first one
-WIDE_INFLUENCE = 0.05  # of the cosine window in a wide search: the target may be anywhere
 
 
 @dataclass(kw_only=True)
@@ -49,14 +47,12 @@ class SiamFCTarget(WideSearchTarget):
         side_limits: the smallest and largest `search_side`, in image pixels.
         kernels: the templates mixed with the memory, K x C x h x w.
         memory: features of the exemplar as it looked lately, 1 x C x h x w.
-        response: cells x cells logits of the last search, at the chosen scale.
     """
 
     templates: Tensor
     side_limits: tuple[float, float]
     kernels: Tensor = field(init=False)
     memory: Tensor | None = None
-    response: Response | None = None
 
     def __post_init__(self) -> None:
         self.kernels = self.templates
@@ -67,25 +63,18 @@ class SiamFCTarget(WideSearchTarget):
         self.search_side = float(np.clip(self.search_side * growth, *self.side_limits))
 
 
-class Match(NamedTuple):
-    """The best match of a target in one search window.
+@dataclass(frozen=True, kw_only=True)
+class PeakMatch(Match):
+    """The best match of a target in one search window (or one per scale).
 
     Attributes:
-        center: of the search window, in image pixels.
         peak: scale and displacement of the match.
-        score: probability that the target is there.
-        features: of the window, 1 x C x H x W (or one per scale).
-        response: cells x cells logits at the chosen scale.
     """
 
-    center: Vector
     peak: Peak
-    score: float
-    features: Tensor
-    response: Response
 
 
-class SiamFC(MultiTracker[SiamFCTarget]):
+class SiamFC(WideSearchTracker[SiamFCTarget]):
     """The SiamFC+ tracker; see :class:`MultiTracker` for the arguments.
 
     Raises:
@@ -103,9 +92,6 @@ class SiamFC(MultiTracker[SiamFCTarget]):
             )
         super().configure(hyper, thresholds)
         self.scales = scale_factors(hyper)
-        self.wide_search = WideSearch(hyper, thresholds)
-        self._influence = torch.tensor(hyper.window_influence)
-        self._wide_influence = torch.tensor(WIDE_INFLUENCE)
 
     def start(self, image: Image, box: Box) -> SiamFCTarget:
         """Make a target from its first image: compute its templates.
@@ -132,71 +118,28 @@ class SiamFC(MultiTracker[SiamFCTarget]):
             templates=self.runtime.features(np.stack(exemplars)),
             search_side=search_side,
             side_limits=(SIDE_LIMITS[0] * search_side, SIDE_LIMITS[1] * search_side),
-            view=self.wide_search.view(image),
+            view=LazyView(image) if self.wide else None,
         )
 
-    def _update(self, images: list[Image], targets: list[SiamFCTarget]) -> list[TrackResult]:
-        """Find each target in its image: one frame, from top to bottom."""
-        wide = self.wide_search
-        matches = self._search(
-            images, targets, wide.first_centers(targets), self.hyper.instance_size
-        )
-        scores = {index: match.score for index, match in matches.items()}
-        wide_matches = self._search(
-            images,
-            targets,
-            wide.wide_centers(images, targets, scores),
-            self.hyper.wide_instance_size,
-        )
-        for index, match in wide_matches.items():
-            if wide.is_better(scores.get(index), match.score):
-                matches[index] = match
-        results = []
-        for index, (image, target) in enumerate(zip(images, targets, strict=True)):
-            match = matches[index]
-            target.response = match.response
-            if np.isfinite(match.peak.logit) and wide.accepts(target, match.score):
-                self._move(image, target, match)
-                self._learn(target, match)
-            results.append(target.report(image, match.score))
-        return results
-
-    def _search(
+    def _match(
         self,
-        images: Sequence[Image],
-        targets: Sequence[SiamFCTarget],
-        centers: Mapping[int, Vector],
+        images: list[Image],
+        targets: list[SiamFCTarget],
+        centers: list[Vector],
         size: int,
-    ) -> dict[int, Match]:
-        """Search some targets, in one window each (or one per scale).
-
-        Args:
-            images: H x W x 3, uint8, BGR, one per target.
-            targets: all targets of the update.
-            centers: of the windows, in image pixels, by index of the targets to be searched.
-            size: side of the windows, in network pixels.
-
-        Returns:
-            The best match by target index.
-        """
-        if not centers:
-            return {}
-        images = [images[index] for index in centers]
-        searched = [targets[index] for index in centers]
-        is_wide = size != self.hyper.instance_size
-        influence = self._wide_influence if is_wide else self._influence
-        inputs = [[target.kernels for target in searched], [influence] * len(searched)]
+        influence: Tensor,
+    ) -> list[PeakMatch]:
+        """Search each target in one window, or one per scale."""
+        inputs = [[target.kernels for target in targets], [influence] * len(targets)]
         if self.parity:
-            windows = self._published_windows(images, searched)
+            windows = self._published_windows(images, targets)
             answers, features = self.runtime.search_windows(windows, inputs)
         else:
-            places = self._windows(searched, list(centers.values()), size)
+            places = self._windows(targets, centers, size)
             answers, features = self.runtime.search(images, places, size, inputs)
-        parts = features[0].tensor_split(len(searched))
-        return {
-            index: self._match(center, answer, part)
-            for (index, center), answer, part in zip(centers.items(), answers, parts, strict=True)
-        }
+        parts = features[0].tensor_split(len(targets))
+        found = zip(centers, answers, parts, strict=True)
+        return [self._read(center, answer, part) for center, answer, part in found]
 
     def _windows(
         self, targets: Sequence[SiamFCTarget], centers: Sequence[Vector], size: int
@@ -224,22 +167,21 @@ class SiamFC(MultiTracker[SiamFCTarget]):
         ]
         return np.concatenate(pyramids)
 
-    def _match(self, center: Vector, answer: NDArray[np.float32], features: Tensor) -> Match:
+    def _read(self, center: Vector, answer: NDArray[np.float32], features: Tensor) -> PeakMatch:
         """Read the row of numbers that the search step computed for one target."""
+        finite = bool(np.isfinite(answer).all())
+        peak = Peak.from_row(answer[:4] if finite else np.zeros(4, np.float32))
         cells = math.isqrt(len(answer) - 4)
-        response = answer[4:].reshape(cells, cells)
-        if not np.isfinite(answer).all():  # an overflow in half precision says nothing
-            nothing = Peak(len(self.scales) // 2, np.zeros(2), -np.inf)
-            return Match(center, nothing, 0.0, features, response)
-        peak = Peak.from_row(answer[:4])
-        return Match(center, peak, self._score(peak), features, response)
+        return PeakMatch(
+            center=center,
+            score=self._presence_score(peak.logit) if finite else 0.0,
+            finite=finite,
+            response=answer[4:].reshape(cells, cells),
+            peak=peak,
+            features=features,
+        )
 
-    def _score(self, peak: Peak) -> float:
-        """Return the probability that the target is at a peak."""
-        distance = self.hyper.presence_slope * (peak.logit - self.hyper.presence_midpoint)
-        return float(1 / (1 + np.exp(-np.clip(distance, -50, 50))))
-
-    def _move(self, image: Image, target: SiamFCTarget, match: Match) -> None:
+    def _move(self, image: Image, target: SiamFCTarget, match: PeakMatch) -> None:
         """Move and resize the target to the match (SiamFC, section 2.3)."""
         scale = self.scales[match.peak.scale]
         rate = self.hyper.scale_rate
@@ -250,7 +192,7 @@ class SiamFC(MultiTracker[SiamFCTarget]):
         growth = (1 - rate) + rate * scale
         target.move_and_scale(center, growth, image)
 
-    def _learn(self, target: SiamFCTarget, match: Match) -> None:
+    def _learn(self, target: SiamFCTarget, match: PeakMatch) -> None:
         """Mix what the target looks like now into its templates, if it is clearly seen."""
         if not self.hyper.memory:
             target.kernels = target.templates  # the memory may have been on until now
@@ -261,12 +203,3 @@ class SiamFC(MultiTracker[SiamFCTarget]):
             rate = self.hyper.memory_rate
             target.memory = mix_into_memory(memory, match.features, cells, rate)
             target.kernels = target.templates + self.hyper.memory * (target.memory - middle)
-
-    def window_sides(self) -> tuple[int, ...]:
-        """Return the sides of all search windows that may come, in network pixels."""
-        sides = (self.hyper.instance_size, self.hyper.wide_instance_size)
-        return tuple(side for side in sides if side)
-
-    def _warm_up_search(self, images: list[Image], targets: list[SiamFCTarget], side: int) -> None:
-        centers = {index: target.center for index, target in enumerate(targets)}
-        self._search(images, targets, centers, side)

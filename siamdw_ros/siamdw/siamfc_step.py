@@ -16,8 +16,6 @@ from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.siamdw.search_step import SearchStep, hann_window
 
-Response = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Peak:

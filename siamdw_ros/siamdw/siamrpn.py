@@ -149,7 +149,7 @@ class SiamRPN(MultiTracker[SiamRPNTarget]):
     def _move(self, image: Image, target: SiamRPNTarget, choice: Choice) -> TrackResult:
         """Move and resize the target to the proposal chosen (SiamRPN, section 4.2)."""
         if not np.isfinite([*choice.box, choice.score, choice.penalty]).all():
-            return target.report(image, 0.0)  # an overflow in half precision says nothing
+            return target.report(image, 0.0)  # an overflow in half precision has no information
         x, y, w, h = choice.box / self._zoom(target)
         rate = choice.penalty * choice.score * self.hyper.rate
         size = target.size * (1 - rate) + np.array([w, h]) * rate

@@ -15,7 +15,7 @@ MAX_LOG_GROWTH = 10.0  # of an anchor's side; no real correction comes near, and
 
 
 class Proposals(NamedTuple):
-    """What the network says about each anchor of T targets, A anchors at S x S cells.
+    """The network's prediction for each anchor of T targets, A anchors at S x S cells.
 
     Attributes:
         scores: T x A x S x S, probability of being the target.

@@ -1,7 +1,7 @@
-"""Search for targets that the usual search window did not show, and for lost targets.
+"""The update of trackers that search a usual window, and a wide one where that does not help.
 
-SiamFC+ uses it, and any tracker whose window is `search_side` image pixels wide can. It goes
-beyond the paper, and the published settings switch it off (`wide_instance_size` 0):
+The trackers here search a square window around each target. A wide window goes beyond the paper,
+and the published settings switch it off (`wide_instance_size` 0):
 
 - A target that is not clearly seen is searched once more in the same image, in a wider window and
   where the motion of the camera took it.
@@ -9,32 +9,22 @@ beyond the paper, and the published settings switch it off (`wide_instance_size`
   position and in another part of the image, the nearest first.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from siamdw_ros.siamdw.crops import Image, Vector
 from siamdw_ros.siamdw.motion import LazyView, camera_shift, tile_centers
-from siamdw_ros.siamdw.multi_tracker import Target
-from siamdw_ros.siamdw.presence import PresenceThresholds
+from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
+from siamdw_ros.siamdw.presence import PresenceThresholds, TrackResult
 
-
-class WideSearchHyper(Protocol):
-    """The hyper-parameters that a wide search needs; all in network pixels."""
-
-    @property
-    def exemplar_size(self) -> int:
-        """Side of the template."""
-
-    @property
-    def instance_size(self) -> int:
-        """Side of the usual search window."""
-
-    @property
-    def wide_instance_size(self) -> int:
-        """Side of the wide search window; 0: no wide search."""
+WIDE_INFLUENCE = 0.05  # of the cosine window in a wide search: the target may be anywhere
 
 
 @dataclass(kw_only=True)
@@ -43,37 +33,132 @@ class WideSearchTarget(Target):
 
     Attributes:
         search_side: of the usual search window, in image pixels, before scaling.
+        response: cells x cells logits of the last search.
         view: small view of the last image, to measure the motion of the camera.
         searches_since_lost: number of wide searches since the target was lost.
     """
 
     search_side: float
+    response: NDArray[np.float32] | None = None
     view: LazyView | None = None
     searches_since_lost: int = 0
 
 
-class WideSearch:
-    """Decides where targets are searched, and which score is enough to move them.
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """The best match of a target in one search window.
 
-    Args:
-        hyper: sizes of the windows.
-        thresholds: of the presence score.
-        only_lost: search in wide windows for lost targets only, and move others at any score.
+    Attributes:
+        center: of the search window, in image pixels.
+        score: probability that the target is there.
+        finite: False after an overflow in half precision: such a match means nothing.
+        response: cells x cells logits.
+        features: of the window, 1 x C x H x W, or one per scale.
     """
 
-    def __init__(
-        self, hyper: WideSearchHyper, thresholds: PresenceThresholds, *, only_lost: bool = False
-    ) -> None:
-        self.hyper = hyper
-        self.thresholds = thresholds
-        self.only_lost = only_lost
-        self.enabled = bool(hyper.wide_instance_size)
+    center: Vector
+    score: float
+    finite: bool
+    response: NDArray[np.float32]
+    features: Tensor
 
-    def view(self, image: Image) -> LazyView | None:
-        """Return what a new target keeps of its first image."""
-        return LazyView(image) if self.enabled else None
 
-    def first_centers(self, targets: Sequence[WideSearchTarget]) -> dict[int, Vector]:
+TargetT = TypeVar("TargetT", bound=WideSearchTarget)
+
+
+class WideSearchTracker(MultiTracker[TargetT]):
+    """Decides where targets are searched, and which match moves them.
+
+    Attributes:
+        only_lost: search in wide windows for lost targets only, and move others at any score.
+        wide: whether there is a wide search.
+    """
+
+    only_lost = False
+
+    def configure(self, hyper: Any, thresholds: PresenceThresholds) -> None:
+        """Change hyper-parameters and thresholds in place, also while targets are tracked."""
+        super().configure(hyper, thresholds)
+        self.wide = bool(hyper.wide_instance_size)
+        self._influence = torch.tensor(hyper.window_influence)
+        self._wide_influence = torch.tensor(WIDE_INFLUENCE)
+
+    @abstractmethod
+    def _match(
+        self,
+        images: list[Image],
+        targets: list[TargetT],
+        centers: list[Vector],
+        size: int,
+        influence: Tensor,
+    ) -> Sequence[Any]:
+        """Search each target in one window, or one per scale.
+
+        Args:
+            images: H x W x 3, uint8, BGR, one per target.
+            targets: one or several.
+            centers: of the windows, in image pixels, one per target.
+            size: side of the windows, in network pixels.
+            influence: share of the cosine window.
+
+        Returns:
+            One :class:`Match` per target.
+        """
+
+    @abstractmethod
+    def _move(self, image: Image, target: TargetT, match: Any) -> None:
+        """Move and resize the target to a match."""
+
+    @abstractmethod
+    def _learn(self, target: TargetT, match: Any) -> None:
+        """Mix what the target looks like now into its template, if it is clearly seen."""
+
+    def _update(self, images: list[Image], targets: list[TargetT]) -> list[TrackResult]:
+        """Find each target in its image: one frame, from top to bottom."""
+        hyper = self.hyper
+        matches = self._search(images, targets, self._first_centers(targets), hyper.instance_size)
+        wide_centers = self._wide_centers(images, targets, matches)
+        wide_matches = self._search(images, targets, wide_centers, hyper.wide_instance_size)
+        for index, match in wide_matches.items():
+            # A wide window contains more look-alikes: a clear score is needed.
+            if index not in matches or match.score >= self.thresholds.tracked:
+                matches[index] = match
+        results = []
+        for index, (image, target) in enumerate(zip(images, targets, strict=True)):
+            match = matches[index]
+            target.response = match.response
+            if match.finite and self._accepts(target, match.score):
+                self._move(image, target, match)
+                self._learn(target, match)
+            results.append(target.report(image, match.score))
+        return results
+
+    def _search(
+        self,
+        images: Sequence[Image],
+        targets: Sequence[TargetT],
+        centers: Mapping[int, Vector],
+        size: int,
+    ) -> dict[int, Any]:
+        """Search some of the targets in windows of one size.
+
+        Args:
+            images: H x W x 3, uint8, BGR, one per target.
+            targets: all targets of the update.
+            centers: of the windows, in image pixels, by index of the targets to be searched.
+            size: side of the windows, in network pixels.
+
+        Returns:
+            The best match by target index.
+        """
+        if not centers:
+            return {}
+        influence = self._influence if size == self.hyper.instance_size else self._wide_influence
+        chosen = [images[index] for index in centers], [targets[index] for index in centers]
+        matches = self._match(*chosen, list(centers.values()), size, influence)
+        return dict(zip(centers, matches, strict=True))
+
+    def _first_centers(self, targets: Sequence[TargetT]) -> dict[int, Vector]:
         """Return the centres of the usual search windows, in image pixels, by target index.
 
         Lost targets are left out: they are searched in a wide window only.
@@ -81,14 +166,11 @@ class WideSearch:
         return {
             index: target.center
             for index, target in enumerate(targets)
-            if not (self.enabled and target.presence.searching)
+            if not (self.wide and target.presence.searching)
         }
 
-    def wide_centers(
-        self,
-        images: Sequence[Image],
-        targets: Sequence[WideSearchTarget],
-        scores: Mapping[int, float],
+    def _wide_centers(
+        self, images: Sequence[Image], targets: Sequence[TargetT], matches: Mapping[int, Match]
     ) -> dict[int, Vector]:
         """Return the centres of wide search windows for the targets that are not clearly seen.
 
@@ -97,25 +179,25 @@ class WideSearch:
         Args:
             images: H x W x 3, uint8, BGR, one per target.
             targets: all targets of the update.
-            scores: of the first search, by target index; lost targets have none.
+            matches: of the first search, by target index; lost targets have none.
 
         Returns:
             Centres in image pixels, by target index; empty if the wide search is switched off.
         """
-        if not self.enabled:
+        if not self.wide:
             return {}
         views = {id(image): LazyView(image) for image in images}
         centers = {}
         for index, (image, target) in enumerate(zip(images, targets, strict=True)):
             view = views[id(image)]
-            if index not in scores:
+            if index not in matches:
                 centers[index] = self._lost_center(image, target)
-            elif scores[index] < self.thresholds.tracked and not self.only_lost:
+            elif matches[index].score < self.thresholds.tracked and not self.only_lost:
                 centers[index] = _center_after_camera_motion(image, view, target)
             target.view = view
         return centers
 
-    def _lost_center(self, image: Image, target: WideSearchTarget) -> Vector:
+    def _lost_center(self, image: Image, target: TargetT) -> Vector:
         """Choose the next place to search for a lost target."""
         target.searches_since_lost += 1
         if target.searches_since_lost % 2:
@@ -125,20 +207,26 @@ class WideSearch:
         tiles = tile_centers(image, max(reach * target.search_side, 1.0), target.center)
         return np.asarray(tiles[target.searches_since_lost // 2 % len(tiles)])
 
-    def is_better(self, first: float | None, wide: float) -> bool:
-        """Return whether the score of the wide search replaces that of the first one.
-
-        A wide window holds more that looks like the target, so a clear score is needed.
-        """
-        return first is None or wide >= self.thresholds.tracked
-
-    def accepts(self, target: WideSearchTarget, score: float) -> bool:
+    def _accepts(self, target: TargetT, score: float) -> bool:
         """Return whether a score is enough to move the target there. The paper accepts any."""
-        if not self.enabled:
+        if not self.wide:
             return True
         if target.presence.searching:
             return score >= self.thresholds.reacquire
         return self.only_lost or score >= self.thresholds.lost
+
+    def _presence_score(self, logit: float) -> float:
+        """Return the probability that the target is where this logit was found."""
+        distance = self.hyper.presence_slope * (logit - self.hyper.presence_midpoint)
+        return float(1 / (1 + np.exp(-np.clip(distance, -50, 50))))
+
+    def window_sides(self) -> tuple[int, ...]:
+        """Return the sides of all search windows that may come, in network pixels."""
+        sides = (self.hyper.instance_size, self.hyper.wide_instance_size)
+        return tuple(side for side in sides if side)
+
+    def _warm_up_search(self, images: list[Image], targets: list[TargetT], side: int) -> None:
+        self._search(images, targets, dict(enumerate(t.center for t in targets)), side)
 
 
 def _center_after_camera_motion(image: Image, view: LazyView, target: WideSearchTarget) -> Vector:

@@ -32,7 +32,7 @@ EPOCH = 1000.0  # stamp of the first image, seconds
 
 
 class Result(Protocol):
-    """What a tracker says of an image."""
+    """A tracker's result for an image."""
 
     @property
     def box(self) -> Box:
@@ -65,7 +65,7 @@ class Record:
         time: since the start, seconds.
         image: what the camera saw, None while it stalls.
         truth: box of the target in it, None where it is not to be seen.
-        seen: what the tracker said.
+        seen: the tracker's result.
         plan: made from the newest result.
         motion: commanded.
         reasons: why the robot stands or is slowed down.

@@ -21,7 +21,7 @@ from siamdw_ros.simulation.report import Video, figures, plot
 from siamdw_ros.simulation.scenarios import SCENARIOS, Scenario, paced
 
 VEHICLES = ("base", "drone")
-SEED = 3  # of the runs unless --seeds says otherwise; people walk at the pace of the scenario
+SEED = 3  # of the runs unless --seeds is given; people walk at the pace of the scenario
 PACES = (0.85, 1.15)  # of other seeds, to the scenario's
 
 

@@ -146,6 +146,6 @@ class Actors:
     @staticmethod
     def _walker(name: str, stride: list[textures.Image], path: Path, time: float) -> Card:
         begin, here = np.array(path(0.0)), np.array(path(time))
-        steps = float(np.linalg.norm(here - begin)) / STRIDE  # as long as nobody turns back
+        steps = float(np.linalg.norm(here - begin)) / STRIDE  # as long as no person turns back
         picture = stride[int(steps / 2 * PHASES) % PHASES]
         return Card(picture, np.array([*here, 0.0]), WIDTH, HEIGHT, name)

@@ -59,7 +59,7 @@ class Vehicle:
         return rotation_from_euler(0.0, self.tilt(), self.yaw)
 
     def pose(self, stamp: float) -> Pose:
-        """What odometry says."""
+        """Return the pose and velocity by odometry."""
         turn = np.array([0.0, 0.0, self.motion.turn])
         return Pose(stamp, self.position, self.rotation(), self.velocity(), turn)
 

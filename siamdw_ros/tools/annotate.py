@@ -74,7 +74,7 @@ class Annotation:
             self._save()
 
     def remove(self, frame: int) -> None:
-        """Take a keyframe away, and save.
+        """Remove a keyframe, and save.
 
         Raises:
             ValueError: there is none.
@@ -153,7 +153,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("clip", type=Path, help="video file, or folder of pictures")
+    parser.add_argument("clip", type=Path, help="video file, or folder of images")
     parser.add_argument("--csv", type=Path, help="annotation (default: beside the clip)")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
@@ -162,7 +162,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--set", action="append", default=[], metavar="FRAME=X,Y,W,H", help="make a keyframe"
     )
     parser.add_argument(
-        "--absent", action="append", default=[], type=int, metavar="FRAME", help="gone from here"
+        "--absent",
+        action="append",
+        default=[],
+        type=int,
+        metavar="FRAME",
+        help="absent from this frame on",
     )
     parser.add_argument(
         "--remove", action="append", default=[], type=int, metavar="FRAME", help="no keyframe"

@@ -1,4 +1,4 @@
-"""What a camera's images say about the camera, and what to change. Plain functions."""
+"""The report about a camera's images, and what to change. Plain functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Sample:
         now: Time of the node's clock, in seconds.
         stamp: Stamp of the image, in seconds.
         frame_id: frame_id of the image.
-        size: Width and height in pixels; (0, 0) if only decoding would tell.
+        size: Width and height in pixels; (0, 0) if it is known only after decoding.
         encoding: Encoding, or the format of a compressed image.
         bytes: Number of bytes of its data.
         problem: Why the node would reject it; empty if it would not.
@@ -87,7 +87,7 @@ def report(
         samples: The images that arrived, at least one.
         publishers: The publishers of the topic.
         lost: Number of images that the middleware reports as lost.
-        calibration: Topic of the camera's calibration; empty if nobody publishes it.
+        calibration: Topic of the camera's calibration; empty if it is not published.
         simulated: Whether the node's clock is that of a simulation.
     """
     made = Report()

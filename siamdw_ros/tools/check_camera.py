@@ -1,4 +1,4 @@
-"""Listen to a camera for some seconds, and say what it sends and what to change for tracking.
+"""Listen to a camera for some seconds, and report what it sends and what to change for tracking.
 
 Reports rate, encoding, size, stamps (clock, age, order), QoS, loss and calibration. The exit code
 is 0 if nothing needs to be changed, 1 if something does, 2 if there are no images.
@@ -92,10 +92,10 @@ class CameraListener:
 
 
 def find_topic(node: Any, wanted: str | None) -> tuple[str, str]:
-    """Return topic and type of the images, once somebody publishes them.
+    """Return topic and type of the images, once they are published.
 
     Raises:
-        ValueError: Nobody does, or it is not clear which topic is meant.
+        ValueError: They are not, or it is not clear which topic is meant.
     """
     from siamdw_ros.node.decoding import TRANSPORTS
 
@@ -116,12 +116,12 @@ def find_topic(node: Any, wanted: str | None) -> tuple[str, str]:
     images = [topic for topic, kind in found.items() if kind in types]
     if name is None and len(images) == 1:
         name = images[0]
-    others = f"images are on {', '.join(sorted(images))}" if images else "nobody publishes images"
+    others = f"images are on {', '.join(sorted(images))}" if images else "no images are published"
     if name is None:
         raise ValueError(f"which topic? {others}")
     if name not in found:
         raise ValueError(
-            f"nobody publishes on {name}: {others}; is the driver running, with the same "
+            f"nothing publishes {name}: {others}; is the driver running, with the same "
             "ROS_DOMAIN_ID?"
         )
     if found[name] not in types:
@@ -157,7 +157,7 @@ def check(node: Any, options: argparse.Namespace) -> int:
         for info in node.get_publishers_info_by_topic(topic)
     ]
     if not listener.samples:
-        names = ", ".join(one.node for one in publishers) or "nobody any more"
+        names = ", ".join(one.node for one in publishers) or "no node any more"
         raise ValueError(
             f"no image on {topic} in {options.seconds:g} s, though {names} publishes there: the "
             "driver waits for its camera, or large images are lost on the way: see docs/dds.md"

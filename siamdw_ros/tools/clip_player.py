@@ -31,7 +31,7 @@ from siamdw_ros.evaluation.clip_reader import (
 from siamdw_ros.node.decoding import image_message
 
 FIRST_FRAME_SECONDS = 30.0  # a network stream may take its time to open
-POLL_SECONDS = 0.1  # between two looks at a signal
+POLL_SECONDS = 0.1  # between two checks of a signal
 REPEATED = -1  # index in the log of a first frame that is shown again while paused
 
 

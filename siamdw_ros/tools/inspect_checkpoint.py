@@ -1,4 +1,4 @@
-"""Say what checkpoint files are: network, layout, precision, checksums, complete or not."""
+"""Print what checkpoint files are: network, layout, precision, checksums, complete or not."""
 
 import argparse
 import hashlib

@@ -17,7 +17,7 @@ from siamdw_ros.evaluation.node_process import NODE, ModuleProcess, isolate
 TOPIC = "image"
 # Images are held longer than usual: who tries the panel for the first time draws slowly.
 TRACKER = ("history_seconds:=10.0", "history_megabytes:=400.0", "load_timeout:=600.0")
-LOOK_SECONDS = 0.2  # between looks whether all processes still run
+LOOK_SECONDS = 0.2  # between checks whether all processes still run
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Train SiamFC+ or SiamRPN+ as a configuration file says; go on where the run was ended."""
+"""Train SiamFC+ or SiamRPN+ by a configuration file; continue a run where it was ended."""
 
 import argparse
 import logging
@@ -32,12 +32,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("config", type=Path, help="YAML file; see docs/training.md")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="replaces what the file says"
+        "overrides", nargs="*", metavar="key=value", help="replaces a value of the file"
     )
     parser.add_argument(
         "--check",
         action="store_true",
-        help="say what data there are, draw some pairs to FOLDER/pairs.jpg, and end",
+        help="report what data there are, draw some pairs to FOLDER/pairs.jpg, and end",
     )
     # Intermixed: --check may stand between the file and the overrides.
     return parser.parse_intermixed_args(arguments)

@@ -28,7 +28,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("config", type=Path, help="YAML file")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="replaces what the file says"
+        "overrides", nargs="*", metavar="key=value", help="replaces a value of the file"
     )
     return parser.parse_args(arguments)
 

@@ -71,7 +71,7 @@ def read_image(image: Any) -> Image:
         return np.asarray(cv2.cvtColor(array, code), np.uint8)
     decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
     if decoded is None:
-        raise ValueError(f"{image}: not a picture that OpenCV can read")
+        raise ValueError(f"{image}: not an image that OpenCV can read")
     return np.asarray(decoded, np.uint8)
 
 

@@ -1,8 +1,8 @@
 """Training of an anchor-free box network, on a GPU or a CPU.
 
-Pairs are drawn where the network is, so that a GPU waits for nobody. A run lasts a given time and
-not a given number of steps: it ends when the machine is due. It stores its state as it goes, and
-goes on from there when it is started again.
+Pairs are drawn where the network is, so that a GPU does not wait for the CPU. A run lasts a given
+time and not a given number of steps: it ends when the machine is due. It stores its state on the
+way, and goes on from there when it is started again.
 """
 
 import contextlib
@@ -210,7 +210,7 @@ class BoxTrainer:
         log.info("going on at step %d, after %.1f minutes", self.step, self.seconds / 60)
 
     def load_extra_state(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`extra_state` returned."""
+        """Restore what :meth:`extra_state` returned."""
 
 
 class Sums:

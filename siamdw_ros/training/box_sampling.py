@@ -79,7 +79,7 @@ def sample_scenes(bank: SceneBank, chosen: Tensor, window: Tensor, side: int) ->
 
 
 def paste(crops: Tensor, objects: Tensor, window: Tensor, there: Tensor | None = None) -> Tensor:
-    """Paste objects with transparency, B x 4 x n x n, on crops; where `there` says so."""
+    """Paste objects with transparency, B x 4 x n x n, on crops, where `there` is true."""
     points = source_points(window, crops.shape[-1]) / objects.shape[-1] * 2 - 1
     seen = F.grid_sample(objects, points, align_corners=False)
     opacity = seen[:, 3:] / 255

@@ -48,7 +48,7 @@ class LossTable(pl.Callback):
             partial.replace(self.file)
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Remember the rate of this step; at its end the next one's is set already."""
+        """Store the rate of this step; at its end the next one's is set already."""
         self.rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(  # type: ignore[override]

@@ -150,7 +150,7 @@ def _override(content: dict[str, Any], override: str) -> None:
 
 
 def _explain(error: ValidationError) -> str:
-    """Say in a line what is wrong first, and what to do."""
+    """Return the first error as one line, with what to do."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):

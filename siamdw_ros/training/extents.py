@@ -52,7 +52,7 @@ Draw = Callable[[np.random.Generator], tuple[Image, Box]]
 
 @dataclass(frozen=True)
 class Windows:
-    """Features of N windows and what the head has to say about them.
+    """Features of N windows and the head's output for them.
 
     features: N x channels x 5 x 5. octaves: N, log2 of the window's side by the one that fits
     exactly. distances: N x 4, from the centre to the object's sides, as shares of the window.

@@ -69,7 +69,7 @@ def train(config: Config) -> Path:
 
 
 def read_objective(config: Config) -> Objective:
-    """Read all data and say what was found; make what draws pairs of them.
+    """Read all data, log what was found, and make the stream of pairs.
 
     Raises:
         FileNotFoundError, ValueError: data are missing or not usable.
@@ -142,7 +142,7 @@ def make_trainer(config: Config) -> pl.Trainer:
 
 
 def _processes(config: Config) -> tuple[int | str, int]:
-    """How many devices on how many machines: what torchrun says, else the configuration."""
+    """How many devices on how many machines: by torchrun, else by the configuration."""
     local, world = (os.environ.get(name) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     if local and world:
         return int(local), int(world) // int(local)
@@ -174,7 +174,7 @@ def draw_pairs(objective: Objective, count: int, seed: int) -> list[dict[str, An
 
 
 def quieten() -> None:
-    """Keep back what Lightning says that is no news here."""
+    """Suppress Lightning's messages that are no news here."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (

@@ -77,7 +77,7 @@ def siamrpn_loss(
     a pair, without anchors that count adds nothing.
 
     Args:
-        head: says which kind of logits these are.
+        head: the kind of the logits.
         logits: B x A x h x h (thinner) or B x 2*A x h x h (thicker, misses first).
         corrections: B x 4*A x h x h.
         labels: B x A x h x h integers: 1 hit, 0 miss, -1 does not count.

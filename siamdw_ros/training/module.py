@@ -111,7 +111,7 @@ class Training(pl.LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the weights do not say."""
+        """Store what the weights do not contain."""
         checkpoint["skipped"] = self.skipped
         checkpoint["pairs_per_step"] = self.pairs_per_step
 

@@ -25,13 +25,13 @@ Batch = dict[str, Tensor]  # the same of B pairs
 
 
 class Objective(Protocol):
-    """Draws what a network learns from, and says how far it is from it."""
+    """Draws batches for a network, and computes its loss."""
 
     def sample(self, rng: np.random.Generator) -> Arrays:
         """Draw one pair: template, search (H x W x 3 uint8), offset (2), and what else counts."""
 
     def loss(self, network: Any, batch: Batch) -> tuple[Tensor, Terms]:
-        """Tell how wrong a network is about a batch: a scalar with a gradient, and its terms."""
+        """Return the loss of a batch: a scalar with a gradient, and its terms."""
 
 
 class SiamFCObjective:

@@ -183,7 +183,7 @@ def _median_flow(
     moved: NDArray[np.float64],
     returned: Mask,
 ) -> tuple[NDArray[np.float64], bool]:
-    """Move and scale one box by the medians of its points; say whether they agree."""
+    """Move and scale one box by the medians of its points; return whether they agree."""
     if returned.sum() < 0.5 * len(points):
         return box, False
     points, moved = points[returned], moved[returned]

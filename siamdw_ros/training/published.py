@@ -1,7 +1,7 @@
 """Pairs as SiamDW was trained on: two frames of a track, cut out with small shifts and scales.
 
-As in the authors' release, except that windows are cut from the pictures themselves and not from
-pictures of 511 x 511 that were cut before, and that every pair draws its own changes (there they
+As in the authors' release, except that windows are cut from the images themselves and not from
+images of 511 x 511 that were cut before, and that every pair draws its own changes (there they
 are drawn once for all).
 """
 
@@ -82,7 +82,7 @@ class TrackPairs:
         self._cumulative = shares / shares[-1]
 
     def draw(self, rng: Rng) -> TrackPair:
-        """Draw one pair. A picture that cannot be read is warned of, and another pair is drawn.
+        """Draw one pair. An image that cannot be read is logged, and another pair is drawn.
 
         Raises:
             OSError: so many in a row cannot be read that something else must be wrong.
@@ -116,7 +116,7 @@ class TrackPairs:
     def _window(
         self, track: Track, index: int, out: int, shift: float, scale: float, rng: Rng
     ) -> tuple[Image, Vector, Vector]:
-        """Cut a window, and say where in it the target's centre is, and how large it is."""
+        """Cut a window, and return where in it the target's centre is, and how large it is."""
         image = _decode(track, index)
         x, y, w, h = track.boxes[index].astype(float)
         zoom = EXEMPLAR / context_side(np.array([w, h])) / rng.uniform(1 - scale, 1 + scale, 2)

@@ -6,7 +6,7 @@ import yaml
 
 from siamdw_ros.training.config import Config, ConfigError
 
-# What may differ when a run goes on: it changes how fast things happen, not what.
+# What may differ when a run goes on: it changes the speed, not the result.
 MAY_CHANGE = {"folder", "workers", "log_every", "checkpoint_every"}
 
 
@@ -39,10 +39,10 @@ def store_config(config: Config) -> None:
 
 def _versions() -> str:
     """What a run was made with."""
-    said = []
+    versions = []
     for package in ("siamdw_ros", "torch", "lightning", "numpy", "opencv-python-headless"):
         try:
-            said.append(f"{package} {version(package)}")
+            versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    return ", ".join(said)
+    return ", ".join(versions)

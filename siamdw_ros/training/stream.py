@@ -34,7 +34,7 @@ class StepSampler(Sampler[list[int]]):
     Args:
         steps: an epoch.
         batch: pairs a step and process.
-        position: tells how many steps of the run are done.
+        position: returns how many steps of the run are done.
         rank, world: which process this is, of how many.
     """
 

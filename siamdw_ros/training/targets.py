@@ -68,7 +68,7 @@ class AnchorTargets(NamedTuple):
 
 
 def anchor_targets(box: Floats, anchors: Floats, rng: np.random.Generator) -> AnchorTargets:
-    """Tell hits from misses by their overlap with the target (SiamRPN, section 3.3).
+    """Separate hits from misses by their overlap with the target (SiamRPN, section 3.3).
 
     At most 16 hits count, and as many misses as make 64 with them, drawn at random.
 

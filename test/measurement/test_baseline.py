@@ -15,7 +15,7 @@ BASELINES = ("siamfc_res22", "siamrpn_res22")
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_baseline_gives_the_boxes_of_the_release(name, official_file):
-    frames, boxes = golden.load_film()
+    frames, boxes = golden.load_video()
     tracker = published_tracker(load_network(name, official_file(name)), torch.device("cpu"))
     tracker.init(frames[0], tuple(boxes[0]))
     track = []
@@ -29,7 +29,7 @@ def test_baseline_gives_the_boxes_of_the_release(name, official_file):
 @pytest.mark.parametrize("name", BASELINES)
 def test_baseline_gives_the_boxes_of_our_parity_mode(name, official_file):
     """From a box at the border, where windows leave the image."""
-    frames, _ = golden.load_film()
+    frames, _ = golden.load_video()
     start = (2.0, 3.0, 50.0, 40.0)
     ours = create_tracker(name, official_file(name), parity=True)
     baseline = published_tracker(load_network(name, official_file(name)), torch.device("cpu"))

@@ -25,4 +25,21 @@ def official_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def video():
     """Frames and boxes of the reference video."""
-    return golden.load_film()
+    return golden.load_video()
+
+
+@pytest.fixture(scope="module")
+def weights():
+    """The smallest official table of weights."""
+    return golden.official_weights("siamfc_res22")
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Save something as a file; give its path."""
+
+    def save(content, **options):
+        torch.save(content, tmp_path / "file.pth", **options)
+        return tmp_path / "file.pth"
+
+    return save

@@ -24,7 +24,7 @@ SIAMFC = {
 MODELS = {**SIAMFC, "siamrpn_res22": "SiamRPNRes22"}  # our name -> the authors'
 
 
-def load_film():
+def load_video():
     """Twelve frames of a noise patch that moves, 12 x 240 x 320 x 3, and its boxes, 12 x 4."""
     with np.load(FOLDER / "frames.npz") as video:
         return video["frames"], video["gt"]
@@ -81,3 +81,11 @@ def official_files(folder):
         return path
 
     return path_of
+
+
+def assert_same_weights(network, weights):
+    """The network has exactly the weights of an official table."""
+    state = network.state_dict()
+    for key, value in weights.items():
+        ours = key.replace("features.features.", "backbone.").replace("connect_model.", "head.")
+        assert torch.equal(state[ours], value), ours

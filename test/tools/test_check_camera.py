@@ -119,6 +119,6 @@ def test_camera_is_checked_over_dds(ros_domain: None) -> None:
         assert re.search(r"calibration +/cam/camera_info", found.stdout)
         missing = run("/other/image_raw", "--seconds", "1")
         assert missing.returncode == 2
-        assert "nobody publishes on /other/image_raw: images are on /cam" in missing.stderr
+        assert "nothing publishes /other/image_raw: images are on /cam" in missing.stderr
         wrong = run("/cam/camera_info")
         assert "not images" in wrong.stderr

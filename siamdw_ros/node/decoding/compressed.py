@@ -30,7 +30,7 @@ SCAN, END = b"\xff\xda", b"\xff\xd9"
 
 
 def check(message: CompressedImage) -> str | None:
-    """Return what is wrong with a message, or None, as far as can be told without decoding."""
+    """Return what is wrong with a message, or None, as far as is known without decoding."""
     if len(message.data) > MAX_BYTES:
         return f"data has {len(message.data)} bytes: at most {MAX_BYTES}"
     data = memoryview(message.data)

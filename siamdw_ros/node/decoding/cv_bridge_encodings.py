@@ -25,8 +25,8 @@ class Layout:
     Attributes:
         channels: Values per pixel.
         dtype: Type of a value.
-        target: What to ask cv_bridge for: `bgr8`, or `passthrough` if the encoding says nothing
-            of colours.
+        target: What to ask cv_bridge for: `bgr8`, or `passthrough` if the encoding does not
+            define colours.
     """
 
     channels: int

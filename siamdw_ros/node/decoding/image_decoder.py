@@ -75,7 +75,7 @@ class ImageDecoder:
         self.reset()
 
     def reset(self) -> None:
-        """Release what is stored of earlier images. Call it while nobody decodes."""
+        """Release what is stored of earlier images. Call it while no thread decodes."""
         self._range = ValueRange()
         self._decoded: deque[tuple[ImageMessage, NDArray[np.uint8]]] = deque()
 
@@ -108,7 +108,7 @@ class ImageDecoder:
         return image
 
     def _store(self, message: ImageMessage, image: NDArray[np.uint8]) -> None:
-        # With the message itself, because the id of a message that is gone would be used again.
+        # With the message itself, because the id of a message that was released is used again.
         self._decoded.append((message, image))
         while len(self._decoded) > 1 and self._stored_bytes() > CACHE_BYTES:
             self._decoded.popleft()

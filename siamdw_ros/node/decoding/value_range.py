@@ -30,7 +30,7 @@ FEW_LEVELS = 32
 
 
 class Range(NamedTuple):
-    """Darkest and brightest value that are told apart."""
+    """Darkest and brightest value that stay distinct."""
 
     low: float
     high: float
@@ -124,7 +124,7 @@ def _sampled(values: Values) -> Values:
     height, width = values.shape[:2]
     step = int(math.sqrt(height * width / SAMPLED_PIXELS)) | 1  # odd: all colours of a mosaic
     sample = values[::step, ::step]
-    if sample.dtype.kind == "f":  # depth images mark what has no depth by NaN or infinity
+    if sample.dtype.kind == "f":  # depth images have NaN or infinity where there is no depth
         sample = sample[np.isfinite(sample)]
     return sample
 

@@ -55,7 +55,7 @@ def fork_nodes() -> None:
     code = 0
     while not told_to_end:
         started = time.monotonic()
-        # Blocked until the node's id is known: a signal in between would reach nobody.
+        # Blocked until the node's id is known: a signal in between would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         if told_to_end:  # by a signal since the loop's condition
             break

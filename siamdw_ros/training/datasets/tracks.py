@@ -59,17 +59,17 @@ class Tally:
     """Counts of a reader: frames count once for each target in them."""
 
     frames: int = 0
-    absent: int = 0  # the annotation says that the target does not show
+    absent: int = 0  # by the annotation the target is not visible
     degenerate: int = 0  # boxes that are no boxes: not finite, or narrower than 2 pixels
     unreadable: list[str] = field(default_factory=list)  # sequences without their images
 
     def __str__(self) -> str:
-        said = f"{self.frames} boxes; left out: {self.absent} where the target is absent, "
-        said += f"{self.degenerate} degenerate"
+        text = f"{self.frames} boxes; left out: {self.absent} where the target is absent, "
+        text += f"{self.degenerate} degenerate"
         if self.unreadable:
             some = ", ".join(self.unreadable[:3]) + (" ..." if self.unreadable[3:] else "")
-            said += f"; {len(self.unreadable)} sequences without images ({some})"
-        return said
+            text += f"; {len(self.unreadable)} sequences without images ({some})"
+        return text
 
 
 def make_track(
