@@ -17,7 +17,17 @@ from ros_env.process import run_logged
 _BUILDERS_PYTHON = r"/opt/python/[^/\s\";{}]+"
 OPENCV = "opencv-contrib-python-headless"
 OTHER_OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
-_MODULES = {"pyyaml": "yaml", OPENCV: "cv2"}
+# Modules of the distributions that do not have the name of their module.
+_MODULES = {
+    "empy": "em",
+    "lark-parser": "lark",
+    "pyserial": "serial",
+    "pytest-xdist": "xdist",
+    "pyyaml": "yaml",
+    "types-pyyaml": "yaml-stubs",
+    "vot-trax": "trax",
+    OPENCV: "cv2",
+}
 
 
 def create_venv(layout: Layout) -> None:
@@ -84,8 +94,9 @@ def pins(path: Path) -> list[str]:
 
 
 def _importable(distribution: str) -> bool:
-    module = _MODULES.get(distribution, distribution.replace("-", "_"))
-    return importlib.util.find_spec(module) is not None
+    name = distribution.lower()
+    usual = f"{name[6:]}-stubs" if name.startswith("types-") else name.replace("-", "_")
+    return importlib.util.find_spec(_MODULES.get(name, usual)) is not None
 
 
 def mend_exports(layout: Layout) -> None:

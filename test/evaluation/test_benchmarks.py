@@ -40,7 +40,7 @@ def test_otb(tmp_path: Path, delimiter: str) -> None:
     assert [s.name for s in find_sequences(tmp_path / "Basketball")] == ["Basketball"]
 
 
-def test_otb_leaves_out_a_part_of_some_films(tmp_path: Path) -> None:
+def test_otb_leaves_out_a_part_of_some_videos(tmp_path: Path) -> None:
     write_pictures(tmp_path / "Diving" / "img", 231)
     write_boxes(tmp_path / "Diving" / "groundtruth_rect.txt", [ROW] * 215)
     (diving,) = find_sequences(tmp_path)

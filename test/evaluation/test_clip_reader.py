@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_refused_with_its_reason(
 
 @pytest.mark.parametrize(
     ("source", "live"),
-    [("rtsp://camera/1", True), ("0", True), ("/dev/video2", True), ("film.mp4", False)],
+    [("rtsp://camera/1", True), ("0", True), ("/dev/video2", True), ("video.mp4", False)],
 )
 def test_streams_and_devices_are_live(source: str, live: bool) -> None:
     assert is_live(source) is live

@@ -22,7 +22,7 @@ def test_a_contact_sheet_is_a_full_grid() -> None:
     assert contact_sheet(frames[:4], columns=3, rows=2, width=80).shape == (2 * 60, 3 * 80, 3)
 
 
-def test_a_film_has_every_frame(tmp_path: Path) -> None:
+def test_a_drawn_video_has_every_frame(tmp_path: Path) -> None:
     write_video([Annotated(GREY, str(index)) for index in range(5)], tmp_path / "video.mp4", 10)
     video = cv2.VideoCapture(str(tmp_path / "video.mp4"))
     assert sum(video.read()[0] for _ in range(10)) == 5

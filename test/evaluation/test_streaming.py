@@ -54,7 +54,7 @@ def test_a_setting_that_the_node_would_ignore_is_refused() -> None:
 
 @pytest.mark.ros
 @pytest.mark.slow
-def test_the_node_follows_a_film(ros_domain: None, tmp_path: Path) -> None:
+def test_the_node_tracks_through_a_video(ros_domain: None, tmp_path: Path) -> None:
     arguments = [str(JUICE), "--through-node", "--rate", "5", "--device", "cpu", "--worst", "0"]
     arguments += ["--every", "4"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0

@@ -73,7 +73,7 @@ def test_expected_overlap_of_a_run_without_failure_is_its_running_mean() -> None
     np.testing.assert_allclose(curve, [1, 0.8, 0.7, 0.6])
 
 
-def test_a_failure_counts_as_zero_from_there_on_but_the_end_of_a_film_does_not() -> None:
+def test_a_failure_counts_as_zero_from_there_on_but_the_end_of_a_video_does_not() -> None:
     nan = np.nan
     scores = [
         _scored([nan, 0.8, nan, nan, nan, nan, nan, nan], [0, 7], [2]),  # fails at length 2

@@ -33,7 +33,7 @@ def test_waiting_for_the_inference_before_is_told_apart():
 
 @pytest.mark.ros
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_film_is_played_to_the_node_and_every_frame_accounted_for(
+def test_a_video_is_played_to_the_node_and_every_frame_accounted_for(
     compressed, ros_domain, tmp_path
 ):
     plan = Plan(clips=[CLIP], work=tmp_path, devices=("cpu",))

@@ -1,6 +1,7 @@
 """The wheels' CMake exports are pointed to this environment."""
 
 import os
+from importlib.metadata import distributions
 from pathlib import Path
 
 import numpy
@@ -50,6 +51,22 @@ def test_beside_ros_only_what_is_missing_is_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(wheels, "install", lambda *arguments: installed.append(arguments[-1]))
     wheels.install_missing(Layout(tmp_path, "humble", wheels=False), [requirements])
     assert installed == [["no-such-module==2.0", f"numpy=={numpy.__version__}"]]
+
+
+@pytest.mark.parametrize(
+    "file", ["build", "run", "test", "train", "evaluate", "export", "docs"], ids=str
+)
+def test_packages_that_are_installed_count_as_importable(file):
+    requirements = wheels.pins(Path(wheels.__file__).parent / f"requirements-{file}.txt")
+    names = {line.split("==")[0] for line in requirements} & installed_here()
+    assert [name for name in names if not wheels._importable(name)] == []
+
+
+def installed_here():
+    """Names of the installed distributions, as requirement files spell them."""
+    return {distribution.metadata["Name"] for distribution in distributions()} | {
+        distribution.metadata["Name"].replace("_", "-") for distribution in distributions()
+    }
 
 
 def test_another_opencv_is_removed_before_ours_is_installed(tmp_path, monkeypatch):
