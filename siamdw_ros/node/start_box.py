@@ -21,7 +21,7 @@ class StartBox:
 
     Attributes:
         box: (x, y, w, h) in pixels, inside the image.
-        note: How it differs from the request, for the operator: empty, or with a leading `; `.
+        note: How it differs from the request, for the operator: empty, or it begins with a semicolon.
     """
 
     box: Box
