@@ -3,6 +3,8 @@ PYTHON ?= python3
 ARGS ?=
 WORKERS ?= -n 2 --dist loadgroup
 RUN := ros_env/run
+# Warnings are errors. The second builder reuses the pages that the first one has read.
+SPHINX := $(RUN) python -m sphinx -W --keep-going -q -d docs/_build/doctrees
 
 .DEFAULT_GOAL := help
 .PHONY: help env build demo follow-demo panel bench gpu docs test test-all lint clean distclean
@@ -36,8 +38,8 @@ gpu: build ## Run the tests that need a GPU, then measure on it, results in gpu_
 
 docs: build ## Build the documentation and check its links: docs/_build/html/index.html
 	@$(RUN) python -m pip install --quiet --requirement ros_env/requirements-docs.txt
-	$(RUN) python -m sphinx -W --keep-going -q -b html docs docs/_build/html
-	$(RUN) python -m sphinx -W --keep-going -q -b linkcheck docs docs/_build/linkcheck
+	$(SPHINX) -b html docs docs/_build/html
+	$(SPHINX) -b linkcheck docs docs/_build/linkcheck
 
 test: build lint ## Check the code and run the tests, less the slow ones
 	$(RUN) python -m pytest $(WORKERS) -m "not slow and not timing" --durations=15 $(ARGS)

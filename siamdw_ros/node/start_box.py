@@ -21,7 +21,8 @@ class StartBox:
 
     Attributes:
         box: (x, y, w, h) in pixels, inside the image.
-        note: How it differs from the request, for the operator: empty, or it begins with a semicolon.
+        note: How it differs from the request, for the operator; begins with a semicolon or is
+            empty.
     """
 
     box: Box

@@ -1,7 +1,7 @@
-"""What a camera does to a picture: light, colour, blur, noise, low resolution, compression.
+"""What a camera does to an image: light, colour, blur, noise, low resolution, compression.
 
 Every function takes and gives H x W x 3 uint8 and draws from the generator it is handed, so that
-a seed reproduces a picture.
+a seed reproduces an image.
 """
 
 import cv2
@@ -20,8 +20,8 @@ def camera_effects(
     Args:
         image: H x W x 3.
         rng: to draw from.
-        resolution: camera pixels a pixel of the picture. Below one, what happens after the lens
-            happens to fewer pixels, and the picture is enlarged again, as a window around a
+        resolution: camera pixels a pixel of the image. Below one, what happens after the lens
+            happens to fewer pixels, and the image is enlarged again, as a window around a
             small or distant target is.
         blurred: how often it is smeared by motion.
     """
@@ -75,7 +75,7 @@ def shrink(image: Image, resolution: float) -> Image:
 def motion_blur(image: Image, rng: Rng) -> Image:
     """Smear along a line of 3 to 25 pixels, more often a short one, in any direction.
 
-    Of a picture with alpha (BGRA) the alpha is smeared too.
+    Of an image with alpha (BGRA) the alpha is smeared too.
     """
     length, angle = round(float(np.exp(rng.uniform(np.log(3), np.log(25))))), rng.uniform(0, np.pi)
     kernel = np.zeros((length, length), np.float32)
@@ -113,7 +113,7 @@ def recolour(image: Image, rng: Rng) -> Image:
 
 
 def bend(image: Image, rng: Rng, strength: float, fixed: tuple[float, float]) -> Image:
-    """Deform smoothly, as soft or jointed things do.
+    """Deform smoothly, as soft or jointed objects do.
 
     Args:
         image: H x W x 3 or 4; over the edge comes what is at the edge or, with alpha, nothing.

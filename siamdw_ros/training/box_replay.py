@@ -6,7 +6,7 @@ them. Each time a search region is used a random part of it is taken, which show
 another place. OpenVINO computes the frozen part, in a third of the time that training it takes.
 
 A teacher can be given: another tracker's backbone, whose features the new ones have to predict
-linearly (FitNets, ICLR 2015). It has seen more kinds of things than the pairs show.
+linearly (FitNets, ICLR 2015). It has seen more kinds of objects than the pairs show.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Pictures of a run: its loss curves, and pairs that it learns from."""
+"""Images of a run: its loss curves, and pairs that it learns from."""
 
 import csv
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ TARGET = (40, 120, 255)  # BGR
 NO_CURVES = {"step", "epoch", "rate", "skipped"}
 
 
-def draw_losses(table: Path, picture: Path) -> bool:
+def draw_losses(table: Path, image: Path) -> bool:
     """Plot the columns of a losses.csv over the steps, where matplotlib is installed.
 
     Returns:
-        Whether there is a picture now.
+        Whether there is an image now.
     """
     try:
         from matplotlib.figure import Figure
@@ -40,12 +40,12 @@ def draw_losses(table: Path, picture: Path) -> bool:
     rate.plot(steps, rates, color="0.6", linestyle=":", label="learning rate")
     rate.set(ylabel="learning rate", ylim=(0, None))
     figure.legend(loc="outside upper center", ncols=6, frameon=False)
-    figure.savefig(picture, dpi=110)
+    figure.savefig(image, dpi=110)
     return True
 
 
 def pair_sheet(pairs: Sequence[Arrays], columns: int = 4) -> Image:
-    """Lay out pairs, template beside search region with the target marked, on one picture."""
+    """Lay out pairs, template beside search region with the target marked, on one image."""
     tiles = [_tile(pair) for pair in pairs]
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)

@@ -1,4 +1,4 @@
-"""Things to follow: cut-outs with alpha, rendered meshes, blobs torn from photographs."""
+"""Objects to track: cut-outs with alpha, rendered meshes, blobs torn from photographs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,87 +14,90 @@ from siamdw_ros.training.sources import draw_photograph
 T = TypeVar("T")
 
 
-Looks = list[Image]  # at one thing from places close to each other, h x w x 4 BGRA each
+Views = list[Image]  # of one object from neighbouring places, h x w x 4 BGRA each
 
 
 @dataclass(frozen=True)
-class Thing:
-    """A picture with alpha, h x w x 4 BGRA, and the box that a person drew around it.
+class ObjectImage:
+    """An image of an object with alpha, and a box around it as if drawn by hand.
 
-    center: of the box, x and y in the picture. side: of the box with its context. later: the
-    same thing from another side, if there is such a picture.
+    Attributes:
+        image: h x w x 4, BGRA.
+        center: of the box, x and y in the image.
+        side: of the box with its context.
+        later: the same object from another side, if there is such an image.
     """
 
-    picture: Image
+    image: Image
     center: Vector
     side: float
-    later: "Thing | None" = None
+    later: "ObjectImage | None" = None
 
 
-class Things:
-    """Draws things without end.
+class ObjectSource:
+    """Draws objects without end.
 
     Args:
-        photographs: encoded pictures, from which blobs are torn.
+        photographs: encoded images, from which blobs are torn.
         cutouts: h x w x 4 BGRA; may be empty.
-        turning: things of which there are several looks; may be empty.
+        turning: objects of which there are several views; may be empty.
     """
 
     def __init__(
         self,
         photographs: Sequence[bytes],
         cutouts: Sequence[Image] = (),
-        turning: Sequence[Looks] = (),
+        turning: Sequence[Views] = (),
     ) -> None:
         self.photographs, self.cutouts, self.turning = photographs, cutouts, turning
 
-    def draw(self, rng: Rng) -> Thing:
-        """Draw a thing, some of them stretched, in a box that is about right."""
-        pictures = self._pictures(rng)
+    def draw(self, rng: Rng) -> ObjectImage:
+        """Draw an object, some of them stretched, in a box that is about right."""
+        images = self._images(rng)
         if rng.random() < 0.4:
             stretch = float(np.exp(rng.normal(0, 0.4)))
-            pictures = [_stretched(picture, stretch) for picture in pictures]
-        return boxed(pictures, rng)
+            images = [_stretched(image, stretch) for image in images]
+        return boxed(images, rng)
 
-    def _pictures(self, rng: Rng) -> Looks:
-        """Draw a look at something, and where there is one another look at the same."""
+    def _images(self, rng: Rng) -> Views:
+        """Draw a view of an object, and where there is one another view of the same."""
         if len(self.turning) and rng.random() < 0.25:
-            looks = any_of(self.turning, rng)
-            first, apart = int(rng.integers(len(looks))), int(rng.integers(-3, 4))
-            return [looks[first], looks[int(np.clip(first + apart, 0, len(looks) - 1))]]
+            views = any_of(self.turning, rng)
+            first, apart = int(rng.integers(len(views))), int(rng.integers(-3, 4))
+            return [views[first], views[int(np.clip(first + apart, 0, len(views) - 1))]]
         if len(self.cutouts) and rng.random() < 0.6:
             cutout = any_of(self.cutouts, rng)
             return [np.asarray(cutout[:, ::-1] if rng.random() < 0.5 else cutout)]
         return [tear(draw_photograph(self.photographs, rng), rng)]
 
 
-def boxed(pictures: Looks, rng: Rng) -> Thing:
-    """Draw boxes around looks by hand: all wrong by the same some 5 % of their size."""
+def boxed(images: Views, rng: Rng) -> ObjectImage:
+    """Draw boxes around views by hand: all wrong by the same some 5 % of their size."""
     shift = rng.normal(0, 0.04, 2).clip(-0.1, 0.1)
     growth = np.exp(rng.normal(0, 0.07, 2).clip(-0.2, 0.2))
-    thing = None
-    for picture in reversed(pictures):
-        size = np.array(picture.shape[1::-1], float)
-        thing = Thing(picture, size * (0.5 + shift), context_side(size * growth), thing)
-    assert thing is not None
-    return thing
+    shown = None
+    for image in reversed(images):
+        size = np.array(image.shape[1::-1], float)
+        shown = ObjectImage(image, size * (0.5 + shift), context_side(size * growth), shown)
+    assert shown is not None
+    return shown
 
 
-def moved(thing: Thing, rng: Rng, blurred: float = 0.15, bent: float = 0.5) -> Thing:
-    """Show a thing a moment later: turned, bent as an animal or a coat is, smeared by speed."""
-    later = thing.later or thing
-    picture = later.picture
+def moved(shown: ObjectImage, rng: Rng, blurred: float = 0.15, bent: float = 0.5) -> ObjectImage:
+    """Show an object a moment later: turned, bent as an animal or a coat is, smeared by speed."""
+    later = shown.later or shown
+    image = later.image
     if rng.random() < bent:
         x, y = later.center
-        picture = bend(picture, rng, rng.uniform(0.02, 0.07), (float(x), float(y)))
+        image = bend(image, rng, rng.uniform(0.02, 0.07), (float(x), float(y)))
     if rng.random() < blurred:
-        picture = motion_blur(picture, rng)
-    return replace(later, picture=picture)
+        image = motion_blur(image, rng)
+    return replace(later, image=image)
 
 
-def _stretched(picture: Image, stretch: float) -> Image:
-    width, height = np.array(picture.shape[1::-1]) * (stretch, 1 / stretch)
-    return np.asarray(cv2.resize(picture, (max(8, int(width)), max(8, int(height)))), np.uint8)
+def _stretched(image: Image, stretch: float) -> Image:
+    width, height = np.array(image.shape[1::-1]) * (stretch, 1 / stretch)
+    return np.asarray(cv2.resize(image, (max(8, int(width)), max(8, int(height)))), np.uint8)
 
 
 def tear(photograph: Image, rng: Rng) -> Image:
@@ -123,6 +126,6 @@ def blob(width: int, height: int, rng: Rng) -> Image:
     return np.asarray(cv2.GaussianBlur(mask, (3, 3), 0), np.uint8)
 
 
-def any_of(things: Sequence[T], rng: Rng) -> T:
+def any_of(choices: Sequence[T], rng: Rng) -> T:
     """Draw one of several."""
-    return things[int(rng.integers(len(things)))]
+    return choices[int(rng.integers(len(choices)))]

@@ -17,7 +17,7 @@ from siamdw_ros.siamdw.crops import Image, Vector, context_side, mean_color
 from siamdw_ros.training.augment import Rng, grey
 from siamdw_ros.training.datasets import Dataset
 from siamdw_ros.training.datasets.tracks import Track
-from siamdw_ros.training.views import camera, look
+from siamdw_ros.training.views import camera, warp
 
 EXEMPLAR = 127
 ATTEMPTS = 20
@@ -123,7 +123,7 @@ class TrackPairs:
         offset = rng.uniform(-shift, shift, 2)
         stretch = np.diag([*zoom, 1.0])
         view = camera(np.array([x + w / 2, y + h / 2]), 1.0, 0.0, offset, out, stretch)
-        window = look(image, view, out, mean_color(image))
+        window = warp(image, view, out, mean_color(image))
         if rng.random() < self.augmentation.blur:
             window = np.asarray(cv2.GaussianBlur(window, (0, 0), 1.0), np.uint8)
         if self.augmentation.color:

@@ -1,6 +1,6 @@
-"""Pairs to learn from: a template and a search region that show the same thing.
+"""Pairs to learn from: a template and a search region that show the same object.
 
-Three kinds: a thing with alpha (a cut-out, or a blob torn from a photograph) before backgrounds
+Three kinds: an object with alpha (a cut-out, or a blob torn from a photograph) before backgrounds
 among distractors and occluders; a piece of a photograph seen twice through different cameras; two
 frames of a sequence, annotated by hand or by optical flow.
 """
@@ -26,14 +26,14 @@ from siamdw_ros.training.augment import (
     shadow,
 )
 from siamdw_ros.training.datasets.tracks import Track
-from siamdw_ros.training.objects import Looks, Thing, Things, any_of, moved
+from siamdw_ros.training.objects import ObjectImage, ObjectSource, Views, any_of, moved
 from siamdw_ros.training.sources import draw_photograph
-from siamdw_ros.training.views import Matrix, camera, look, paste, second_look
+from siamdw_ros.training.views import Matrix, camera, paste, view_change, warp
 
 EXEMPLAR = 127
 TEMPLATE_CANVAS = 175  # the exemplar with margins, from which wrongly scaled ones can be cut
 MAX_UNREADABLE = 100  # drawn in a row; then something is wrong with all of them
-DISTANT = 0.45  # resolution below which a pair is seen from afar: a wide view, many things in it
+DISTANT = 0.45  # resolution below which a pair is seen from afar: a wide view, many objects in it
 
 
 log = logging.getLogger(__name__)
@@ -69,13 +69,13 @@ class PairMaker:
     """Draws pairs without end.
 
     Args:
-        photographs: encoded pictures.
+        photographs: encoded images.
         cutouts: h x w x 4 BGRA; may be empty, then all objects are blobs of photographs.
         sequences: annotated videos; may be empty.
         search_side: of the search region, in pixels.
         shares: of the kinds of pairs.
         videos: sequences whose boxes optical flow has found; may be empty.
-        turning: looks at rendered meshes; may be empty.
+        turning: views of rendered meshes; may be empty.
     """
 
     def __init__(
@@ -86,14 +86,14 @@ class PairMaker:
         search_side: int = 255,
         shares: Shares = Shares(),
         videos: Sequence[Track] = (),
-        turning: Sequence[Looks] = (),
+        turning: Sequence[Views] = (),
     ) -> None:
         if not photographs:
             raise ValueError("no photographs: every kind of pair but one needs some")
         if search_side < EXEMPLAR + 16:
             raise ValueError(f"search side {search_side} px: must be at least {EXEMPLAR + 16} px")
         self.photographs, self.sequences = photographs, sequences
-        self.things = Things(photographs, cutouts, turning)
+        self.objects = ObjectSource(photographs, cutouts, turning)
         self.unreadable = 0
         self.search_side = search_side
         self.max_offset = search_side / 2 - EXEMPLAR / 2
@@ -108,7 +108,7 @@ class PairMaker:
         self._kinds = [kind for _, kind in kinds]
 
     def draw(self, rng: Rng) -> Pair:
-        """Draw one pair; a picture that cannot be decoded is left out and counted.
+        """Draw one pair; an image that cannot be decoded is left out and counted.
 
         Raises:
             UnreadableImageError: a hundred in a row cannot be decoded.
@@ -123,24 +123,24 @@ class PairMaker:
             if rng.random() < 0.1:
                 pair = Pair(grey(pair.template), grey(pair.search), pair.offset)
             return pair
-        raise UnreadableImageError(f"{MAX_UNREADABLE} pictures in a row cannot be decoded")
+        raise UnreadableImageError(f"{MAX_UNREADABLE} images in a row cannot be decoded")
 
     def _count_unreadable(self, error: UnreadableImageError) -> None:
         self.unreadable += 1
         if self.unreadable & (self.unreadable - 1) == 0:  # the 1st, 2nd, 4th, 8th...
             log.warning("drew an image that is left out (%d so far): %s", self.unreadable, error)
 
-    # Things before backgrounds
+    # Objects before backgrounds
 
     def _object_pair(self, rng: Rng) -> Pair:
-        thing, resolution = self.things.draw(rng), draw_resolution(rng)
+        shown, resolution = self.objects.draw(rng), draw_resolution(rng)
         template, search = self._backgrounds(resolution < DISTANT, rng)
         upright, offset = rng.normal(0, 0.1), self._offset(rng)
-        _place(template, thing, upright, np.zeros(2))
+        _place(template, shown, upright, np.zeros(2))
         for _ in range(rng.integers(0, 8 if resolution < DISTANT else 4)):
-            self._paste_distractor(search, thing, offset, rng)
+            self._paste_distractor(search, shown, offset, rng)
         turn = upright + rng.normal(0, 0.25)
-        _place(search, moved(thing, rng), turn, offset, second_look(rng))
+        _place(search, moved(shown, rng), turn, offset, view_change(rng))
         if rng.random() < 0.25:
             self._occlude(search, offset, rng)
         if rng.random() < 0.1:
@@ -164,32 +164,34 @@ class PairMaker:
         view = camera(
             middle, self.search_side / width, rng.normal(0, 0.2), np.zeros(2), self.search_side
         )
-        return template, look(photograph, view, self.search_side, fill)
+        return template, warp(photograph, view, self.search_side, fill)
 
     def _backdrop(self, distant: bool, rng: Rng) -> Image:
-        """Draw a photograph or, for things seen from afar, also a frame of a sequence."""
+        """Draw a photograph or, for objects seen from afar, also a frame of a sequence."""
         if distant and self.sequences and rng.random() < 0.5:
             frames = any_of(self.sequences, rng).frames
             return decode(frames[int(rng.integers(len(frames)))])
         return draw_photograph(self.photographs, rng)
 
-    def _paste_distractor(self, search: Image, thing: Thing, offset: Vector, rng: Rng) -> None:
+    def _paste_distractor(
+        self, search: Image, shown: ObjectImage, offset: Vector, rng: Rng
+    ) -> None:
         """Put something else, or the target's twin in other colours, away from the target."""
         place = rng.uniform(-0.5, 0.5, 2) * self.search_side
         if np.hypot(*(place - offset)) <= 45:
             return
         if rng.random() < 0.5:
-            twin = moved(thing, rng)
-            other = replace(twin, picture=recolour(twin.picture, rng))
+            twin = moved(shown, rng)
+            other = replace(twin, image=recolour(twin.image, rng))
         else:
-            other = self.things.draw(rng)
+            other = self.objects.draw(rng)
         other = replace(other, side=other.side * np.exp(rng.normal(0, 0.3)))
-        _place(search, other, rng.normal(0, 0.5), place, second_look(rng))
+        _place(search, other, rng.normal(0, 0.5), place, view_change(rng))
 
     def _occlude(self, search: Image, offset: Vector, rng: Rng) -> None:
         """Cover a part of the target with something else."""
-        other = self.things.draw(rng)
-        other = replace(other, side=max(other.picture.shape[:2]) / rng.uniform(0.2, 0.45))
+        other = self.objects.draw(rng)
+        other = replace(other, side=max(other.image.shape[:2]) / rng.uniform(0.2, 0.45))
         place = offset + rng.uniform(-30, 30, 2)
         _place(search, other, rng.uniform(-np.pi, np.pi), place)
 
@@ -210,8 +212,8 @@ class PairMaker:
         offset = self._offset(rng)
         fill = mean_color(photograph)
         template = crop_window(photograph, center, TEMPLATE_CANVAS / zoom, TEMPLATE_CANVAS, fill)
-        view = camera(center, zoom, rng.normal(0, 0.2), offset, self.search_side, second_look(rng))
-        search = look(photograph, view, self.search_side, fill)
+        view = camera(center, zoom, rng.normal(0, 0.2), offset, self.search_side, view_change(rng))
+        search = warp(photograph, view, self.search_side, fill)
         if rng.random() < 0.4:
             x, y = offset + self.search_side / 2
             search = bend(search, rng, rng.uniform(0.01, 0.03), (float(x), float(y)))
@@ -237,7 +239,7 @@ class PairMaker:
         offset = self._offset(rng)
         zoom = EXEMPLAR / (side * growth) * np.exp(rng.normal(0, 0.02))
         view = camera(center, zoom, rng.normal(0, 0.1), offset, self.search_side)
-        search = look(image, view, self.search_side, mean_color(image))
+        search = warp(image, view, self.search_side, mean_color(image))
         if rng.random() < 0.5:
             template, search = template[:, ::-1], search[:, ::-1]
             offset = offset * (-1, 1)
@@ -250,7 +252,7 @@ class PairMaker:
     def _through_cameras(
         self, template: Image, search: Image, offset: Vector, resolution: float, rng: Rng
     ) -> Pair:
-        """Send both looks through cameras of about one resolution."""
+        """Send both views through cameras of about one resolution."""
         if rng.random() < 0.15:
             search = shadow(search, rng)
         second = min(1.0, resolution * math.exp(rng.normal(0, 0.1))) if resolution < 1 else 1.0
@@ -262,15 +264,15 @@ class PairMaker:
 
 
 def _place(
-    canvas: Image, thing: Thing, turn: float, offset: Vector, view: Matrix | None = None
+    canvas: Image, shown: ObjectImage, turn: float, offset: Vector, view: Matrix | None = None
 ) -> None:
-    """Lay a thing on a square canvas, in place: its box with context as large as an exemplar."""
-    zoom, side = EXEMPLAR / thing.side, len(canvas)
-    paste(canvas, thing.picture, camera(thing.center, zoom, turn, offset, side, view))
+    """Lay an object on a square canvas, in place: its box with context as large as an exemplar."""
+    zoom, side = EXEMPLAR / shown.side, len(canvas)
+    paste(canvas, shown.image, camera(shown.center, zoom, turn, offset, side, view))
 
 
 def two_scales(canvas: Image, rng: Rng) -> Image:
-    """Cut the exemplar, and one whose target looks too large, too small, or too wide or narrow.
+    """Cut the exemplar, and one whose target is too large, too small, or too wide or narrow.
 
     Args:
         canvas: 175 x 175 x 3, the template of a pair.

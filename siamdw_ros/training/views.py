@@ -1,4 +1,4 @@
-"""Where a look takes things: homographies, and pictures with alpha laid over others."""
+"""Views of images through homographies, and images with alpha laid over others."""
 
 import math
 
@@ -12,8 +12,8 @@ from siamdw_ros.training.augment import Rng
 Matrix = NDArray[np.float64]
 
 
-def second_look(rng: Rng) -> Matrix:
-    """Draw how a second look differs from the first: scale, aspect, shear and perspective."""
+def view_change(rng: Rng) -> Matrix:
+    """Draw how a second view differs from the first: scale, aspect, shear and perspective."""
     scale, aspect = np.exp(rng.normal(0, 0.03)), np.exp(rng.normal(0, 0.04))
     view = np.diag([scale * aspect, scale / aspect, 1.0])
     view[0, 1] = rng.normal(0, 0.06)
@@ -24,11 +24,11 @@ def second_look(rng: Rng) -> Matrix:
 def camera(
     center: Vector, zoom: float, turn: float, offset: Vector, side: int, view: Matrix | None = None
 ) -> Matrix:
-    """Make the homography that takes `center` of a picture to `offset` from the window's middle.
+    """Make the homography that takes `center` of an image to `offset` from the window's middle.
 
     Args:
-        center: x, y in the picture.
-        zoom: window pixels a picture pixel.
+        center: x, y in the image.
+        zoom: window pixels an image pixel.
         turn: radians.
         offset: x, y in window pixels.
         side: of the window.
@@ -44,15 +44,15 @@ def camera(
     return homography
 
 
-def look(picture: Image, homography: Matrix, side: int, fill: Vector) -> Image:
-    """See a picture through a homography: side x side x 3."""
+def warp(image: Image, homography: Matrix, side: int, fill: Vector) -> Image:
+    """Warp an image by a homography: side x side x 3."""
     size, color = (side, side), fill.tolist()
-    return np.asarray(cv2.warpPerspective(picture, homography, size, borderValue=color), np.uint8)
+    return np.asarray(cv2.warpPerspective(image, homography, size, borderValue=color), np.uint8)
 
 
-def paste(canvas: Image, thing: Image, homography: Matrix) -> None:
-    """Warp a BGRA picture onto a canvas, in place."""
-    height, width = thing.shape[:2]
+def paste(canvas: Image, pasted: Image, homography: Matrix) -> None:
+    """Warp a BGRA image onto a canvas, in place."""
+    height, width = pasted.shape[:2]
     corners = homography @ np.array([[-1, width, width, -1], [-1, -1, height, height], [1.0] * 4])
     x, y = corners[:2] / corners[2]
     left, top = max(0, math.floor(x.min())), max(0, math.floor(y.min()))
@@ -60,6 +60,6 @@ def paste(canvas: Image, thing: Image, homography: Matrix) -> None:
     if not seen.size:
         return
     to_seen = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
-    warped = cv2.warpPerspective(thing, to_seen @ homography, seen.shape[1::-1])
+    warped = cv2.warpPerspective(pasted, to_seen @ homography, seen.shape[1::-1])
     alpha = warped[..., 3:].astype(np.uint16)
     seen[:] = ((warped[..., :3] * alpha + seen * (255 - alpha)) // 255).astype(np.uint8)

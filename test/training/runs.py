@@ -1,11 +1,11 @@
-"""Runs of some seconds: a small network, and small pairs of pictures that are made here."""
+"""Runs of some seconds: a small network, and small pairs of images that are made here."""
 
 import csv
 from pathlib import Path
 
 import cv2
 import yaml
-from pictures import textured
+from drawn_images import textured
 
 from siamdw_ros.training.config import Config, load_config
 
@@ -27,7 +27,7 @@ RUN = {
 
 
 def write_config(folder: Path, **changes: object) -> Path:
-    """Write pictures and a configuration; the run goes to folder/run."""
+    """Write images and a configuration; the run goes to folder/run."""
     photographs = folder / "photographs"
     photographs.mkdir(parents=True)
     for index in range(2):

@@ -1,4 +1,4 @@
-"""Each layout gives the right pictures, boxes and counts."""
+"""Each layout gives the right images, boxes and counts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trees
-from pictures import write_sequence
+from drawn_images import write_sequence
 
 from siamdw_ros.evaluation.frames import decode
 from siamdw_ros.training.datasets import Dataset, Source, read_dataset
@@ -19,9 +19,9 @@ def read(layout: str, path: Path, **options: object) -> Dataset:
 
 
 def shown(track: Track) -> list[int]:
-    """Which pictures a track has, told by their brightness."""
-    pictures = [decode(track.frames[index]) for index in range(len(track.frames))]
-    return [round((int(picture.mean()) - 10) / 20) for picture in pictures]
+    """Which images a track has, told by their brightness."""
+    images = [decode(track.frames[index]) for index in range(len(track.frames))]
+    return [round((int(image.mean()) - 10) / 20) for image in images]
 
 
 def test_got10k_leaves_out_absent_covered_and_degenerate_frames(tmp_path: Path) -> None:
@@ -186,8 +186,8 @@ def test_a_name_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_sequences_without_their_images_are_left_out_and_named(tmp_path: Path) -> None:
     trees.write_otb(tmp_path)
     (tmp_path / "Car4" / "img" / "0003.jpg").unlink()
-    for picture in (tmp_path / "Jogging" / "img").iterdir():
-        picture.unlink()
+    for image in (tmp_path / "Jogging" / "img").iterdir():
+        image.unlink()
     (tmp_path / "Jogging" / "img").rmdir()
     dataset = read("otb", tmp_path)
     assert [track.name for (track,) in dataset.videos] == ["Car4"]

@@ -49,7 +49,7 @@ def test_a_run_leaves_a_table_of_losses_and_its_picture(whole: Path) -> None:
 def test_a_finished_run_is_left_as_it_is(whole: Path, tmp_path: Path) -> None:
     config = make_config(tmp_path)
     shutil.copytree(whole, config.folder)
-    (config.folder / "config.yaml").unlink()  # it names the other folder's pictures
+    (config.folder / "config.yaml").unlink()  # it names the other folder's images
     before = (config.folder / "network.pt").read_bytes()
     train(config)
     assert (config.folder / "network.pt").read_bytes() == before

@@ -23,20 +23,20 @@ def brick(tmp_path: Path) -> Path:
 
 
 def test_a_mesh_gives_looks_with_alpha_that_turn_little_by_little(brick: Path) -> None:
-    (looks,) = read_meshes([brick], looks=5)
-    assert len(looks) == 5
-    for look in looks:
-        assert look.dtype == np.uint8
-        assert look.shape[2] == 4
-        assert 0.2 < (look[..., 3] > 0).mean() <= 1
-        assert all(edge.max() == 255 for edge in (look[0, :, 3], look[-1, :, 3]))  # cropped
-    sizes = np.array([look.shape[:2] for look in looks])
+    (views,) = read_meshes([brick], views=5)
+    assert len(views) == 5
+    for view in views:
+        assert view.dtype == np.uint8
+        assert view.shape[2] == 4
+        assert 0.2 < (view[..., 3] > 0).mean() <= 1
+        assert all(edge.max() == 255 for edge in (view[0, :, 3], view[-1, :, 3]))  # cropped
+    sizes = np.array([view.shape[:2] for view in views])
     assert np.abs(np.diff(sizes, axis=0)).max() < 50
-    assert not np.array_equal(looks[0], looks[-1])
+    assert not np.array_equal(views[0], views[-1])
 
 
 def test_one_seed_gives_one_set_of_looks(brick: Path) -> None:
-    (first,), (second,) = (read_meshes([brick], looks=2, seed=4) for _ in range(2))
+    (first,), (second,) = (read_meshes([brick], views=2, seed=4) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
@@ -44,7 +44,7 @@ def test_a_file_that_is_no_mesh_is_left_out(
     brick: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "broken.urdf").write_text("<robot")
-    assert len(read_meshes([tmp_path / "broken.urdf", brick], looks=2)) == 1
+    assert len(read_meshes([tmp_path / "broken.urdf", brick], views=2)) == 1
     assert "broken.urdf left out" in caplog.text
 
 

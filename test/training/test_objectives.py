@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import encoded, photographs, textured
+from drawn_images import encoded, photographs, textured
 from torch.utils.data import default_collate
 
 from siamdw_ros.siamdw.networks import Network, create_network
@@ -27,11 +27,11 @@ from siamdw_ros.training.scenes import PairMaker
 
 
 def track_pairs(search_side: int, **change: float) -> TrackPairs:
-    """Pairs of eight still pictures, each with a target of another shape."""
+    """Pairs of eight still images, each with a target of another shape."""
     videos = [
         [
             Track(
-                f"picture {seed}",
+                f"image {seed}",
                 [encoded(textured(seed))],
                 np.float32([[80 + 4 * seed, 60, 40 + 3 * seed, 60 - 3 * seed]]),
                 np.arange(1),

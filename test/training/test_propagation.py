@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pictures import textured
+from drawn_images import textured
 
 from siamdw_ros.training.propagation import Propagation, flow_step, propagate, track_by_flow
 
@@ -24,9 +24,9 @@ def sliding(frames: int = 12, zoom: float = 1.0) -> list[np.ndarray]:
     return video
 
 
-def grey(picture: np.ndarray) -> np.ndarray:
+def grey(image: np.ndarray) -> np.ndarray:
     """Take the colours out."""
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 def test_a_step_follows_shift_and_scale() -> None:

@@ -1,4 +1,4 @@
-"""Published pairs show the same thing twice, where they say."""
+"""Published pairs show the same object twice, where they state."""
 
 import logging
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pictures import encoded, textured
+from drawn_images import encoded, textured
 
 from siamdw_ros.siamdw.crops import context_side
 from siamdw_ros.training.datasets import Dataset, Source
@@ -17,17 +17,17 @@ BOX = (150.0, 90.0, 60.0, 40.0)
 STILL = Augmentation(0, 0, 0, 0)
 
 
-def dataset(pictures: list[bytes], max_gap: int = 100, share: float = 1.0) -> Dataset:
-    """One track of these pictures, the target always in the same place."""
-    boxes = np.tile(np.float32(BOX), (len(pictures), 1))
-    track = Track("track", pictures, boxes, np.arange(len(pictures)))
+def dataset(images: list[bytes], max_gap: int = 100, share: float = 1.0) -> Dataset:
+    """One track of these images, the target always in the same place."""
+    boxes = np.tile(np.float32(BOX), (len(images), 1))
+    track = Track("track", images, boxes, np.arange(len(images)))
     source = Source("otb", Path("somewhere"), share=share, max_gap=max_gap)
     return Dataset(source, [[track]], Tally())
 
 
 @pytest.fixture
 def textures() -> list[bytes]:
-    """The same textured picture, three times."""
+    """The same textured image, three times."""
     return [encoded(textured(0, 240, 360))] * 3
 
 
@@ -76,8 +76,8 @@ def test_mirrored_pairs_have_mirrored_offsets(textures: list[bytes]) -> None:
 
 
 def test_frames_of_a_pair_lie_no_further_apart_than_allowed() -> None:
-    pictures = [encoded(np.full((60, 80, 3), 5 * index, np.uint8)) for index in range(50)]
-    pairs, rng = TrackPairs([dataset(pictures, max_gap=3)], 143, STILL), np.random.default_rng(0)
+    images = [encoded(np.full((60, 80, 3), 5 * index, np.uint8)) for index in range(50)]
+    pairs, rng = TrackPairs([dataset(images, max_gap=3)], 143, STILL), np.random.default_rng(0)
     gaps = [
         (int(pair.search[71, 71, 0]) - int(pair.template[63, 63, 0])) / 5
         for pair in (pairs.draw(rng) for _ in range(60))
@@ -119,7 +119,7 @@ def test_what_lies_outside_of_the_picture_has_its_mean_colour() -> None:
 
 
 def test_colours_change_by_little_and_differently_each_time() -> None:
-    picture, rng = textured(0), np.random.default_rng(0)
-    first, second = (color_jitter(picture, 0.05, rng) for _ in range(2))
-    assert 0 < cv2.absdiff(first, picture).mean() < 20
+    image, rng = textured(0), np.random.default_rng(0)
+    first, second = (color_jitter(image, 0.05, rng) for _ in range(2))
+    assert 0 < cv2.absdiff(first, image).mean() < 20
     assert not np.array_equal(first, second)

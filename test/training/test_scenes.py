@@ -1,11 +1,11 @@
-"""Pairs show the same thing twice, where they say."""
+"""Pairs show the same object twice, where they state."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from pictures import photographs, write_sequence
+from drawn_images import photographs, write_sequence
 
 from siamdw_ros.training.datasets.annotated import read_frame_tables
 from siamdw_ros.training.datasets.tracks import Tally
@@ -22,7 +22,7 @@ SIDE = 191
 
 
 def maker(tmp_path: Path, shares: Shares) -> PairMaker:
-    """Make pairs of pictures that are drawn here."""
+    """Make pairs of images that are drawn here."""
     rows = [f"{i:06d}.jpg,{100 + 4 * i},80,40,30" for i in range(3)]
     (walk,) = read_frame_tables(write_sequence(tmp_path / "walk.zip", rows), Tally())
     return PairMaker(photographs(), [disc()], walk, SIDE, shares, videos=walk)
@@ -30,9 +30,9 @@ def maker(tmp_path: Path, shares: Shares) -> PairMaker:
 
 def disc() -> np.ndarray:
     """Make a magenta disc with alpha: 60 x 60 x 4."""
-    picture = np.zeros((60, 60, 4), np.uint8)
-    cv2.circle(picture, (30, 30), 28, (255, 0, 255, 255), -1)
-    return picture
+    image = np.zeros((60, 60, 4), np.uint8)
+    cv2.circle(image, (30, 30), 28, (255, 0, 255, 255), -1)
+    return image
 
 
 KINDS = {
@@ -44,7 +44,7 @@ KINDS = {
 
 
 def no_effects(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let cameras show things as they are."""
+    """Let cameras show objects as they are."""
     monkeypatch.setattr("siamdw_ros.training.scenes.camera_effects", lambda image, *_, **__: image)
     monkeypatch.setattr("siamdw_ros.training.scenes.shadow", lambda image, _rng: image)
     monkeypatch.setattr("siamdw_ros.training.scenes.grey", lambda image: image)
@@ -93,9 +93,9 @@ def test_the_target_is_where_the_offset_says(
     assert np.median(errors) < 3
 
 
-def magenta_middle(picture: np.ndarray) -> np.ndarray:
+def magenta_middle(image: np.ndarray) -> np.ndarray:
     """Where the disc's pixels are on average, x and y."""
-    blue, green, red = (picture[..., i].astype(int) for i in range(3))
+    blue, green, red = (image[..., i].astype(int) for i in range(3))
     ys, xs = np.nonzero((blue > 230) & (red > 230) & (green < 60))
     return np.array([np.median(xs), np.median(ys)]) + 0.5
 
@@ -103,7 +103,7 @@ def magenta_middle(picture: np.ndarray) -> np.ndarray:
 def test_a_pasted_thing_is_where_the_offset_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A box drawn by hand is off by up to a tenth of the thing, in both looks alike."""
+    """A box drawn by hand is off by up to a tenth of the object, in both views alike."""
     no_effects(monkeypatch)
     monkeypatch.setattr("siamdw_ros.training.objects.tear", lambda *_: disc())
     for other in ("_paste_distractor", "_occlude", "_leave_image"):
@@ -127,7 +127,7 @@ def test_the_image_may_end_within_the_search_region(tmp_path: Path) -> None:
 
 
 def photograph_of_noise() -> np.ndarray:
-    """Make a picture without two like pixels beside each other."""
+    """Make an image without two like pixels beside each other."""
     return np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
 
 
@@ -161,7 +161,7 @@ def test_a_photograph_that_cannot_be_decoded_is_left_out_and_counted(
 
 
 def test_no_photograph_that_can_be_decoded_is_an_error() -> None:
-    with pytest.raises(ValueError, match="100 pictures in a row"):
+    with pytest.raises(ValueError, match="100 images in a row"):
         PairMaker([b"garbage"]).draw(np.random.default_rng(0))
 
 

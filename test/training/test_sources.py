@@ -1,10 +1,10 @@
-"""Where training pictures come from."""
+"""Where training images come from."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import encoded, textured, write_sequence
+from drawn_images import encoded, textured, write_sequence
 
 from siamdw_ros.evaluation.frames import decode
 from siamdw_ros.training.datasets.annotated import read_frame_tables
@@ -18,7 +18,7 @@ from siamdw_ros.training.sources import (
 def test_photographs_come_from_folders_and_zips_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.png").write_bytes(encoded(textured(0)))
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     archive = write_sequence(tmp_path / "b.zip", [])
     assert len(read_photographs([tmp_path / "sub", archive])) == 1 + 3
 
@@ -36,8 +36,8 @@ def test_bytes_that_are_no_picture_are_refused() -> None:
 def test_cutouts_are_cropped_to_what_shows(tmp_path: Path) -> None:
     alpha = np.zeros((100, 120), np.uint8)
     alpha[20:70, 30:60] = 255
-    picture = np.dstack([textured(0, 100, 120), alpha])
-    (tmp_path / "stamp.png").write_bytes(encoded(picture))
+    image = np.dstack([textured(0, 100, 120), alpha])
+    (tmp_path / "stamp.png").write_bytes(encoded(image))
     (tmp_path / "opaque.png").write_bytes(encoded(textured(1)))
     (cutout,) = read_cutouts([tmp_path])
     assert cutout.shape == (50, 30, 4)

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from pictures import encoded, textured
+from drawn_images import encoded, textured
 
 
 def write_pictures(folder: Path, names: list[str]) -> None:
-    """Write small pictures; the first pixel of each tells which one it is."""
+    """Write small images; the first pixel of each tells which one it is."""
     folder.mkdir(parents=True, exist_ok=True)
     for index, name in enumerate(names):
         (folder / name).write_bytes(encoded(numbered(index), Path(name).suffix))
 
 
 def numbered(index: int) -> np.ndarray:
-    """Make a picture that says its index by its brightness."""
+    """Make an image that says its index by its brightness."""
     return np.full((60, 80, 3), min(10 + 20 * index, 255), np.uint8)
 
 
@@ -96,7 +96,7 @@ def write_imagenet_vid(root: Path) -> Path:
 
 
 def write_coco(root: Path) -> Path:
-    """Two pictures with two objects in the first, a crowd and a sliver in the second."""
+    """Two images with two objects in the first, a crowd and a sliver in the second."""
     write_pictures(root / "train2017", ["000000000009.jpg", "000000000025.jpg"])
     annotations = [
         {"image_id": 9, "bbox": [1.5, 2.5, 30.0, 20.0], "iscrowd": 0, "id": 1, "category_id": 18},

@@ -33,12 +33,12 @@ def _read_snippet(annotations: Path, images: Path, tally: Tally) -> Video:
     boxes: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     numbers: dict[str, list[int]] = defaultdict(list)
     for file in sorted(annotations.glob("*.xml")):
-        for thing in ElementTree.parse(file).iter("object"):
+        for element in ElementTree.parse(file).iter("object"):
             left, top, right, bottom = (
-                float(thing.findtext(f"bndbox/{side}", "nan"))
+                float(element.findtext(f"bndbox/{side}", "nan"))
                 for side in ("xmin", "ymin", "xmax", "ymax")
             )
-            identity = thing.findtext("trackid", "0")
+            identity = element.findtext("trackid", "0")
             boxes[identity].append((left, top, right - left, bottom - top))
             numbers[identity].append(int(file.stem))
     return [

@@ -1,4 +1,4 @@
-"""Small pictures to train on: made, not photographed."""
+"""Small images to train on: made, not photographed."""
 
 import zipfile
 from pathlib import Path
@@ -8,22 +8,22 @@ import numpy as np
 
 
 def textured(seed: int, height: int = 200, width: int = 260) -> np.ndarray:
-    """Make a picture with structure at every scale: H x W x 3."""
+    """Make an image with structure at every scale: H x W x 3."""
     rng = np.random.default_rng(seed)
-    picture = np.zeros((height, width, 3))
+    image = np.zeros((height, width, 3))
     for cells in (4, 16, 64):
         noise = rng.uniform(0, 255, (cells, cells, 3))
-        picture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / 3
-    return picture.clip(0, 255).astype(np.uint8)
+        image += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / 3
+    return image.clip(0, 255).astype(np.uint8)
 
 
-def encoded(picture: np.ndarray, extension: str = ".png") -> bytes:
-    """Encode a picture."""
-    return cv2.imencode(extension, picture)[1].tobytes()
+def encoded(image: np.ndarray, extension: str = ".png") -> bytes:
+    """Encode an image."""
+    return cv2.imencode(extension, image)[1].tobytes()
 
 
 def photographs(count: int = 4) -> list[bytes]:
-    """Make encoded pictures."""
+    """Make encoded images."""
     return [encoded(textured(seed)) for seed in range(count)]
 
 
