@@ -33,7 +33,7 @@ from siamdw_ros.siamdw.networks import NETWORKS
 
 
 def add_tracker_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says how SiamDW is set."""
+    """Add the options of SiamDW."""
     parser.add_argument("--model", default=DEFAULT_NETWORK, choices=NETWORKS, metavar="NAME")
     parser.add_argument("--checkpoint", help="file of its weights (default: the bundled ones)")
     parser.add_argument("--device", default="auto")
@@ -109,6 +109,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help="take every N-th frame, as a robot does whose tracker is slower than its camera",
     )
+    _add_run_options(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add how the trackers are run, and what is written."""
     parser.add_argument(
         "--through-node",
         action="store_true",
@@ -119,7 +125,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads for each")
     parser.add_argument("--speed", action="store_true", help="time each tracker alone at the end")
     parser.add_argument("--out", type=Path, help="folder for results, report and images")
-    parser.add_argument("--fresh", action="store_true", help="forget what --out has of these")
+    parser.add_argument(
+        "--fresh", action="store_true", help="delete the results of these in --out"
+    )
     parser.add_argument(
         "--worst", type=int, default=3, metavar="N", help="contact sheets (default: 3)"
     )
@@ -128,7 +136,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="contact sheets of the frames where the overlap first drops below 0.2",
     )
-    return parser.parse_args(arguments)
 
 
 def _positive(text: str) -> int:
