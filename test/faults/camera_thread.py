@@ -28,7 +28,7 @@ class Camera(threading.Thread):
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Send until told to end; a late image does not delay the ones behind it."""
+        """Send until it is ended; a late image does not delay the ones behind it."""
         begin = time.monotonic()
         while not self._ended.wait(self._until_next(begin)):
             self.robot.send(self.image(), self.stamp())

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.ros
 
 STORM = 300  # requests at once, far more than wait at a time
 REQUESTS = {StartTracking: "start_tracking", StopTracking: "stop_tracking"}
-# All of lifecycle_msgs/Transition that a client may ask for, and some that nobody knows.
+# All of lifecycle_msgs/Transition that a client may ask for, and some that do not exist.
 TRANSITIONS = [
     Transition.TRANSITION_CREATE,
     Transition.TRANSITION_CONFIGURE,

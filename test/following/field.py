@@ -64,7 +64,7 @@ class Field:
         self.node = Node("field")
         self.world = World(FollowSettings(camera_z=0.6), velocity=np.zeros(3), delay=0)
         self.silent: set[str] = set()
-        self.enables = True  # or somebody else does
+        self.enables = True  # or another node does
         self.stamp_offset = 0.0
         self.frozen: Observation | None = None
         self.depth = "float"

@@ -265,7 +265,7 @@ def test_a_box_that_leaves_the_image_is_cut_to_it(wired: Wired) -> None:
 
 def test_the_end_of_tracking_is_reported_once(wired: Wired) -> None:
     wired.run(1.0)
-    assert statuses(wired) == []  # nothing is tracked, and nobody asked
+    assert statuses(wired) == []  # nothing is tracked, and there was no request
     wired.show()
     wired.run(1.0)
     wired.camera.update(None, wired.now)

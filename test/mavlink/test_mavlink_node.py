@@ -130,7 +130,7 @@ def node(**parameters: Any) -> ModuleProcess:
 
 @pytest.fixture(scope="module")
 def rig(ros_domain: None) -> Iterator[Rig]:
-    """Two cameras that show the clip's first frame until they are told to play."""
+    """Two cameras that show the clip's first frame until they are started."""
     parameters = {
         "load_timeout": 600.0,
         "image_topics": "['front/image','rear/image']",

@@ -22,7 +22,7 @@ LETTERS = {"T": State.TRACKED, "U": State.UNCERTAIN, "L": State.LOST}
 
 
 def judged(there: str, said: str, elsewhere: tuple[int, ...] = ()) -> LostStatistics:
-    """Follow a video told frame by frame: x where the target is there; T, U, L what is said."""
+    """Describe a video by frames: x where the target is visible; T, U, L the state reported."""
     video = still(len(there))
     video.boxes[[letter != "x" for letter in there]] = np.nan
     boxes: dict[int, Box] = {i: AWAY if i in elsewhere else EXACT for i in range(len(there))}

@@ -1,4 +1,4 @@
-"""Processor time is told apart by kind of thread."""
+"""Processor time is measured by kind of thread."""
 
 import os
 import threading

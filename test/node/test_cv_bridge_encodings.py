@@ -32,7 +32,7 @@ def _nothing_known() -> Iterator[None]:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, bridge: type) -> None:
-    """Put a stand-in of cv_bridge where Python looks for it first."""
+    """Put a stand-in of cv_bridge where Python finds it first."""
     package, boost = ModuleType("cv_bridge"), ModuleType("cv_bridge.boost")
     package.CvBridge = bridge  # type: ignore[attr-defined]
     boost.cv_bridge_boost = object()  # type: ignore[attr-defined]

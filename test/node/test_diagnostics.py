@@ -33,7 +33,7 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 
 class Diagnostics:
-    """What was told last of each part of a node."""
+    """The last status of each part of a node."""
 
     def __init__(self, tracker: TrackerRig) -> None:
         self.tracker = tracker
@@ -49,14 +49,14 @@ class Diagnostics:
     def wait(
         self, part: str, level: bytes, words: str, meanwhile: Callable[[], object] = lambda: None
     ) -> DiagnosticStatus:
-        """Wait until a part is told to be at a level, with these words."""
+        """Wait until a part has a level, with these words."""
 
-        def told() -> bool:
+        def reported() -> bool:
             meanwhile()
             status = self.parts.get(part)
             return status is not None and status.level == level and words in status.message
 
-        self.tracker.wait(told, f"{part} {words}; told: {self.parts.get(part)}")
+        self.tracker.wait(reported, f"{part} {words}; reported: {self.parts.get(part)}")
         return self.parts[part]
 
 
@@ -69,46 +69,52 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
         threads=1,
         request_timeout=30.0,
     )
-    said = Diagnostics(tracker)
+    diagnostics = Diagnostics(tracker)
 
     def show() -> None:
         tracker.show(frames[1], stamp=int(time.time()))
 
-    said.wait("camera image", WARN, "no image has come yet")
-    said.wait("targets", OK, "no target")
+    diagnostics.wait("camera image", WARN, "no image has come yet")
+    diagnostics.wait("targets", OK, "no target")
 
     tracker.show(frames[0], stamp=int(time.time()))
     assert tracker.start().success
     show()
-    said.parts.clear()  # what was told of the first image only
-    status = said.wait("camera image", OK, "images/s", show)
+    diagnostics.parts.clear()  # the statuses of the first image only
+    status = diagnostics.wait("camera image", OK, "images/s", show)
     values = {value.key: value.value for value in status.values}
     assert float(values["inference p50 (ms)"]) <= float(values["inference p95 (ms)"])
     assert float(values["waiting p50 (ms)"]) >= 0
     assert int(values["processed"]) >= 2
     assert status.hardware_id == "camera_optical"
-    said.wait("targets", OK, "1 tracked", show)
-    values = {value.key: value.value for value in said.parts["tracker"].values}
+    diagnostics.wait("targets", OK, "1 tracked", show)
+    values = {value.key: value.value for value in diagnostics.parts["tracker"].values}
     assert values["lifecycle state"] == "active"
     assert values["starts from a point"] == "yes"
 
     broken = Image(encoding="bgr8", width=10, height=10, step=30)
-    said.wait("camera image", ERROR, "images rejected: data has 0", lambda: tracker.send(broken))
-    said.wait("camera image", ERROR, "no image for")
+    diagnostics.wait(
+        "camera image", ERROR, "images rejected: data has 0", lambda: tracker.send(broken)
+    )
+    diagnostics.wait("camera image", ERROR, "no image for")
 
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     unfit = tracker.node.create_publisher(Image, "image", best_effort)
     words = "does not fit: Best effort publisher and reliable subscription"
-    said.wait("camera image", ERROR, words, show)
+    diagnostics.wait("camera image", ERROR, words, show)
     assert words in tracker.output()
     tracker.node.destroy_publisher(unfit)
-    said.wait("camera image", OK, "images/s", show)
+    diagnostics.wait("camera image", OK, "images/s", show)
 
     tracker.stamps_from(1)
-    said.wait("camera image", WARN, "behind the node's clock", lambda: tracker.show(frames[1]))
+    diagnostics.wait(
+        "camera image", WARN, "behind the node's clock", lambda: tracker.show(frames[1])
+    )
     assert math.isnan(tracker.statuses[-1].latency_ms)
     tracker.stamps_from(int(time.time()) + 1000)
-    said.wait("camera image", WARN, "ahead of the node's clock", lambda: tracker.show(frames[1]))
+    diagnostics.wait(
+        "camera image", WARN, "ahead of the node's clock", lambda: tracker.show(frames[1])
+    )
     assert math.isnan(tracker.statuses[-1].latency_ms)
 
 
@@ -117,8 +123,8 @@ def test_a_network_that_cannot_be_loaded_is_an_error(
 ) -> None:
     tracker = reconfigure(active=False, model="siamfc_res99")
     assert tracker.camera.change_state(Transition.TRANSITION_CONFIGURE) == "unconfigured"
-    said = Diagnostics(tracker)
-    status = said.wait("tracker", ERROR, "siamfc_res99")
+    diagnostics = Diagnostics(tracker)
+    status = diagnostics.wait("tracker", ERROR, "siamfc_res99")
     assert {v.key: v.value for v in status.values}["lifecycle state"] == "unconfigured"
 
 

@@ -67,10 +67,12 @@ def test_an_unknown_precision_is_refused_before_anything_is_loaded() -> None:
 
 
 def test_loading_that_takes_too_long_is_given_up() -> None:
-    told = threading.Event()
-    loader = Loader(dataclasses.replace(SETTINGS, load_timeout=0.0), lambda _: told.set(), log())
+    settled = threading.Event()
+    loader = Loader(
+        dataclasses.replace(SETTINGS, load_timeout=0.0), lambda _: settled.set(), log()
+    )
     loader.check_deadline()
-    assert told.wait(10)
+    assert settled.wait(10)
     assert loader.outcome.future.result() == "not loaded within 0 s"
-    loader.join()  # and what it made after all is let go
+    loader.join()  # and what it made after all is released
     assert isinstance(loader.outcome.future.result(), str)

@@ -81,12 +81,12 @@ def test_without_a_history_the_newest_frame_is_held(seconds: float, size: float)
     assert stamps(history) == [2]
 
 
-def test_when_time_jumps_back_the_frames_from_before_are_let_go() -> None:
+def test_when_time_jumps_back_the_frames_from_before_are_released() -> None:
     history = History()
     for arrived, stamp in enumerate([7, 8, 9, 1, 2]):
         history.add(frame(stamp, arrived=arrived), seconds=100, size=350)
     assert stamps(history) == [1, 2]
-    history.add(frame(3, arrived=6), seconds=100, size=350)  # the sizes were let go as well
+    history.add(frame(3, arrived=6), seconds=100, size=350)  # the sizes were released as well
     assert stamps(history) == [1, 2, 3]
 
 

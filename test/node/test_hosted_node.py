@@ -1,4 +1,4 @@
-"""The node in this process: references, threads and failures that nobody sees from outside."""
+"""The node in this process: references, threads and failures that cannot be seen from outside."""
 
 import gc
 import threading

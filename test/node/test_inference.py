@@ -41,25 +41,25 @@ def engine() -> Engine:
 
 
 class Harness:
-    """A running thread, and what it has told; some frames may wait for it already."""
+    """A running thread, and what it published; some frames may wait for it already."""
 
     def __init__(self, engine: Engine, *waiting: Frame) -> None:
-        self.inbox = FrameBuffer({"front": "/front", "rear": "/rear"}, seconds=2.0, size=1e9)
+        self.buffer = FrameBuffer({"front": "/front", "rear": "/rear"}, seconds=2.0, size=1e9)
         for frame in waiting:
-            self.inbox.put_frame(frame)
-        self.told: list[FrameResult] = []
-        self.shown: list[int] = []  # for each, how many were told before
+            self.buffer.put_frame(frame)
+        self.published: list[FrameResult] = []
+        self.shown: list[int] = []  # for each, how many were published before
         self.progress = {"front": ProcessStats(), "rear": ProcessStats()}
         self.settings = SETTINGS
         self.thread = InferenceThread(
             engine,
-            self.inbox,
+            self.buffer,
             lambda: self.settings,
             {
                 camera: SimpleNamespace(
                     processed=stats,
-                    publish=self.told.append,
-                    show=lambda _: self.shown.append(len(self.told)),
+                    publish=self.published.append,
+                    show=lambda _: self.shown.append(len(self.published)),
                 )
                 for camera, stats in self.progress.items()
             },
@@ -71,23 +71,23 @@ class Harness:
         """Put a request and wait for its answer."""
         answered = threading.Event()
         request = PendingCall(asked, lambda _: answered.set(), deadline=float("inf"))
-        self.inbox.put_call(request)
+        self.buffer.put_call(request)
         assert answered.wait(60)
         return request.future.result()
 
     def end(self) -> None:
         """Wait until the thread has done its work."""
-        self.inbox.close()
+        self.buffer.close()
         self.thread.join(60)
         assert not self.thread.is_alive()
 
     def show(self, picture: np.ndarray, camera: str = "front") -> None:
         """Put a frame and wait until the thread is done with it."""
-        self.inbox.put_frame(Frame(camera, image_message(picture), time.monotonic()))
+        self.buffer.put_frame(Frame(camera, image_message(picture), time.monotonic()))
         self.wait()
 
     def wait(self) -> None:
-        """Wait for the turn after the next: what was put before is done and told then."""
+        """Wait for the turn after the next: what was put before is done and published then."""
         for _ in range(2):
             assert not self.ask(StopTracking.Request(target_id="nobody")).success
 
@@ -112,7 +112,7 @@ def test_a_search_that_fails_publishes_no_box_of_an_earlier_frame(
     harness.show(frames[0])
     assert harness.ask(start_request()).success
     harness.show(frames[1])
-    told = len(harness.told)
+    published = len(harness.published)
     with monkeypatch.context() as patch:
 
         def fail(*_arguments: object) -> None:
@@ -120,10 +120,10 @@ def test_a_search_that_fails_publishes_no_box_of_an_earlier_frame(
 
         patch.setattr(MultiTracker, "update_many", fail)
         harness.show(frames[2])
-        assert len(harness.told) == told
+        assert len(harness.published) == published
         assert harness.progress["front"].failed == 1
     harness.show(frames[3])  # and the thread goes on
-    assert len(harness.told) == told + 1
+    assert len(harness.published) == published + 1
 
 
 def test_an_image_that_cannot_be_decoded_is_counted_and_left_out(
@@ -131,17 +131,17 @@ def test_an_image_that_cannot_be_decoded_is_counted_and_left_out(
 ) -> None:
     harness.show(frames[0])
     assert harness.ask(start_request()).success
-    told = len(harness.told)
+    published = len(harness.published)
     damaged = CompressedImage(data=cv2.imencode(".png", frames[1])[1].tobytes()[:5000])
     assert compressed.check(damaged) is None
     decoder = ImageDecoder(TRANSPORTS["compressed"])
-    harness.inbox.put_frame(Frame("front", damaged, time.monotonic(), decoder))
+    harness.buffer.put_frame(Frame("front", damaged, time.monotonic(), decoder))
     answer = harness.ask(start_request())
     assert not answer.success
     assert "cannot be decoded" in answer.message
     assert harness.progress["front"].rejected == 1
     harness.show(frames[2])
-    assert len(harness.told) == told + 1
+    assert len(harness.published) == published + 1
 
 
 @pytest.mark.parametrize("helped", [False, True])
@@ -159,7 +159,7 @@ def test_a_detector_shows_where_a_lost_target_is(
     request.bbox = box_to_message(box)
     assert harness.ask(request).success
     harness.show(blank)
-    while harness.told[-1].targets[0].state is not State.LOST:
+    while harness.published[-1].targets[0].state is not State.LOST:
         harness.show(blank)
     harness.show(there)
     if helped:
@@ -167,10 +167,10 @@ def test_a_detector_shows_where_a_lost_target_is(
         hypothesis.hypothesis.class_id, hypothesis.hypothesis.score = "cup", 0.7
         about = (box[0] + 1044, box[1] + 535, *box[2:])
         seen = Detection2D(bbox=box_to_message(about), results=[hypothesis])
-        harness.inbox.put_detections("front", Detection2DArray(detections=[seen]))
+        harness.buffer.put_detections("front", Detection2DArray(detections=[seen]))
         harness.wait()
     harness.show(there)
-    (target,) = harness.told[-1].targets
+    (target,) = harness.published[-1].targets
     assert target.state is (State.TRACKED if helped else State.LOST)
     if helped:
         assert target.box[:2] == pytest.approx((box[0] + 1040, box[1] + 540), abs=12)
@@ -213,13 +213,13 @@ def test_a_target_that_is_lost_for_too_long_is_forgotten(
     assert harness.ask(start_request()).success
     grey = np.full_like(frames[0], 128)
     harness.show(grey)
-    (target,) = harness.told[-1].targets
+    (target,) = harness.published[-1].targets
     assert target.state is State.LOST
     harness.show(grey)
-    assert len(harness.told[-1].targets) == 1  # not yet
+    assert len(harness.published[-1].targets) == 1  # not yet
     harness.settings = dataclasses.replace(harness.settings, give_up_seconds=1e-9)
     harness.show(grey)
-    assert harness.told[-1].targets == ()
+    assert harness.published[-1].targets == ()
 
 
 def test_a_target_with_a_duration_is_removed_when_it_has_passed(
@@ -237,12 +237,12 @@ def test_a_target_with_a_duration_is_removed_when_it_has_passed(
     brief.duration.nanosec = 1
     assert harness.ask(brief).success
     harness.show(frames[1])
-    assert [target.id for target in harness.told[-1].targets] == ["0 s", "3600 s"]
+    assert [target.id for target in harness.published[-1].targets] == ["0 s", "3600 s"]
     request.duration.nanosec = 1
     request.duration.sec = 0
     assert harness.ask(request).success  # starting over sets the duration anew
     harness.show(frames[2])
-    assert [target.id for target in harness.told[-1].targets] == ["0 s"]
+    assert [target.id for target in harness.published[-1].targets] == ["0 s"]
 
 
 def test_a_negative_duration_is_refused(harness: Harness, frames: list[np.ndarray]) -> None:
@@ -269,18 +269,18 @@ def test_cameras_whose_frames_wait_together_share_a_batch(
         return searched(method, images)
 
     monkeypatch.setattr(MultiTracker, "update_many", count)
-    told = len(harness.told)
-    harness.inbox.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
+    published = len(harness.published)
+    harness.buffer.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
     while not batches:
         time.sleep(0.001)
     for camera in ("front", "rear"):
-        harness.inbox.put_frame(Frame(camera, image_message(frames[2]), time.monotonic()))
+        harness.buffer.put_frame(Frame(camera, image_message(frames[2]), time.monotonic()))
     reached.set()
     assert not harness.ask(StopTracking.Request(target_id="nobody")).success
     assert not harness.ask(StopTracking.Request(target_id="nobody")).success
     assert batches == [1, 2]
-    assert [p.frame.camera for p in harness.told[told:]] == ["front", "front", "rear"]
-    assert [len(p.targets) for p in harness.told[told:]] == [1, 1, 1]
+    assert [p.frame.camera for p in harness.published[published:]] == ["front", "front", "rear"]
+    assert [len(p.targets) for p in harness.published[published:]] == [1, 1, 1]
 
 
 def test_requests_without_end_do_not_stop_the_tracking(
@@ -289,18 +289,18 @@ def test_requests_without_end_do_not_stop_the_tracking(
     harness.show(frames[0])
     assert harness.ask(start_request()).success
     monkeypatch.setattr("siamdw_ros.node.inference.CALL_SECONDS", 0.0)
-    told, more = len(harness.told), threading.Event()
+    published, more = len(harness.published), threading.Event()
 
     def again(_: object) -> None:
         if not more.is_set():
-            harness.inbox.put_call(
+            harness.buffer.put_call(
                 PendingCall(StopTracking.Request(target_id="nobody"), again, deadline=float("inf"))
             )
 
     again(None)
-    harness.inbox.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
+    harness.buffer.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
     end = time.monotonic() + 60
-    while len(harness.told) == told:
+    while len(harness.published) == published:
         assert time.monotonic() < end
         time.sleep(0.001)
     more.set()

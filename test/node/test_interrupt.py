@@ -23,7 +23,7 @@ MOMENTS = [
 def test_an_interrupt_while_the_node_starts_ends_it_cleanly(
     module: str, number: signal.Signals, delay: float
 ) -> None:
-    """From Python's first line of ours on: before that, nobody has set a handler."""
+    """From Python's first line of ours on: before that, no handler is set."""
     process = subprocess.Popen(
         [sys.executable, "-c", MARK, module],
         stdout=subprocess.PIPE,

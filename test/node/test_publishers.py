@@ -1,4 +1,4 @@
-"""Debug images are made while somebody looks, and no more often than they may."""
+"""Debug images are made while there are subscribers, and no more often than the rate allows."""
 
 import threading
 import time

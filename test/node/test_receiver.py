@@ -59,9 +59,9 @@ def launch(node: Node) -> Iterator[Launch]:
 
 
 def subscribe(node: Node, topic: str, callback: Callable[[String], None], **events: Any) -> Any:
-    told = SubscriptionEventCallbacks(use_default_callbacks=False, **events)
+    callbacks = SubscriptionEventCallbacks(use_default_callbacks=False, **events)
     return node.create_subscription(
-        String, topic, callback, 10, callback_group=NotForTheExecutor(), event_callbacks=told
+        String, topic, callback, 10, callback_group=NotForTheExecutor(), event_callbacks=callbacks
     )
 
 
@@ -152,7 +152,7 @@ def test_a_callback_that_raises_does_not_end_it(node: Node, launch: Launch) -> N
     def hear(message: String) -> None:
         heard.append(message.data)
         if message.data == "bad":
-            raise ValueError("nobody foresaw it")
+            raise ValueError("unexpected")
 
     launch(subscribe(node, "image", hear))
     publish(node, "image", "bad", "good")

@@ -1,4 +1,4 @@
-"""A node that respawns: it comes back, it ends when it is told to, and nothing outlives it."""
+"""A node that respawns: it comes back, it ends on a signal, and no process outlives it."""
 
 import contextlib
 import os

@@ -16,7 +16,7 @@ from panel_rig import CLIP, HISTORY, RATE, REQUEST_TIMEOUT, PanelProcess
 
 @pytest.fixture(scope="module")
 def tracker(ros_domain: None) -> Iterator[None]:
-    """The tracker, and a camera that shows the clip's first frame until it is told to play."""
+    """The tracker, and a camera that shows the clip's first frame until it is started."""
     parameters = (
         "load_timeout:=600.0",
         f"history_seconds:={HISTORY}",

@@ -13,9 +13,11 @@ from siamdw_ros.tools import inspect_checkpoint
 
 def lines(capsys, *paths):
     status = inspect_checkpoint.main([str(path) for path in paths])
-    told = capsys.readouterr()
-    table = dict(line.strip().split(maxsplit=1) for line in told.out.splitlines() if "  " in line)
-    return status, table, told.err
+    printed = capsys.readouterr()
+    table = dict(
+        line.strip().split(maxsplit=1) for line in printed.out.splitlines() if "  " in line
+    )
+    return status, table, printed.err
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Places that somebody proposes for a lost target."""
+"""Places that a detector proposes for a lost target."""
 
 from pathlib import Path
 from typing import Any

@@ -170,7 +170,7 @@ def test_memory_moves_the_template_towards_what_is_seen():
     create_multi_tracker("siambox_res22", precision="full", backend="torch", memory=0.0).update(
         image, [target]
     )
-    assert target.current is target.template, "switched off, and still remembered"
+    assert target.current is target.template, "switched off, and still used"
 
 
 def test_memory_learns_nothing_from_what_is_not_the_target():

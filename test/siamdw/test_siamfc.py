@@ -31,7 +31,7 @@ def method():
 
 
 def texture(height=240, width=320, seed=0):
-    """Blurred noise: a background that looks nowhere the same."""
+    """Blurred noise: a background that is different everywhere."""
     noise = np.random.default_rng(seed).integers(60, 160, (height // 8, width // 8, 3), np.uint8)
     return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
 
@@ -102,7 +102,7 @@ def test_memory_moves_the_kernels_towards_what_is_seen(method):
     mixed = target.templates + 0.5 * (target.memory - middle)
     torch.testing.assert_close(target.kernels, mixed)
     method(scales=3, memory=0.0).update(scene(160, 120), [target])
-    assert target.kernels is target.templates, "switched off, and still remembered"
+    assert target.kernels is target.templates, "switched off, and still used"
 
 
 @pytest.mark.parametrize(("wide", "is_found"), [(0, False), (383, True)])

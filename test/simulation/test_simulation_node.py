@@ -64,7 +64,7 @@ class Watcher:
 
 @pytest.fixture(scope="module")
 def watcher(ros_domain: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
-    """The base in the place where somebody walks straight on."""
+    """The base in the scenario in which a person walks straight on."""
     log = tmp_path_factory.mktemp("simulation") / "node.log"
     arguments = ["--ros-args", "-p", "scenario:=straight", "-p", "rate:=5.0"]
     watcher = Watcher()

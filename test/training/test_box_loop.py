@@ -16,7 +16,7 @@ CONFIG = Path(__file__).parents[2] / "config" / "training" / "siambox_res22.yaml
 
 @pytest.fixture(autouse=True)
 def _root_logger() -> Iterator[None]:
-    """Take back the handler that the command installs: it writes to this test's stderr."""
+    """Remove the handler that the command installs: it writes to this test's stderr."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield

@@ -19,7 +19,7 @@ def read(layout: str, path: Path, **options: object) -> Dataset:
 
 
 def shown(track: Track) -> list[int]:
-    """Which images a track has, told by their brightness."""
+    """Which images a track has, by their brightness."""
     images = [decode(track.frames[index]) for index in range(len(track.frames))]
     return [round((int(image.mean()) - 10) / 20) for image in images]
 

@@ -1,4 +1,4 @@
-"""Training is for those who train: nobody else needs what it needs."""
+"""Only training needs the libraries of training."""
 
 import subprocess
 import sys
