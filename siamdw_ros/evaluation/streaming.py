@@ -60,7 +60,7 @@ def _run(job: Job, rate: float | None) -> None:
         played = play_to_node(clip, sequence.start, log, node_arguments(job.spec), rate)
     size = width_height(next(sequence.images()))
     _write_times(_times_file(job), played.sent, played.results)
-    job.folder.write_run(sequence, judge(played.sent, played.results, sequence.start, size))
+    job.folder.write_run(sequence, newest_boxes(played.sent, played.results, sequence.start, size))
 
 
 def _playable(sequence: AnnotatedSequence, folder: Path) -> Path:
@@ -88,7 +88,7 @@ def node_arguments(spec: SiamDW) -> list[str]:
     return ["--ros-args", *(text for pair in parameters for text in pair)]
 
 
-def judge(
+def newest_boxes(
     sent: Sequence[tuple[int, int]],
     results: Mapping[int, ImageResult],
     start: Box,

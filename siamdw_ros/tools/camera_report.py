@@ -81,7 +81,7 @@ def report(
     calibration: str,
     simulated: bool,
 ) -> Report:
-    """Judge a camera.
+    """Assess a camera.
 
     Args:
         samples: The images that arrived, at least one.
@@ -218,7 +218,7 @@ def _other_clock(sample: Sample, age: float, simulated: bool) -> str:
 
 
 def _judge_loss(made: Report, samples: Sequence[Sample], lost: int) -> None:
-    """Judge the loss: what the middleware reports, and what is missing between the stamps."""
+    """Assess the loss: what the middleware reports, and what is missing between the stamps."""
     steps = np.diff([sample.stamp for sample in samples])
     steps = steps[steps > 0]
     missing = 0

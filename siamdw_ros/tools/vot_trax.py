@@ -1,4 +1,4 @@
-"""Speak TraX, so that the VOT toolkit can start, feed and judge the tracker.
+"""Speak TraX, so that the VOT toolkit can start, feed and evaluate the tracker.
 
 In the workspace's trackers.ini:
 

@@ -142,7 +142,7 @@ class PairMaker:
         bank = self.stills
         chosen = self._integers(len(bank), count)
         boxes = bank.boxes[chosen]
-        # Half of the boxes are parts of what was annotated: an operator marks those, too.
+        # Half of the boxes are parts of the annotated ones: operators draw such boxes, too.
         share = torch.where(self._uniform(count, 1) < 0.35, self._between(0.35, 0.9, count, 2), 1)
         size = boxes[:, 2:] * share
         corner = boxes[:, :2] + self._uniform(count, 2) * (boxes[:, 2:] - size)

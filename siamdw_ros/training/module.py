@@ -23,7 +23,7 @@ class Training(pl.LightningModule):
     Args:
         config: of the run.
         network: to be trained, in place.
-        objective: draws pairs, and judges the network on them.
+        objective: draws pairs, and computes the loss of the network on them.
     """
 
     def __init__(self, config: Config, network: Network, objective: Objective) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from siamdw_ros.evaluation.playback import ImageResult
-from siamdw_ros.evaluation.streaming import judge, node_arguments
+from siamdw_ros.evaluation.streaming import newest_boxes, node_arguments
 from siamdw_ros.evaluation.trackers import SiamDW
 from siamdw_ros.siamdw import State
 from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
@@ -23,7 +23,7 @@ def test_a_frame_gets_the_newest_box_that_had_arrived() -> None:
         100: ImageResult(190, [A]),
         200: ImageResult(301, [B]),
     }  # B comes when frame 2 is taken already
-    run = judge(sent, results, START, (100, 80))
+    run = newest_boxes(sent, results, START, (100, 80))
     np.testing.assert_array_equal(run.boxes, [START, A, A, B])
     assert run.size == (100, 80)
 
@@ -31,11 +31,11 @@ def test_a_frame_gets_the_newest_box_that_had_arrived() -> None:
 def test_a_late_answer_does_not_replace_a_newer_one() -> None:
     sent = [(0, 100), (1, 200), (2, 300)]
     results = {100: ImageResult(290, [A]), 200: ImageResult(280, [B])}
-    np.testing.assert_array_equal(judge(sent, results, START, (9, 9)).boxes[2], B)
+    np.testing.assert_array_equal(newest_boxes(sent, results, START, (9, 9)).boxes[2], B)
 
 
 def test_no_box_means_lost() -> None:
-    run = judge([(0, 100), (1, 200)], {100: ImageResult(150, [])}, START, (9, 9))
+    run = newest_boxes([(0, 100), (1, 200)], {100: ImageResult(150, [])}, START, (9, 9))
     assert np.isnan(run.boxes[1]).all()
     assert list(run.states) == [State.TRACKED, State.LOST]
 

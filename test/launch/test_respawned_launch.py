@@ -30,16 +30,16 @@ class TestRespawnedNode(RobotTest):
     def test_it_publishes_again_after_it_was_killed(self, proc_info) -> None:
         self.wait_for_count(lambda processed: processed >= FEW)
         name = next(name for name in proc_info.process_names() if "tracker_node" in name)
-        keeper = proc_info[name].pid
-        node = int(Path(f"/proc/{keeper}/task/{keeper}/children").read_text())
+        parent = proc_info[name].pid
+        node = int(Path(f"/proc/{parent}/task/{parent}/children").read_text())
         os.kill(node, signal.SIGKILL)
         self.wait_for_count(lambda processed: processed < FEW)  # a new node counts from 1
         self.wait_for_count(lambda processed: processed >= FEW)
-        self.assertEqual(proc_info[name].pid, keeper)
+        self.assertEqual(proc_info[name].pid, parent)
 
-        os.kill(keeper, signal.SIGKILL)
+        os.kill(parent, signal.SIGKILL)
         self.wait_for_count(lambda processed: processed < FEW)
-        self.assertNotEqual(proc_info[name].pid, keeper)
+        self.assertNotEqual(proc_info[name].pid, parent)
 
     def wait_for_count(self, holds) -> None:
         """Show images until a status counts them so."""

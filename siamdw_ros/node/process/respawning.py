@@ -39,13 +39,13 @@ def fork_nodes() -> None:
     Raises:
         SystemExit: In this process, with the last node's exit code.
     """
-    keeper = os.getpid()
+    parent = os.getpid()
     node = 0
-    told_to_end = False
+    ending = False
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        nonlocal told_to_end
-        told_to_end = True
+        nonlocal ending
+        ending = True
         if node:
             with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                 os.kill(node, number)
@@ -53,15 +53,15 @@ def fork_nodes() -> None:
     before = {number: signal.signal(number, pass_on) for number in SIGNALS}
     _import_torch()
     code = 0
-    while not told_to_end:
+    while not ending:
         started = time.monotonic()
         # Blocked until the node's id is known: a signal in between would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        if told_to_end:  # by a signal since the loop's condition
+        if ending:  # by a signal since the loop's condition
             break
         node = os.fork()
         if not node:
-            _begin(keeper, before)
+            _begin(parent, before)
             return
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         _, status = os.waitpid(node, 0)
@@ -69,7 +69,7 @@ def fork_nodes() -> None:
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
             break
-        if not told_to_end:
+        if not ending:
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
             print(f"the tracker node ended {how} and is started again", file=sys.stderr)
             time.sleep(max(0.0, started + PERIOD - time.monotonic()))
@@ -87,15 +87,15 @@ def _import_torch() -> None:
     choose_backend("auto", torch.device("cpu"))  # imports OpenVINO, where it is installed
 
 
-def _begin(keeper: int, handlers: Mapping[signal.Signals, Any]) -> None:
+def _begin(parent: int, handlers: Mapping[signal.Signals, Any]) -> None:
     """Set up a child process: its own process group, its signal handlers, its end.
 
     Args:
-        keeper: Process id of the parent; the child is killed when it ends.
+        parent: Process id of the parent; the child is killed when it ends.
         handlers: The signal handlers of a normal process.
     """
-    os.setpgid(0, 0)  # a Ctrl-C of the terminal reaches the keeper only, which passes it on once
-    die_with_parent(keeper)
+    os.setpgid(0, 0)  # a Ctrl-C of the terminal reaches the parent only, which passes it on once
+    die_with_parent(parent)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
