@@ -48,7 +48,7 @@ def test_what_was_loaded_says_where_it_runs() -> None:
         ({"precision": "double"}, "precision 'double'"),
         ({"preset": "nothing"}, "unknown preset 'nothing'"),
         ({"lost_score": 0.9}, "lost <= tracked"),
-        ({"tracker_memory": 0.1}, "no hyper-parameter memory (only siamfc_* have it)"),
+        ({"tracker_scale_rate": 0.1}, "no hyper-parameter scale_rate (only siamfc_* have it)"),
         ({"tracker_rate": 1.5}, "rate must lie in"),
         ({"tracker_wide_instance_size": 383.5}, "must be a whole number, not 383.5"),
     ],

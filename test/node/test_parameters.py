@@ -68,7 +68,7 @@ def test_a_change_takes_effect_on_the_next_image(
         ("tracker__rate", "fast", "needs a number"),
         ("tracker__presence_slope", 0.0, "presence_slope must lie in [0.001, 1000]"),
         ("tracker__wide_instance_size", 383.5, "must be a whole number"),
-        ("tracker__memory", 0.1, "has no hyper-parameter memory (only siamfc_* have it)"),
+        ("tracker__scale_rate", 0.1, "has no hyper-parameter scale_rate (only siamfc_* have it)"),
         ("model", "siamfc_incep22", "deactivate it and clean it up first"),
         ("image_topics", ["a", "b"], "deactivate it and clean it up first"),
         ("autostart", False, "read-only"),
@@ -113,14 +113,14 @@ def test_the_other_bundled_network_is_chosen_by_its_name(
     reconfigure: Callable[..., TrackerRig], frames: list[np.ndarray]
 ) -> None:
     tracker = reconfigure(model="siamfc_res22")
-    assert set_parameters(tracker, tracker__memory=0.1) == [""]
+    assert set_parameters(tracker, tracker__scale_rate=0.3) == [""]
     assert "has no hyper-parameter rate" in set_parameters(tracker, tracker__rate=0.3)[0]
     tracker.show(frames[0])
     assert tracker.start().success
     (detection,) = tracker.show(frames[1]).detections
     assert detection.results[0].hypothesis.score > 0.5
     assert tracker.statuses[-1].model == "siamfc_res22"
-    assert set_parameters(tracker, tracker__memory="") == [""]
+    assert set_parameters(tracker, tracker__scale_rate="") == [""]
 
 
 def test_fewer_targets_than_are_followed_stops_none(
