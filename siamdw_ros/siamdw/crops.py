@@ -57,13 +57,6 @@ def crop_window(image: Image, center: Vector, side: float, out: int, fill: Vecto
     return np.asarray(window, np.uint8)
 
 
-def crop_pyramid(
-    image: Image, center: Vector, sides: Sequence[float], out: int, fill: Vector
-) -> Image:
-    """Cut one window per scale, each straight from the image: S x out x out x 3, uint8."""
-    return np.stack([crop_window(image, center, side, out, fill) for side in sides])
-
-
 class Windows(NamedTuple):
     """N square windows of images.
 

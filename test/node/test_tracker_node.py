@@ -11,7 +11,7 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 from siamdw_msgs.msg import TargetState
 from std_msgs.msg import Header
-from tracker_rig import START, TrackerRig
+from tracker_rig import START, TrackerRig, track_through_the_first_second
 
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.node.decoding import image_message
@@ -53,13 +53,7 @@ def test_detections_carry_the_header_of_their_image(tracker: TrackerRig, frames:
 def test_the_target_is_followed_through_the_first_second(
     tracker: TrackerRig, frames: Frames
 ) -> None:
-    tracker.show(frames[0])
-    assert tracker.start().success
-    for frame in frames[5::6]:
-        (detection,) = tracker.show(frame).detections
-    x, y, width, height = box_from_message(detection.bbox)
-    assert abs(x + width / 2 - (START[0] + START[2] / 2)) < 40
-    assert abs(y + height / 2 - (START[1] + START[3] / 2)) < 40
+    track_through_the_first_second(tracker, frames)
     (state,) = tracker.statuses[-1].targets
     assert state.state == TargetState.TRACKED
     assert state.last_seen == tracker.statuses[-1].header.stamp

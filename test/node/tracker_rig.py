@@ -12,7 +12,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.decoding import ImageMessage, image_message
-from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.node.messages import box_from_message, box_to_message
 from siamdw_ros.node.publishers import jpeg_message
 
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in cup.mp4, on its first frame
@@ -184,3 +184,14 @@ class TrackerRig:
         for camera in self.cameras.values():
             with camera:
                 pass
+
+
+def track_through_the_first_second(tracker: TrackerRig, frames: Sequence[np.ndarray]) -> None:
+    """Start on the first frame, show every sixth one, and check the last box."""
+    tracker.show(frames[0])
+    assert tracker.start().success
+    for frame in frames[5::6]:
+        (detection,) = tracker.show(frame).detections
+    x, y, width, height = box_from_message(detection.bbox)
+    assert abs(x + width / 2 - (START[0] + START[2] / 2)) < 40
+    assert abs(y + height / 2 - (START[1] + START[3] / 2)) < 40

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from siamdw_ros.siamdw.crops import (
     context_side,
-    crop_pyramid,
     crop_window,
     mean_color,
     published_window,
@@ -67,14 +66,6 @@ def test_window_of_the_whole_image_is_the_image():
     image = noise()[:, :HEIGHT]
     center = np.array([HEIGHT / 2, HEIGHT / 2])
     np.testing.assert_array_equal(crop_window(image, center, HEIGHT, HEIGHT, FILL), image)
-
-
-def test_pyramid_holds_one_window_a_side():
-    image, center, sides = noise(), np.array([20.3, 11.8]), (10.0, 22.5, 31.0)
-    pyramid = crop_pyramid(image, center, sides, 16, FILL)
-    assert pyramid.shape == (3, 16, 16, 3)
-    for window, side in zip(pyramid, sides, strict=True):
-        np.testing.assert_array_equal(window, crop_window(image, center, side, 16, FILL))
 
 
 def canvas_window(image, center, side, out):
