@@ -19,7 +19,8 @@ author = "siamdw_ros maintainers"
 project_copyright = "siamdw_ros maintainers, MIT licence"
 version = release = site_pages.package_version()
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+# Sources are linked in the repository: copies of them on the site would take half of its build.
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.linkcode"]
 exclude_patterns = [
     "_build",
     # Included by pages in reference/.
@@ -53,6 +54,11 @@ html_css_files = ["site.css"]
 
 # `sphinx-build -b linkcheck` looks at the links inside the site: no network is needed.
 linkcheck_ignore = [r"https?://"]
+
+
+def linkcode_resolve(_domain, info):
+    """Return the address of the source of a Python object."""
+    return site_pages.source_address(info["module"])
 
 
 def setup(app):

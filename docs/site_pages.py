@@ -120,6 +120,13 @@ def _write_pages(app: Sphinx) -> None:
             path.write_text(text)
 
 
+def source_address(module: str) -> str:
+    """Return the address of a module's source in the repository."""
+    path = ROOT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return f"{REPOSITORY}/{path.relative_to(ROOT)}"
+
+
 def parameters_page() -> str:
     """Return the table of the tracker node's parameters."""
     table = importlib.import_module("siamdw_ros.tools.parameter_table").table()

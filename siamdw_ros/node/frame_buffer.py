@@ -195,16 +195,15 @@ class FrameBuffer:
             What was taken; None once the buffer is closed.
         """
         with self._changed:
-            self._changed.wait_for(self._has_something)
+            self._changed.wait_for(
+                lambda: self._closed or self._frames or self._calls or self._detections
+            )
             if self._closed:
                 return None
             batch = Batch(list(self._frames.values()), self._detections)
             self._frames.clear()
             self._detections = {}
             return batch
-
-    def _has_something(self) -> bool:
-        return self._closed or bool(self._frames or self._calls or self._detections)
 
     def held(self) -> dict[str, HeldFrames]:
         """Return what is held of each camera."""
