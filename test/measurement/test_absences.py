@@ -59,14 +59,14 @@ def test_a_video_without_absences_has_a_row_as_well() -> None:
 def test_command_follows_a_video_whose_target_disappears(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(CLIPS / "cup.mp4", tmp_path)
-    boxes = read_annotation(CLIPS / "cup.csv")
+    shutil.copy(CLIPS / "juice.mp4", tmp_path)
+    boxes = read_annotation(CLIPS / "juice.csv")
     boxes[5:9] = [ABSENT] * 4  # said, not so: what matters is that it is counted
-    write_annotation(tmp_path / "cup.csv", boxes, {})
+    write_annotation(tmp_path / "juice.csv", boxes, {})
     out = tmp_path / "out"
     options = ["--absences", "--threads", "1", "--device", "cpu", "--out", str(out)]
-    assert presence.main([str(tmp_path / "cup.mp4"), *options]) == 0
+    assert presence.main([str(tmp_path / "juice.mp4"), *options]) == 0
     (video,) = json.loads((out / "absences.json").read_text())["videos"]
     assert (video["absent"], video["lost"]) == (4, 0)
     assert video["absences"] == [dataclasses.asdict(Absence(5, 4, None, 0, 0))]
-    assert "cup" in capsys.readouterr().out
+    assert "juice" in capsys.readouterr().out
