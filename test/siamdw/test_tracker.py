@@ -204,7 +204,7 @@ def test_displacement_is_measured_at_the_scale_where_it_was_found():
         response[2, 4, 12] = 5
         side = target.search_side
         peak = locate(method, response)
-        found = method._match(target.center, np.append(peak, response[2]), torch.zeros(1))
+        found = method._read(target.center, np.append(peak, response[2]), torch.zeros(1))
         method._move(scene(60, 50), target, found)
         moved.append((target.center - (72, 58)) / (found.peak.displacement * side / 255))
     np.testing.assert_allclose(moved, [[1.2, 1.2], [1.0, 1.0]])
