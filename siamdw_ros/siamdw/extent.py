@@ -1,37 +1,42 @@
 """Find the box of the object at a point: what a user selects who taps on an image.
 
-Square windows of several sizes are cut around the point. A small head on the features of the
-bundled CIResNet-22 predicts from each window how far the object's four sides are from the point,
-and how well the object's size fits the window: it should be half as large. The window that fits
-best decides.
+Square windows of several sizes are cut around the point. A network of its own predicts from each
+window how far the object's four sides are from the point, and how well that box will fit. Boxes
+that agree are averaged, and the one that promises most is chosen.
 
-The head was trained by `python -m siamdw_ros.training.extents`; it is class-agnostic.
+The network was trained by `python -m siamdw_ros.tools.train_extents`; it is class-agnostic.
 """
 
 import math
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from siamdw_ros.siamdw.bundled import bundled_checkpoint
-from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.siamdw.extent_network import (
+    NO_WINDOW,
+    ExtentNetwork,
+    Predictions,
+    load_extent_network,
+    mean_of,
+    overlap_of_distances,
+)
 from siamdw_ros.siamdw.runtime import choose_device, fold_batch_norms
 
-NETWORK = "siamfc_res22"  # whose bundled weights the head was trained on
-HEAD_FILE = "extent_res22.pt"
+WEIGHTS = "extent_res22.pt"
 WINDOW = 127  # pixels, the side to which windows are resized
-CELLS = 5  # a side, of a window's features
-SIDES = tuple(20.0 * 2 ** (step / 2) for step in range(10))  # of the windows, in image pixels
-SIZE_IN_WINDOW = 0.5  # sqrt(width * height) of the object, as share of the window's side
-LOG_DISTANCES = (-4.0, 3.0)  # limits of what the head predicts
+PER_OCTAVE = 2  # sizes of windows
+SIDES = tuple(20.0 * 2 ** (step / PER_OCTAVE) for step in range(11))  # in image pixels
 MIN_SCORE = 0.1
+MIRRORED = [2, 1, 0, 3]  # the distances to right, top, left and bottom side
+AGREEING = 0.5  # overlap of boxes that are averaged
 MIN_CONTRAST = 2.0  # standard deviation of a box with its surroundings, of 255
 
 
@@ -45,68 +50,16 @@ class Extent(NamedTuple):
     score: float
 
 
-class Predictions(NamedTuple):
-    """What the head says of B windows.
-
-    scores: B, logits: 1 after a sigmoid if the object has the size that fits the window, towards 0
-    if it is smaller or larger. distances: B x 4, from
-    the window's centre to the left, upper, right and lower side of the object, as shares of the
-    window's side.
-    """
-
-    scores: Tensor
-    distances: Tensor
-
-
-class ExtentHead(nn.Module):
-    """Predicts the box of the object in the middle of a window from its features.
-
-    Args:
-        channels: of the backbone's features.
-        width: channels of the neck.
-        hidden: units of the layer behind it.
-        dropout: in training.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(
-        self, channels: int = 512, width: int = 48, hidden: int = 192, dropout: float = 0.3
-    ) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
-        self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
-        self.neck = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
-        self.hidden = nn.Sequential(
-            nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(width * CELLS**2, hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-        )
-        self.out = nn.Linear(hidden, 5)
-
-    def forward(self, features: Tensor) -> Predictions:
-        """Predict from features, B x channels x 5 x 5."""
-        normed = (features - self.mean) / self.deviation
-        out = self.out(self.hidden(self.neck(normed)))
-        distances = out[:, 1:].clamp(*LOG_DISTANCES).exp() * SIZE_IN_WINDOW / 2
-        return Predictions(out[:, 0], distances)
-
-
 class ExtentFinder:
     """Finds the box of the object at a point. It keeps nothing of images.
 
     Args:
-        backbone: of the bundled network, in evaluation mode.
-        head: trained on its features.
-        device: where both run.
+        network: in evaluation mode.
+        device: where it runs.
     """
 
-    def __init__(self, backbone: nn.Module, head: ExtentHead, device: torch.device) -> None:
-        self.backbone = backbone.to(device)
-        self.head = head.to(device)
+    def __init__(self, network: ExtentNetwork, device: torch.device) -> None:
+        self.network = network.to(device)
         self.device = device
 
     def box_around(self, image: Image, point: tuple[float, float]) -> Extent | None:
@@ -138,38 +91,70 @@ class ExtentFinder:
         self._predict(np.zeros((len(SIDES), WINDOW, WINDOW, 3), np.uint8))
 
     def _best(self, image: Image, point: tuple[float, float]) -> Extent:
-        """Find the box that the window of the best size predicts."""
-        predictions = self._predict(window_pyramid(image, point, SIDES))
-        best = int(predictions.scores.argmax())
-        distances = predictions.distances[best].numpy() * SIDES[best]
-        score = float(torch.sigmoid(predictions.scores[best]))
-        return Extent(box_of_distances(point, distances, image), score)
+        """Choose among the boxes that the windows predict."""
+        scores, shares = self._predict(window_pyramid(image, point, SIDES))
+        distances, score = choose_box(scores, shares * torch.tensor(SIDES)[:, None])
+        return Extent(box_of_distances(point, distances.numpy(), image), score)
 
     @torch.inference_mode()
     def _predict(self, windows: Image) -> Predictions:
-        """Run backbone and head on windows, B x 127 x 127 x 3."""
+        """Average what the network says of windows and of their mirror images.
+
+        Args:
+            windows: of :data:`SIDES`, 11 x 127 x 127 x 3.
+        """
         crops = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2).float()
-        scores, distances = self.head(self.backbone(crops))
+        smaller, larger = (side.to(self.device) for side in _neighbours(len(windows)))
+        plain = self.network(crops, smaller, larger)
+        mirrored = self.network(crops.flip(-1), smaller, larger)
+        turned = mirrored._replace(distances=mirrored.distances[:, MIRRORED])
+        scores, distances = mean_of([plain, turned])
         return Predictions(scores.cpu(), distances.cpu())
 
 
 def create_extent_finder(device: str = "cpu") -> ExtentFinder:
-    """Load the bundled network and head.
+    """Load the bundled network.
 
     Args:
         device: `cpu`, `cuda`, `cuda:1`, or `auto` for a GPU where there is one.
 
     Raises:
-        CheckpointError: a bundled file is missing or damaged.
-        ValueError: there is no such device.
+        ValueError: the bundled file is damaged, or there is no such device.
     """
-    network = load_network(NETWORK, bundled_checkpoint(NETWORK)).eval().requires_grad_(False)
-    head = ExtentHead()
-    path = str(resources.files("siamdw_ros") / "weights" / HEAD_FILE)
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    head.load_state_dict({name: value.float() for name, value in weights.items()})
-    head.eval().requires_grad_(False)
-    return ExtentFinder(fold_batch_norms(network).backbone, head, choose_device(device))
+    network = load_extent_network(Path(str(resources.files("siamdw_ros") / "weights" / WEIGHTS)))
+    folded = fold_batch_norms(network)
+    folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ExtentFinder(folded, choose_device(device))
+
+
+def choose_box(scores: Tensor, distances: Tensor) -> tuple[Tensor, float]:
+    """Choose among boxes around one point, and average those that agree with the chosen one.
+
+    Neighbouring windows see the same object and err in different ways: the average of their boxes
+    is better than each, and a box that no other window supports is rarely right.
+
+    Args:
+        scores: N, logits.
+        distances: N x 4, from the point to the left, upper, right and lower side, in pixels.
+
+    Returns:
+        The distances of the chosen box, and its score from 0 to 1.
+    """
+    chances = scores.softmax(0)
+    agreement = overlap_of_distances(distances[:, None], distances[None])
+    weights = torch.where(agreement > AGREEING, agreement * chances, 0)
+    averages = weights @ distances / weights.sum(1, keepdim=True)
+    support = overlap_of_distances(averages[:, None], distances[None]) @ chances
+    own = scores.sigmoid()
+    best = int((own + support).argmax())
+    return averages[best], float(own[best])
+
+
+def _neighbours(count: int) -> tuple[Tensor, Tensor]:
+    """Return for each window of a pyramid the indices of those of half and of twice its side."""
+    index = torch.arange(count)
+    smaller, larger = index - PER_OCTAVE, index + PER_OCTAVE
+    return smaller.where(smaller >= 0, NO_WINDOW), larger.where(larger < count, NO_WINDOW)
 
 
 def window_pyramid(image: Image, point: tuple[float, float], sides: Sequence[float]) -> Image:

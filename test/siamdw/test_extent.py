@@ -1,18 +1,28 @@
 """The box of an object at a point, on images that are drawn here."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.metrics import overlap
+from siamdw_ros.siamdw import extent
 from siamdw_ros.siamdw.extent import (
     SIDES,
+    WEIGHTS,
     WINDOW,
     ExtentFinder,
     box_of_distances,
+    choose_box,
     create_extent_finder,
     window_pyramid,
 )
+from siamdw_ros.siamdw.extent_network import load_extent_network
+
+CLIPS = Path(__file__).parents[1] / "data" / "clips"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +111,42 @@ def test_tiny_and_gray_images_are_taken(finder: ExtentFinder) -> None:
     for shape in ((1, 1, 3), (3, 400, 3), (9, 9, 3)):
         found = finder.box_around(np.zeros(shape, np.uint8), (0.0, 0.0))
         assert found is None
+
+
+def test_boxes_that_agree_are_averaged_and_others_left_out() -> None:
+    agreeing = [[10.0, 10, 10, 10], [12.0, 10, 12, 10]]
+    distances = torch.tensor([*agreeing, [80, 80, 80, 80]])
+    found, score = choose_box(torch.zeros(3), distances)
+    assert 10 < found[0] < 12
+    assert found.tolist() == pytest.approx([found[0], 10, found[0], 10])
+    assert score == pytest.approx(0.5)
+
+
+def test_a_box_without_support_wins_when_its_score_is_far_better() -> None:
+    distances = torch.tensor([[10.0, 10, 10, 10], [12, 10, 12, 10], [80, 80, 80, 80]])
+    found, score = choose_box(torch.tensor([-3.0, -3, 3]), distances)
+    assert found.tolist() == pytest.approx([80] * 4)
+    assert score > 0.9
+
+
+@pytest.mark.parametrize("name", ["cup", "juice"])
+def test_a_tap_on_a_clip_finds_the_object(finder: ExtentFinder, name: str) -> None:
+    (sequence,) = find_sequences(CLIPS / f"{name}.mp4")
+    x, y, w, h = sequence.start
+    found = finder.box_around(next(sequence.images()), (x + w / 2, y + h / 2))
+    assert found is not None
+    assert overlap(found.box, sequence.start) > 0.5
+
+
+def test_the_bundled_file_is_small() -> None:
+    assert (Path(extent.__file__).parents[1] / "weights" / WEIGHTS).stat().st_size < 5_000_000
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.pt"
+    torch.save({"weight": torch.zeros(3)}, path)
+    with pytest.raises(ValueError, match="expected the weights of an extent network"):
+        load_extent_network(path)
 
 
 @pytest.mark.parametrize("side", [SIDES[0], 127.0, 300.0, SIDES[-1]])

@@ -8,8 +8,9 @@ import torch
 from siamdw_ros.siamdw.bundled import bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import load_network
 from siamdw_ros.siamdw.networks import BoxNetwork, create_network
-from siamdw_ros.tools.train_boxes import main, read_config
+from siamdw_ros.tools.train_boxes import main
 from siamdw_ros.training.box_loop import BoxTrainer, BoxTraining, initial_network, make_optimizer
+from siamdw_ros.training.run_config import read_config
 
 CONFIG = Path(__file__).parents[2] / "config" / "training" / "siambox_res22.yaml"
 
@@ -76,7 +77,7 @@ def test_a_rate_of_zero_keeps_the_backbone(tmp_path: Path) -> None:
 
 
 def test_the_shipped_configuration_is_read() -> None:
-    config = read_config(CONFIG, ["minutes=3", "packs=[a.zip, b.zip]", "init=null"])
+    config = read_config(BoxTraining, CONFIG, ["minutes=3", "packs=[a.zip, b.zip]", "init=null"])
     assert config.minutes == 3.0
     assert config.packs == (Path("a.zip"), Path("b.zip"))
     assert config.init is None

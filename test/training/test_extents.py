@@ -1,18 +1,44 @@
-"""Training of the head that finds boxes at points, on images that are drawn here."""
+"""Training of the network that finds boxes at points, on images that are drawn here."""
 
+import logging
+import math
 import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from siamdw_ros.siamdw.extent import ExtentHead
-from siamdw_ros.training import extents
+from siamdw_ros.siamdw.extent_network import (
+    NO_WINDOW,
+    ExtentHead,
+    load_extent_network,
+    overlap_of_distances,
+)
+from siamdw_ros.tools.train_extents import main
+from siamdw_ros.training import extent_loop, extent_objects, extent_windows
+from siamdw_ros.training.extent_objects import Sample
+from siamdw_ros.training.extent_windows import Windows
+from siamdw_ros.training.extents import ExtentTraining
+from siamdw_ros.training.run_config import read_config
+
+CONFIG = Path(__file__).parents[2] / "config/training/extent_res22.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _root_logger() -> Iterator[None]:
+    """Take back the handler that the command installs: it writes to this test's stderr."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
-def stills(tmp_path):
+def stills(tmp_path: Path) -> Path:
     """A zip of discs on plain ground, and a boxes.csv."""
     path = tmp_path / "discs.zip"
     rows = ["file,x,y,w,h"]
@@ -26,51 +52,160 @@ def stills(tmp_path):
     return path
 
 
-def test_distances_are_those_from_the_windows_middle_to_the_object(stills):
-    rng = np.random.default_rng(1)
-    draw = extents.still_boxes(stills)
-    for _ in range(10):
-        windows, labels = extents.draw_windows(draw, rng, 0.6)
-        for window, (octaves, left, top, right, bottom) in zip(windows, labels, strict=True):
-            assert left + right == pytest.approx(0.5 / 2**octaves)
-            assert octaves <= 0.6
-            if octaves < -0.8:
+def test_distances_are_those_from_the_windows_middle_to_the_object(stills: Path) -> None:
+    draw = extent_objects.still_objects([stills])
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        windows, labels = extent_windows.cut_windows(draw(rng), rng)
+        assert len(windows) == len(labels) > 0
+        for window, (_, octaves, left, top, right, bottom) in zip(windows, labels, strict=True):
+            assert left + right == pytest.approx(0.5 / 2**octaves, rel=0.1)
+            if not -0.8 < octaves < 1 or window.std() < 10:
                 continue
-            ys, xs = np.nonzero(window[..., 2] > 160)
+            far = np.abs(window.astype(float) - window[2, 2]).max(2)
+            ys, xs = np.nonzero(far > 0.5 * far.max())
             across = np.clip([63.5 - left * 127, 63.5 + right * 127], 0, 127)
             down = np.clip([63.5 - top * 127, 63.5 + bottom * 127], 0, 127)
-            assert [xs.min(), xs.max() + 1] == pytest.approx(across, abs=5)
-            assert [ys.min(), ys.max() + 1] == pytest.approx(down, abs=5)
+            assert [xs.min(), xs.max() + 1] == pytest.approx(across, abs=9)
+            assert [ys.min(), ys.max() + 1] == pytest.approx(down, abs=9)
 
 
-def test_overlap_of_boxes_around_one_point():
-    truth = torch.tensor([[1.0, 1, 1, 1]])
-    assert extents.overlap_of_distances(truth, truth).item() == 1
-    assert extents.overlap_of_distances(truth, 2 * truth).item() == pytest.approx(0.25)
+def test_a_tap_on_a_smaller_object_is_not_one_on_the_larger() -> None:
+    image = np.zeros((200, 200, 3), np.uint8)
+    sample = Sample(image, (20, 20, 160, 160), others=((40, 40, 120, 120),))
+    windows, _ = extent_windows.cut_windows(sample, np.random.default_rng(0))
+    assert windows == []
+    alone = sample._replace(others=((0, 0, 10, 10),))
+    windows, _ = extent_windows.cut_windows(alone, np.random.default_rng(0))
+    assert windows
 
 
-def test_a_head_learns_from_its_windows():
+def test_no_large_window_is_cut_from_a_frame_that_ends_around_its_target() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (150, 150, 3), np.uint8)
+    whole = Sample(image, (60, 60, 30, 30))
+    most = []
+    for sample in (whole, whole._replace(cut=True)):
+        labels = []
+        for seed in range(20):
+            labels += extent_windows.cut_windows(sample, np.random.default_rng(seed))[1]
+        most.append(max(octaves for _, octaves, *_ in labels))
+    assert most[0] > 2.5
+    assert most[1] < 1.5
+
+
+def test_a_pasted_object_covers_the_box_that_is_returned() -> None:
+    image = np.zeros((100, 160, 3), np.uint8)
+    cutout = np.zeros((60, 60, 4), np.uint8)
+    cutout[20:40, 10:50] = 255
+    rng = np.random.default_rng(0)
+    x, y, w, h = extent_objects.paste(image, cutout, (80, 50), math.sqrt(40 * 20), rng)
+    assert (x, y, w, h) == (60, 40, 40, 20)
+    ys, xs = np.nonzero(image[..., 0] > 100)
+    assert (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) == (60, 40, 100, 60)
+    x, y, w, h = extent_objects.paste(image, cutout, (0, 50), math.sqrt(40 * 20), rng)
+    assert (x, w) == (0, 20)
+
+
+def windows_of_taps(taps: int) -> Windows:
+    """Three windows a tap an octave apart; the middle one fits, and its features say so."""
+    octaves = torch.tensor([-1.0, 0.0, 1.0]).repeat(taps)
+    wide = (torch.rand(taps) < 0.5).repeat_interleave(3)
+    features = torch.randn(3 * taps, 8, 5, 5) + 3 * wide[:, None, None, None]
+    features[:, :4] += 4 * (octaves == 0)[:, None, None, None]
+    shape = torch.where(wide[:, None], torch.tensor([0.4, 0.1, 0.4, 0.1]), 0.2)
+    return Windows(features, torch.arange(taps).repeat_interleave(3), octaves, shape)
+
+
+def test_a_head_learns_boxes_and_which_window_fits() -> None:
     torch.manual_seed(0)
-    wide = torch.rand(64) < 0.5
-    features = torch.randn(64, 8, 5, 5) + 3 * wide[:, None, None, None]
-    distances = torch.where(wide[:, None], torch.tensor([0.4, 0.1, 0.4, 0.1]), 0.2)
-    head = extents.train_head(
-        extents.Windows(features, torch.where(wide, 0.0, 2.0), distances), epochs=60, batch=32
-    )
+    windows = windows_of_taps(64)
+    # Windows that do not fit show a box of another size, which nothing in them gives away.
+    unclear = windows.octaves != 0
+    windows.distances[unclear] *= torch.exp(torch.randn(int(unclear.sum()), 1))
+    how = extent_loop.HeadTraining(epochs=60, taps=16)
+    head = extent_loop.train_head(windows, torch.zeros(8), how)
     with torch.no_grad():
-        scores, found = head(features)
-    assert scores[wide].min() > scores[~wide].max()
-    assert extents.overlap_of_distances(found, distances)[wide].mean() > 0.8
+        scores, found = head(windows.features, *extent_loop.neighbours(windows).unbind(1))
+    assert (scores.view(-1, 3).argmax(1) == 1).float().mean() > 0.95
+    overlaps = overlap_of_distances(found, windows.distances)
+    assert overlaps[~unclear].mean() > 0.8
 
 
-def test_the_command_writes_a_head_that_can_be_loaded(stills, tmp_path):
-    out = tmp_path / "head.pt"
-    command = ["--stills", str(stills), "--out", str(out), "--objects", "4", "--epochs", "1"]
-    assert extents.main(command) == 0
-    ExtentHead().load_state_dict(torch.load(out, weights_only=True))
+def test_neighbours_are_an_octave_away_around_the_same_tap() -> None:
+    octaves = torch.tensor([-0.9, 0.1, 1.1, 3.1, 0.3])
+    taps = torch.tensor([0, 0, 0, 0, 1])
+    windows = Windows(torch.zeros(5, 1, 5, 5), taps, octaves, torch.ones(5, 4))
+    found = extent_loop.neighbours(windows).tolist()
+    none = NO_WINDOW
+    assert found == [[none, 1], [0, 2], [1, none], [none, none], [none, none]]
 
 
-def test_missing_data_is_reported(tmp_path, capsys):
-    command = ["--stills", str(tmp_path / "none.zip"), "--out", str(tmp_path / "head.pt")]
-    assert extents.main(command) == 2
-    assert "none.zip" in capsys.readouterr().err
+def test_overlap_of_boxes_around_one_point() -> None:
+    truth = torch.tensor([[1.0, 1, 1, 1]])
+    assert overlap_of_distances(truth, truth).item() == 1
+    assert overlap_of_distances(truth, 2 * truth).item() == pytest.approx(0.25)
+
+
+def test_the_window_with_the_best_box_has_to_win() -> None:
+    counts, overlaps = torch.tensor([3, 2]), torch.tensor([0.1, 0.9, 0.2, 0.8, 0.0])
+    right = extent_loop.choice_loss(torch.tensor([0.0, 9, 0, 9, 0]), overlaps, counts)
+    wrong = extent_loop.choice_loss(torch.tensor([9.0, 0, 0, 0, 9]), overlaps, counts)
+    assert right < 0.05
+    assert wrong > 5
+
+
+def test_the_neck_takes_the_projection_in() -> None:
+    torch.manual_seed(1)
+    features = torch.randn(40, 32, 5, 5) * torch.rand(32, 1, 1) + torch.rand(32, 1, 1)
+    projection, offset = extent_loop.principal_components(features, 6)
+    head = ExtentHead(channels=6).eval()
+    projected = torch.einsum("nchw,kc->nkhw", features, projection) - offset[:, None, None]
+    assert projected.mean((0, 2, 3)).abs().max() < 1e-4
+    none = torch.full((40,), NO_WINDOW)
+    expected = head(projected, none, none)
+    found = extent_loop.with_projection(head, projection, offset)(features, none, none)
+    for one, other in zip(expected, found, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_the_command_goes_on_where_it_was_ended_and_writes_a_network(
+    stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    command = [str(CONFIG), f"stills=[{stills}]", f"folder={folder}", "objects=4", "per_file=2"]
+    command += ["epochs=1", "taps=2", "components=4"]
+    assert main(command) == 0
+    first, second = sorted((folder / "features").iterdir())
+    kept, lost = first.read_bytes(), second.read_bytes()
+    second.unlink()
+    before = first.stat().st_mtime_ns
+    assert main(command) == 0
+    assert first.stat().st_mtime_ns == before
+    assert first.read_bytes() == kept
+    assert second.read_bytes() == lost
+    assert len(load_extent_network(folder / "extent_res22.pt").heads) == 2
+    assert "extent_res22.pt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stills=[none.zip]", "none.zip"),
+        ("stills=[]", "nothing to learn from"),
+        ("still=[a.zip]", "unknown key 'still'"),
+        ("objects=many", "objects: 'many' is not a"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    override: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(CONFIG), f"folder={tmp_path}", override]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_the_shipped_configuration_is_read() -> None:
+    config = read_config(ExtentTraining, CONFIG, ["tracks=[a.zip, b.zip]"])
+    assert config.tracks == (Path("a.zip"), Path("b.zip"))
+    assert len(config.shares) == 5
