@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +9,6 @@ from tiny import tiny_method
 
 from siamdw_ros.siamdw import PresenceThresholds, State
 from siamdw_ros.siamdw.presence import Presence
-from siamdw_ros.siamdw.siamfc_step import Peak
 
 TRACKED, LOST, RECOVERED = 0.5, 0.2, 0.7
 scores = st.lists(st.floats(0, 1) | st.sampled_from([LOST, TRACKED]), max_size=40)
@@ -103,7 +101,7 @@ def test_unusable_thresholds_are_refused(numbers, problem):
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False))
 def test_score_is_a_probability_that_grows_with_the_logit(one, other):
     method = tiny_method("siamfc", presence_midpoint=2.0, presence_slope=3.0)
-    low, high = (method._score(Peak(1, np.zeros(2), v)) for v in sorted((one, other)))
+    low, high = (method._presence_score(v) for v in sorted((one, other)))
     assert 0 <= low <= high <= 1
-    assert method._score(Peak(1, np.zeros(2), 2.0)) == 0.5
-    assert method._score(Peak(1, np.zeros(2), 3.0)) == pytest.approx(1 / (1 + math.exp(-3)))
+    assert method._presence_score(2.0) == 0.5
+    assert method._presence_score(3.0) == pytest.approx(1 / (1 + math.exp(-3)))
