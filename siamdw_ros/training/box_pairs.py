@@ -306,7 +306,7 @@ class PairMaker:
         points = unit_grid(OBJECT, self.device).expand(count, -1, -1, -1)
         weak = strength[:, None, None]
         matrix = torch.eye(2, device=self.device) + self._normal(count, 2, 2) * 0.35 * weak
-        angle = self._normal(count) * 0.6 * strength
+        angle = self._normal(count) * 1.2 * strength
         rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1)
         matrix = matrix @ rotation.view(-1, 2, 2) * 1.25
         tilt = self._normal(count, 1, 1, 2) * 0.25 * strength[:, None, None, None]
