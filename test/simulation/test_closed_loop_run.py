@@ -1,5 +1,6 @@
 """Runs in simulated time with the real tracker: short versions of make follow-demo."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,16 @@ def test_a_walking_person_is_followed_and_a_stall_stops_the_robot(kind, tracker)
     assert found["standing after stall (s)"] <= 0.55  # images every 0.1 s, commands every 0.05 s
     stalled = time_to_stand(records, 4.6)
     assert stalled == pytest.approx(0.0, abs=0.11)
+
+
+def test_a_person_behind_a_pillar_is_lost_and_found_again(tracker) -> None:
+    scenario = BY_NAME["pillar"]
+    loop = ClosedLoop(scenario, "base", tracker, RATE, seed=3)
+    records = list(loop.run())
+    found = figures(records, scenario, loop.settings, loop.camera)
+    assert found["collisions"] == 0
+    assert (found.get("time to re-find (s)") or math.inf) < 7.0
+    assert on_target(records[-1])
 
 
 def test_a_vehicle_reaches_the_commanded_velocity() -> None:
