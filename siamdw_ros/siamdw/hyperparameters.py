@@ -202,7 +202,7 @@ OURS: dict[str, Hyper] = {
     ),
     "siamrpn": SiamRPNHyper(),
     "siambox": SiamBoxHyper(
-        memory=0.5, wide_instance_size=0, presence_midpoint=2.51, presence_slope=1.18
+        memory=0.5, wide_instance_size=0, presence_midpoint=2.72, presence_slope=0.84
     ),
 }
 
