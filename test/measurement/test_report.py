@@ -5,7 +5,7 @@ import json
 import pytest
 
 from siamdw_ros.evaluation.table import Table
-from siamdw_ros.measurement.report import MARK, Report, write_into
+from siamdw_ros.measurement.report import MARKER, Report, write_into
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def report(table):
 
 def test_a_page_gets_the_newest_report_behind_its_mark(report, tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"# Page\n\nWords.\n\n{MARK}an older report\n")
+    page.write_text(f"# Page\n\nWords.\n\n{MARKER}an older report\n")
     write_into(page, report)
     written = page.read_text()
     assert written.startswith("# Page\n\nWords.\n")
