@@ -50,6 +50,7 @@ COMMANDS = {
     "track_video": "tools.track_video",
     "train": "tools.train",
     "train_boxes": "tools.train_boxes",
+    "train_extents": "tools.train_extents",
     "tune": "tools.tune",
     "vot_trax": "tools.vot_trax",
 }
