@@ -11,6 +11,13 @@ from number_stream import Numbers, epoch
 from siamdw_ros.training.stream import PairStream, StepSampler
 
 HERE = Path(__file__).parent
+WORKERS = """
+from number_stream import epoch
+
+if __name__ == "__main__":
+    assert epoch(workers=0) == epoch(workers=2)
+    print("the same")
+"""
 AFTER_OPENVINO = """
 import numpy as np
 from number_stream import epoch
@@ -26,18 +33,20 @@ if __name__ == "__main__":
 """
 
 
-def test_worker_processes_do_not_change_the_stream() -> None:
-    assert epoch(workers=0) == epoch(workers=2)
+@pytest.mark.parametrize("script", [WORKERS, AFTER_OPENVINO], ids=["plain", "after OpenVINO"])
+def test_worker_processes_do_not_change_the_stream(script: str, tmp_path: Path) -> None:
+    """In a process of its own.
 
-
-def test_workers_start_after_openvino_was_used(tmp_path: Path) -> None:
-    """In a process of its own: a fork after OpenVINO has started its threads may crash."""
-    pytest.importorskip("openvino")
-    script = tmp_path / "after_openvino.py"
-    script.write_text(AFTER_OPENVINO)
+    A fork after OpenVINO has started its threads may crash, and a fork server that this process
+    starts makes a worker of pytest-xdist end at its next subprocess.
+    """
+    if script is AFTER_OPENVINO:
+        pytest.importorskip("openvino")
+    file = tmp_path / "script.py"
+    file.write_text(script)
     path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, str(file)],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
