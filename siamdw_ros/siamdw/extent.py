@@ -21,6 +21,7 @@ from torch import Tensor
 
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.extent_network import (
+    MIRRORED,
     NO_WINDOW,
     ExtentNetwork,
     Predictions,
@@ -35,7 +36,6 @@ WINDOW = 127  # pixels, the side to which windows are resized
 PER_OCTAVE = 2  # sizes of windows
 SIDES = tuple(20.0 * 2 ** (step / PER_OCTAVE) for step in range(11))  # in image pixels
 MIN_SCORE = 0.1
-MIRRORED = [2, 1, 0, 3]  # the distances to right, top, left and bottom side
 AGREEING = 0.5  # overlap of boxes that are averaged
 MIN_CONTRAST = 2.0  # standard deviation of a box with its surroundings, of 255
 

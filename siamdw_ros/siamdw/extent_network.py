@@ -19,6 +19,7 @@ CELLS = 5  # a side, of the features of a window of 127 px
 SIZE_IN_WINDOW = 0.5  # sqrt(width * height) of the object, as share of the side that fits best
 LOG_DISTANCES = (-4.0, 3.0)  # limits of what the head predicts
 NO_WINDOW = -1
+MIRRORED = [2, 1, 0, 3]  # of the distances, in a window that is mirrored left to right
 
 
 class Predictions(NamedTuple):

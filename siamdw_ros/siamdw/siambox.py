@@ -21,7 +21,6 @@ from siamdw_ros.siamdw.networks import BoxNetwork
 from siamdw_ros.siamdw.presence import Presence
 from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siambox_step import BoxChoice
-from siamdw_ros.siamdw.template_memory import mix_into_memory
 from siamdw_ros.siamdw.wide_search import Match, WideSearchTarget, WideSearchTracker
 
 SIZE_LIMITS = (0.1, 10.0)  # of the target's sides, as factors of the first ones
@@ -35,14 +34,12 @@ class SiamBoxTarget(WideSearchTarget):
     Attributes:
         template: of the first image: one target's, without the dimension of the targets.
         current: the template that is searched for, with what was learnt since.
-        memory: 1 x channels x 5 x 5, features of the target as it was lately.
         first_size: (w, h) of the first box, in image pixels.
     """
 
     template: BoxTemplate
     first_size: Vector
     current: BoxTemplate = field(init=False)
-    memory: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.current = self.template
@@ -164,10 +161,8 @@ class SiamBox(WideSearchTracker[SiamBoxTarget]):
             target.current = target.template  # the memory may have been on until now
         elif match.score >= self.thresholds.tracked and match.choice.quality >= LEARNT_QUALITY:
             first = target.template.features.unsqueeze(0)
-            memory = first if target.memory is None else target.memory
-            cells = match.choice.offset / self.runtime.network.backbone.stride
-            target.memory = mix_into_memory(memory, match.features, cells, self.hyper.memory_rate)
-            features = torch.lerp(first, target.memory, self.hyper.memory)
+            memory = self._remember(target, first, match, match.choice.offset)
+            features = torch.lerp(first, memory, self.hyper.memory)
             extents = target.template.extents.unsqueeze(0)
             template = self.runtime.network.head.template(features, extents)
             target.current = BoxTemplate(*(part[0] for part in template))

@@ -32,7 +32,6 @@ from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.siamdw.presence import Presence, PresenceThresholds
 from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siamfc_step import Peak, scale_factors
-from siamdw_ros.siamdw.template_memory import mix_into_memory
 from siamdw_ros.siamdw.wide_search import Match, WideSearchTarget, WideSearchTracker
 
 SIDE_LIMITS = (0.2, 5.0)  # of the search side, as factors of the first one
@@ -46,13 +45,11 @@ class SiamFCTarget(WideSearchTarget):
         templates: features, K x C x h x w: one per scale, or a single one.
         side_limits: the smallest and largest `search_side`, in image pixels.
         kernels: the templates mixed with the memory, K x C x h x w.
-        memory: features of the exemplar as it looked lately, 1 x C x h x w.
     """
 
     templates: Tensor
     side_limits: tuple[float, float]
     kernels: Tensor = field(init=False)
-    memory: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.kernels = self.templates
@@ -198,8 +195,5 @@ class SiamFC(WideSearchTracker[SiamFCTarget]):
             target.kernels = target.templates  # the memory may have been on until now
         elif match.score >= self.thresholds.tracked:
             middle = target.templates[len(self.scales) // 2].unsqueeze(0)
-            memory = middle if target.memory is None else target.memory
-            cells = match.peak.displacement / self.runtime.network.backbone.stride
-            rate = self.hyper.memory_rate
-            target.memory = mix_into_memory(memory, match.features, cells, rate)
-            target.kernels = target.templates + self.hyper.memory * (target.memory - middle)
+            memory = self._remember(target, middle, match, match.peak.displacement)
+            target.kernels = target.templates + self.hyper.memory * (memory - middle)

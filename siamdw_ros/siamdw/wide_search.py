@@ -23,6 +23,7 @@ from siamdw_ros.siamdw.crops import Image, Vector
 from siamdw_ros.siamdw.motion import LazyView, camera_shift, tile_centers
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.presence import PresenceThresholds, TrackResult
+from siamdw_ros.siamdw.template_memory import mix_into_memory
 
 WIDE_INFLUENCE = 0.05  # of the cosine window in a wide search: the target may be anywhere
 
@@ -34,12 +35,14 @@ class WideSearchTarget(Target):
     Attributes:
         search_side: of the usual search window, in image pixels, before scaling.
         response: cells x cells logits of the last search.
+        memory: 1 x C x h x w, features of the template as the target was lately.
         view: small view of the last image, to measure the motion of the camera.
         searches_since_lost: number of wide searches since the target was lost.
     """
 
     search_side: float
     response: NDArray[np.float32] | None = None
+    memory: Tensor | None = None
     view: LazyView | None = None
     searches_since_lost: int = 0
 
@@ -112,6 +115,22 @@ class WideSearchTracker(MultiTracker[TargetT]):
     @abstractmethod
     def _learn(self, target: TargetT, match: Any) -> None:
         """Mix what the target looks like now into its template, if it is clearly seen."""
+
+    def _remember(
+        self, target: TargetT, first: Tensor, match: Match, displacement: Vector
+    ) -> Tensor:
+        """Mix what a match shows into a target's memory, and return the memory.
+
+        Args:
+            target: its memory is changed.
+            first: 1 x C x h x w, features of its template in the first image.
+            match: of the target.
+            displacement: (x, y) from the middle of the window, in network pixels.
+        """
+        memory = first if target.memory is None else target.memory
+        cells = displacement / self.runtime.network.backbone.stride
+        target.memory = mix_into_memory(memory, match.features, cells, self.hyper.memory_rate)
+        return target.memory
 
     def _update(self, images: list[Image], targets: list[TargetT]) -> list[TrackResult]:
         """Find each target in its image: one frame, from top to bottom."""

@@ -17,6 +17,21 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog.split()[-1]}: {message} (see --help)\n")
 
 
+def training_parser(tool: str, description: str | None, epilog: str) -> argparse.ArgumentParser:
+    """Make the parser of a command that trains by a configuration file."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m siamdw_ros.tools.{tool}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", type=Path, help="YAML file; see docs/training.md")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="replaces a value of the file"
+    )
+    return parser
+
+
 def number(low: float, high: float, text: str) -> float:
     """Read a number above `low` and at most `high`.
 

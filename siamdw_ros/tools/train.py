@@ -5,10 +5,11 @@ import logging
 import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+
+from siamdw_ros.tools.command_line import training_parser
 
 if TYPE_CHECKING:
     from siamdw_ros.training.config import Config
@@ -24,16 +25,7 @@ Configurations are in config/training. Keys with dots reach into sections, numbe
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.train",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("config", type=Path, help="YAML file; see docs/training.md")
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="replaces a value of the file"
-    )
+    parser = training_parser("train", __doc__, EPILOG)
     parser.add_argument(
         "--check",
         action="store_true",

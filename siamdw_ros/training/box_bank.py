@@ -112,15 +112,24 @@ def view_of(image: Image, box: NDArray[np.float32]) -> Scene | None:
 def read_track(path: Path) -> list[Scene]:
     """Read a zip archive of images with a `groundtruth.csv` (file,x,y,w,h)."""
     with ZipFile(path) as archive:
-        rows = list(csv.DictReader(archive.read("groundtruth.csv").decode().splitlines()))
-        return list(_scenes(rows, archive.read))
+        return list(_scenes(table_in(archive, "groundtruth.csv"), archive.read))
 
 
 def read_stills(path: Path) -> list[list[Scene]]:
     """Read a zip archive of photographs with a `boxes.csv`; each box is a track of one scene."""
     with ZipFile(path) as archive:
-        rows = list(csv.DictReader(archive.read("boxes.csv").decode().splitlines()))
-        return [[scene] for scene in _scenes(rows, archive.read)]
+        return [[scene] for scene in _scenes(table_in(archive, "boxes.csv"), archive.read)]
+
+
+def table_in(archive: ZipFile, name: str) -> list[dict[str, str]]:
+    """Read a csv file in a zip archive: a row per line, by the names of the columns."""
+    return list(csv.DictReader(archive.read(name).decode().splitlines()))
+
+
+def images_in(archive: ZipFile) -> list[str]:
+    """Return the names of the images in a zip archive, sorted."""
+    names = sorted(archive.namelist())
+    return [name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png", ".webp"))]
 
 
 def _scenes(rows: Iterable[dict[str, str]], read: Callable[[str], bytes]) -> Iterator[Scene]:
@@ -144,13 +153,12 @@ def read_photographs(path: Path) -> list[list[Scene]]:
     """Read all images of a zip archive, shrunk to 288 px; the box of each is the whole image."""
     scenes = []
     with ZipFile(path) as archive:
-        for name in sorted(archive.namelist()):
-            if name.lower().endswith((".jpg", ".jpeg", ".png", ".webp")):
-                image = decode(archive.read(name))
-                if image is not None:
-                    image = shrunk(image, SCENE)
-                    whole = np.array([0, 0, image.shape[1], image.shape[0]], np.float32)
-                    scenes.append([Scene(image, whole)])
+        for name in images_in(archive):
+            image = decode(archive.read(name))
+            if image is not None:
+                image = shrunk(image, SCENE)
+                whole = np.array([0, 0, image.shape[1], image.shape[0]], np.float32)
+                scenes.append([Scene(image, whole)])
     return scenes
 
 

@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from siamdw_ros.siamdw.extent_network import NO_WINDOW, ExtentHead, overlap_of_distances
+from siamdw_ros.siamdw.extent_network import (
+    MIRRORED,
+    NO_WINDOW,
+    ExtentHead,
+    overlap_of_distances,
+)
 from siamdw_ros.training.extent_windows import Windows
 
 log = logging.getLogger(__name__)
@@ -132,7 +137,7 @@ def _batch(windows: Windows, relatives: Tensor, starts: Tensor, counts: Tensor) 
     hidden = (found == NO_WINDOW) | (torch.rand(found.shape) < NEIGHBOUR_DROPOUT)
     features, distances = windows.features[index].float(), windows.distances[index]
     if torch.rand(()) < 0.5:
-        features, distances = features.flip(-1), distances[:, [2, 1, 0, 3]]
+        features, distances = features.flip(-1), distances[:, MIRRORED]
     chosen = Windows(features, windows.taps[index], windows.octaves[index], distances)
     return Batch(chosen, local.masked_fill(hidden, NO_WINDOW), counts)
 

@@ -4,8 +4,6 @@ Four kinds: photographs with boxes; video that was cut around its target; whole 
 and objects with transparency that are pasted on photographs.
 """
 
-import csv
-import io
 import math
 import zipfile
 from collections.abc import Callable, Sequence
@@ -18,7 +16,7 @@ import numpy as np
 from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.frames import ZippedFrames, decode
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.training.box_bank import read_cutouts, shrunk
+from siamdw_ros.training.box_bank import images_in, read_cutouts, shrunk, table_in
 
 PASTED_SIZES = (12.0, 200.0)  # sqrt(width * height) of a pasted object in pixels
 BACKGROUND_SIDE = 480  # pixels, the longest of a photograph that objects are pasted on
@@ -29,7 +27,7 @@ class Sample(NamedTuple):
     """An object in an image.
 
     image: H x W x 3, uint8, BGR. box: of the object, (x, y, w, h) in pixels of the image.
-    others: boxes of other objects. cut: the image ends near the object because somebody cut it.
+    others: boxes of other objects. cut: the image ends near the object because it was cropped.
     """
 
     image: Image
@@ -57,7 +55,7 @@ def still_objects(paths: Sequence[Path]) -> Draw:
 
 def _annotated_stills(path: Path) -> list[tuple[ZippedFrames, int, list[Box]]]:
     with zipfile.ZipFile(path) as archive:
-        rows = list(csv.DictReader(io.StringIO(archive.read("boxes.csv").decode())))
+        rows = table_in(archive, "boxes.csv")
     boxes: dict[str, list[Box]] = {}
     for row in rows:
         x, y, w, h = (float(row[key]) for key in "xywh")
@@ -108,12 +106,7 @@ def pasted_objects(cutouts: Sequence[Path], photographs: Sequence[Path]) -> Draw
 
 def _photographs(path: Path) -> ZippedFrames:
     with zipfile.ZipFile(path) as archive:
-        names = sorted(
-            name
-            for name in archive.namelist()
-            if name.lower().endswith((".jpg", ".jpeg", ".png", ".webp"))
-        )
-    return ZippedFrames(path, names)
+        return ZippedFrames(path, images_in(archive))
 
 
 def paste(

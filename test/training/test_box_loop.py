@@ -1,5 +1,3 @@
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +13,7 @@ from siamdw_ros.training.run_config import read_config
 CONFIG = Path(__file__).parents[2] / "config" / "training" / "siambox_res22.yaml"
 
 
-@pytest.fixture(autouse=True)
-def _root_logger() -> Iterator[None]:
-    """Remove the handler that the command installs: it writes to this test's stderr."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("root_logger")
 
 
 def training(folder: Path, pack: Path, **values: object) -> BoxTraining:

@@ -1,9 +1,7 @@
 """Training of the network that finds boxes at points, on images that are drawn here."""
 
-import logging
 import math
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -27,14 +25,7 @@ from siamdw_ros.training.run_config import read_config
 CONFIG = Path(__file__).parents[2] / "config/training/extent_res22.yaml"
 
 
-@pytest.fixture(autouse=True)
-def _root_logger() -> Iterator[None]:
-    """Take back the handler that the command installs: it writes to this test's stderr."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("root_logger")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from drawn_images import encoded, textured
 
 
 def write_pictures(folder: Path, names: list[str]) -> None:
-    """Write small images; the first pixel of each tells which one it is."""
+    """Write small images; the first pixel identifies each."""
     folder.mkdir(parents=True, exist_ok=True)
     for index, name in enumerate(names):
         (folder / name).write_bytes(encoded(numbered(index), Path(name).suffix))
