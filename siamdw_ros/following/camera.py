@@ -130,7 +130,7 @@ class Mount:
     Attributes:
         x: forward of the robot's origin, metres.
         y: left of it, metres.
-        z: above it, metres.
+        z: above the ground, on which the robot's origin is, metres; 0: not known.
         pitch: positive looks down (REP 103), radians.
         yaw: positive looks left, radians.
     """
@@ -160,12 +160,6 @@ def bearing_and_elevation(direction: Vector) -> tuple[float, float]:
     """Angles of a direction in robot axes: left positive and up positive, radians."""
     x, y, z = (float(value) for value in direction)
     return math.atan2(y, x), math.atan2(z, math.hypot(x, y))
-
-
-def direction_from(bearing: float, elevation: float) -> Vector:
-    """Unit vector in robot axes with this bearing and elevation, radians."""
-    flat = math.cos(elevation)
-    return np.array([flat * math.cos(bearing), flat * math.sin(bearing), math.sin(elevation)])
 
 
 def rotation_from_euler(roll: float, pitch: float, yaw: float) -> Matrix:

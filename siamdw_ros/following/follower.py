@@ -35,7 +35,7 @@ from siamdw_ros.following.messages import (
     twist_from,
     waited,
 )
-from siamdw_ros.following.obstacles import Obstacles, points_from_depth
+from siamdw_ros.following.obstacles import points_from_depth
 from siamdw_ros.following.parameters import WARN_SECONDS, NodeSettings, guarded
 from siamdw_ros.following.pilot import Pilot, Plan
 from siamdw_ros.following.running import run_node
@@ -165,8 +165,7 @@ class FollowerNode(Node):
         points = points_from_depth(
             depth_pixels(image), self.pilot.camera, self.pilot.mount, ROBOT_HEIGHT
         )
-        obstacles = Obstacles(seconds(image.header.stamp), points)
-        self.guard.obstacles(obstacles, self.arrival(info))
+        self.guard.obstacles(points, self.arrival(info))
 
     # Services and parameters
 
@@ -174,9 +173,8 @@ class FollowerNode(Node):
     def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Follow the tracker's target from now on, whatever was lost before."""
         self.pilot.restart()
-        self.guard.started = True
         response.success = True
-        response.message = "; ".join(self.guard.command(self.now()).reasons) or "following"
+        response.message = "; ".join(self.guard.start(self.now())) or "following"
         return response
 
     @guarded
@@ -189,7 +187,7 @@ class FollowerNode(Node):
     @guarded
     def _on_preview(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         """Show commands on ~/command only, or let the robot move."""
-        self.guard.preview = request.data
+        self.guard.set_preview(request.data)
         response.success = True
         response.message = "preview only" if request.data else "commands go to cmd_vel"
         return response

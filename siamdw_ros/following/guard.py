@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from siamdw_ros.following.camera import wrap
+from siamdw_ros.following.camera import Matrix, wrap
 from siamdw_ros.following.control import STOP, Motion, clamp
 from siamdw_ros.following.limiter import Limiter
-from siamdw_ros.following.obstacles import Obstacles, clearance, speed_for
+from siamdw_ros.following.obstacles import clearance, speed_for
 from siamdw_ros.following.pilot import Observation, Plan, State
 from siamdw_ros.following.settings import FollowSettings
 
@@ -122,9 +122,9 @@ class Guard:
     Messages arrive in one thread and commands are decided on in another one: each method locks.
 
     Attributes:
-        settings: envelope and time limits.
-        started: the operator has called ~/start.
-        preview: nothing is to move.
+        settings: Envelope and time limits.
+        started: Whether the operator has called ~/start. Changed by `start` and `stop`.
+        preview: Whether commands are only shown. Changed by `set_preview`.
     """
 
     settings: FollowSettings
@@ -136,7 +136,7 @@ class Guard:
     _plan: Plan | None = None
     _enabled: tuple[bool, float] = (False, -math.inf)
     _odometry: tuple[float, float] = (-math.inf, math.nan)
-    _obstacles: tuple[float, Obstacles] | None = None
+    _obstacles: tuple[float, Matrix] | None = None
     _stepped: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -162,16 +162,34 @@ class Guard:
         with self._lock:
             self._odometry = (now.steady, height)
 
-    def obstacles(self, obstacles: Obstacles, now: Now) -> None:
-        """Note what the obstacle sensor sees."""
+    def obstacles(self, points: Matrix, now: Now) -> None:
+        """Store obstacle points: n x 2, forward and left of the robot's origin, metres."""
         with self._lock:
-            self._obstacles = (now.steady, obstacles)
+            self._obstacles = (now.steady, points)
+
+    def start(self, now: Now) -> list[str]:
+        """Start to follow, by plans that arrive from now on.
+
+        Returns:
+            Why the robot does not drive yet, as far as it is known; empty if nothing is.
+        """
+        with self._lock:
+            self.started = True
+            plan = self._plan
+            reasons = self._reasons_to_stop(now)
+            self._plan = None  # it was made for what was followed before
+            return reasons or ([plan.reason] if plan is not None and plan.reason else [])
 
     def stop(self) -> None:
-        """The operator has called ~/stop."""
+        """Stop to follow; the robot brakes."""
         with self._lock:
             self.started = False
             self._plan = None
+
+    def set_preview(self, preview: bool) -> None:
+        """Only show commands, or let the robot move again."""
+        with self._lock:
+            self.preview = preview
 
     def command(self, now: Now) -> Command:
         """Decide on the command that goes out now."""
@@ -183,12 +201,11 @@ class Guard:
         seconds = min(max(seconds, 0.0), MAX_STEP)
         self._stepped = now.steady
         age = self.freshness.age(now)
-        holds = self._holds(now)
-        if holds or self._plan is None:
+        reasons = self._reasons_to_stop(now)
+        if reasons or self._plan is None:
             motion = self._limiter.brake(seconds, self.settings)
             if age >= self.settings.stale_at:
                 motion = STOP
-            reasons = holds
         else:
             motion, reasons = self._follow(self._plan, seconds, age, now)
         motion = clamp(motion, self.settings)
@@ -196,31 +213,31 @@ class Guard:
         self.frozen.moved(motion, now.steady)
         return Command(motion, tuple(reasons), age)
 
-    def _holds(self, now: Now) -> list[str]:
-        """Reasons for which nothing may move at all."""
+    def _reasons_to_stop(self, now: Now) -> list[str]:
+        """Return why nothing may move at all; empty if it may."""
         settings = self.settings
-        holds = []
+        reasons = []
         if not self.started:
-            holds.append("not started: call ~/start")
+            reasons.append("not started: call ~/start")
         if self.preview:
-            holds.append("preview: commands are only shown on ~/command")
+            reasons.append("preview: commands are only shown on ~/command")
         if settings.deadman:
-            holds += self._deadman(now)
+            reasons += self._deadman(now)
         if self._plan is None:
-            return [*holds, "the tracker has published no status since the start"]
+            return [*reasons, "no status from the tracker has arrived yet"]
         age = self.freshness.age(now)
         if age >= settings.stale_at:
-            holds.append(f"the newest result's image is {age:.2f} s old")
+            reasons.append(f"the newest result's image is {age:.2f} s old")
         if self.freshness.ahead(now) > AHEAD:
-            holds.append(
+            reasons.append(
                 f"images are stamped {self.freshness.ahead(now):.2f} s in the future: "
                 "synchronize the clocks"
             )
         if self.frozen.frozen(now.steady):
-            holds.append("the tracker repeats one result while the robot moves")
+            reasons.append("the tracker repeats one result while the robot moves")
         if settings.use_odometry and now.steady - self._odometry[0] > SENSOR_SECONDS:
-            holds.append("no odometry on odom: publish it, or set use_odometry to false")
-        return holds
+            reasons.append("no odometry on odom: publish it, or set use_odometry to false")
+        return reasons
 
     def _deadman(self, now: Now) -> list[str]:
         pressed, since = self._enabled
@@ -278,12 +295,14 @@ class Guard:
             return stands, [f"the obstacle sensor ({settings.obstacle_source}) is silent"]
         heading = math.atan2(motion.left, motion.forward)
         c, s = math.cos(heading), math.sin(heading)
-        points = self._obstacles[1].points @ np.array([[c, -s], [s, c]])
+        points = self._obstacles[1] @ np.array([[c, -s], [s, c]])
         target = None
         if plan.bearing is not None and plan.distance is not None:
             target = (wrap(plan.bearing - heading), plan.distance)
         free = clearance(points, settings.robot_radius, target, settings.target_radius)
-        allowed = speed_for(free, settings.obstacle_margin, settings.max_acceleration)
+        # Gently, by the acceleration, but never faster than the robot may brake.
+        deceleration = min(settings.max_acceleration, settings.max_deceleration)
+        allowed = speed_for(free, settings.obstacle_margin, deceleration)
         speed = math.hypot(motion.forward, motion.left)
         if speed <= allowed:
             return motion, []

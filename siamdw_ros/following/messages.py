@@ -14,9 +14,9 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from siamdw_msgs.msg import TargetState, TrackerStatus
 from vision_msgs.msg import BoundingBox2D
 
-from siamdw_ros.following.camera import Box, Camera, Mount, rotation_from_quaternion
+from siamdw_ros.following.camera import Box, Camera, Matrix, Mount, rotation_from_quaternion
 from siamdw_ros.following.control import Motion
-from siamdw_ros.following.obstacles import Obstacles, points_from_scan
+from siamdw_ros.following.obstacles import points_from_scan
 from siamdw_ros.following.own_motion import Pose
 from siamdw_ros.following.pilot import Observation, State
 from siamdw_ros.following.settings import MountSettings
@@ -152,15 +152,14 @@ def pose_from(odometry: Odometry) -> Pose:
     return Pose(seconds(odometry.header.stamp), vectors[0], rotation, vectors[1], vectors[2])
 
 
-def obstacles_from(scan: LaserScan) -> Obstacles:
-    """What a laser scanner at the robot's middle sees."""
-    points = points_from_scan(
+def obstacles_from(scan: LaserScan) -> Matrix:
+    """Return the points of a laser scanner at the robot's middle, n x 2, metres."""
+    return points_from_scan(
         np.array(scan.ranges),
         scan.angle_min,
         scan.angle_increment,
         (scan.range_min, scan.range_max),
     )
-    return Obstacles(seconds(scan.header.stamp), points)
 
 
 def twist_from(motion: Motion) -> Twist:

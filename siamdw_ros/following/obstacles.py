@@ -1,7 +1,6 @@
 """What stands in the robot's way: the corridor ahead in a laser scan or a depth image."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,25 +13,11 @@ GROUND_CLEARANCE = 0.08  # metres above the ground below which depth pixels are 
 DEPTH_STRIDE = 8  # pixels
 
 
-@dataclass(frozen=True)
-class Obstacles:
-    """Points around the robot at one time.
-
-    Attributes:
-        stamp: seconds.
-        points: n x 2, forward and left of the robot's origin, metres.
-    """
-
-    stamp: float
-    points: Matrix
-
-
 def points_from_scan(
     ranges: Vector,
     angle_min: float,
     angle_increment: float,
     limits: tuple[float, float],
-    mount: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Matrix:
     """Points of a laser scan, n x 2, metres; readings outside the sensor's limits are left out.
 
@@ -41,13 +26,12 @@ def points_from_scan(
         angle_min: of the first one, left positive, radians.
         angle_increment: radians.
         limits: the sensor's smallest and largest range, metres.
-        mount: x and y (metres) and yaw (radians) of the sensor on the robot.
     """
     values = np.asarray(ranges, np.float64)
-    angles = mount[2] + angle_min + angle_increment * np.arange(len(values))
+    angles = angle_min + angle_increment * np.arange(len(values))
     valid = np.isfinite(values) & (values >= limits[0]) & (values <= limits[1]) & (values > 0)
     directions = np.column_stack([np.cos(angles), np.sin(angles)])[valid]
-    return np.asarray(directions * values[valid, None] + np.array(mount[:2]))
+    return np.asarray(directions * values[valid, None])
 
 
 def points_from_depth(
@@ -57,8 +41,8 @@ def points_from_depth(
 
     Args:
         pixels: H x W, uint16 in millimetres or float32 in metres, of `camera`.
-        camera: the depth camera.
-        mount: of it on the robot; z above the ground.
+        camera: Camera of the image that the depth is registered to.
+        mount: Mount of that camera on the robot.
         height: of what the robot cannot pass under, metres.
     """
     rows, columns = pixels.shape[:2]
@@ -79,7 +63,6 @@ def clearance(
     robot_radius: float,
     target: tuple[float, float] | None = None,
     target_radius: float = 0.0,
-    side: float = 1.0,
 ) -> float:
     """Free metres between the robot's edge and the first point in its corridor.
 
@@ -88,9 +71,8 @@ def clearance(
         robot_radius: half of the corridor's width, metres.
         target: bearing and distance of the target, whose own points are no obstacle.
         target_radius: metres.
-        side: 1 ahead, -1 behind.
     """
-    ahead = side * points[:, 0]
+    ahead = points[:, 0]
     inside = (ahead > 0) & (np.abs(points[:, 1]) < robot_radius)
     if target is not None:
         bearing, distance = target

@@ -50,7 +50,7 @@ class Observation:
         stamp: of the image, seconds.
         latency: from the image to the tracker's result, seconds.
         state: of the target.
-        box: pixels; where it was last seen when it is lost.
+        box: pixels. When the state is LOST: where the search continues, not where the target is.
         score: in [0, 1].
     """
 

@@ -98,8 +98,8 @@ def distance_from_size(
 ) -> Distance | None:
     """Compute the distance of a target whose height or width is known.
 
-    Boxes of a tracker keep the aspect ratio they started with. With both sides known, the
-    geometric mean of both is compared, which such a box gets right.
+    A box of a siamfc network keeps its first aspect ratio, so that one side alone can be wrong.
+    With both sides known, the geometric mean of the two distances counts, which is right then.
 
     Args:
         box: in pixels of the image.
@@ -143,8 +143,8 @@ def distance_from_ground(
     """
     x, y, width, height = box
     rotation = mount.rotation() if attitude is None else attitude @ mount.rotation()
-    bottom = min(y + height, float(camera.height))
-    if y + height > camera.height:
+    bottom = y + height
+    if bottom > camera.height:
         return None  # the feet are below the image
     rays = camera.rays(np.array([(x + width / 2, bottom), (x + width / 2, bottom - 1.0)]))
     foot, above = (rotation @ ray for ray in rays)
@@ -182,11 +182,12 @@ def distance_from_ratio(box: Box, first: Box, first_metres: float) -> Distance |
 class JumpGate:
     """Rejects distances that no target can have reached since the last one.
 
-    After `patience` rejected values in a row the next one is accepted: the old one was wrong.
+    Where all are rejected for longer than `patience`, the last accepted one was wrong: the next
+    one is accepted, whatever it is.
 
     Attributes:
-        max_speed: at which the distance can change, m/s.
-        patience: seconds of rejected values.
+        max_speed: Largest speed at which the distance can change, m/s.
+        patience: Seconds since the last accepted distance after which any is accepted.
     """
 
     max_speed: float

@@ -60,11 +60,6 @@ class Search:
         rate = min(settings.search_turn, slow_enough, settings.max_turn)
         return math.copysign(rate, error)
 
-    def over(self, stamp: float, settings: FollowSettings) -> bool:
-        """Whether the time for the search is over."""
-        limit = settings.search_wait + settings.search_seconds
-        return bool(settings.search_seconds) and stamp - self.begun > limit
-
 
 @dataclass
 class Confirmation:

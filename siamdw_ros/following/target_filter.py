@@ -5,12 +5,11 @@ like motion of the target. Direction and distance have filters of their own: a d
 from every box, a distance only from some.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from siamdw_ros.following.camera import Matrix, Vector, direction_from, wrap
+from siamdw_ros.following.camera import Matrix, wrap
 
 DISTANCE_SECONDS = 0.25  # age from which on a distance is not known any more
 MAX_GAP = 1.0  # seconds without a measurement after which a filter starts anew
@@ -63,10 +62,6 @@ class RateFilter:
         self.stamp = stamp
         self._covariance = predicted - np.outer(gain, predicted[0])
 
-    def sigma(self) -> float:
-        """Standard deviation of the value at its stamp."""
-        return math.sqrt(max(float(self._covariance[0, 0]), 0.0))
-
     def shift(self, amount: float) -> None:
         """Move the value by a change that is known, not measured."""
         if self.value is not None:
@@ -100,10 +95,6 @@ class Sight:
     elevation_rate: float
     distance: float | None
     target_speed: float
-
-    def direction(self) -> Vector:
-        """Unit vector in the odometry frame."""
-        return direction_from(self.azimuth, self.elevation)
 
 
 class TargetFilter:

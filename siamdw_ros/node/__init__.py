@@ -1,1 +1,1 @@
-"""The ROS 2 node: translates, schedules, reports; decides nothing about tracking."""
+"""The ROS 2 node: messages, threads, parameters, services, and the targets."""

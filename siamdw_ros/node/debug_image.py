@@ -26,7 +26,7 @@ INSET = 5  # the image is so many times as high as a response drawn on it
 def draw(image: Image, targets: Sequence[TargetResult], caption: str) -> Image:
     """Draw the targets on a copy of the image.
 
-    A lost target has a thin box, where it was searched last. The responses, where there are any,
+    A lost target has a thin box, where the search continues. The responses, where there are any,
     are at the bottom, in the order of the targets.
 
     Args:

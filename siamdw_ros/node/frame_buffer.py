@@ -1,4 +1,4 @@
-"""The buffer between the receiving threads and the inference thread: frames and service calls.
+"""The thread-safe buffer in front of the inference thread: frames, service calls, detector boxes.
 
 Messages are stored by reference; no pixel is copied.
 """
@@ -131,8 +131,8 @@ class Batch:
 class FrameBuffer:
     """One slot per camera for its newest frame, its history, and a queue of service calls.
 
-    A newer frame replaces one that was not taken: the latency is one inference, never a queue.
-    The frames of all cameras are taken together, so that no camera waits for another.
+    A newer frame replaces one that was not taken: a frame waits for at most one inference, the one
+    that runs. The frames of all cameras are taken together, so that no camera waits for another.
 
     Args:
         topics: Topic of each camera, by the camera's name.

@@ -54,8 +54,8 @@ class OverlayPublisher:
 def marker(header: Header, targets: Iterable[TargetResult]) -> ImageMarker:
     """Return all targets' boxes as one marker of lines, coloured by state.
 
-    Without targets it removes the boxes of the frame before. A lost target has its box where it
-    was searched last.
+    Without targets it removes the boxes of the frame before. A lost target has its box where the
+    search continues.
 
     Args:
         header: Of the image.

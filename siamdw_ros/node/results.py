@@ -25,7 +25,8 @@ class TargetResult:
         id: The target's id.
         state: Tracked, uncertain or lost.
         score: Presence score in [0, 1].
-        box: (x, y, w, h) in pixels of the image. Of a lost target: where it was searched last.
+        box: (x, y, w, h) in pixels of the image. When the state is LOST: where the search
+            continues, not where the target is.
         last_seen: Stamp of the last image in which the target was tracked.
         predicted: The box `prediction_horizon` seconds after the image's stamp; None if nothing
             is predicted.

@@ -35,11 +35,6 @@ class BoxFilter:
         """Start over with the next box."""
         self._stamp = -math.inf
 
-    @property
-    def velocity(self) -> tuple[float, float]:
-        """Velocity of the centre, in pixels per second."""
-        return float(self._rate[0]), float(self._rate[1])
-
     def update(self, box: Box, stamp: float) -> Box:
         """Add the box of an image and return the filtered box.
 

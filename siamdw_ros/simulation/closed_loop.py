@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from siamdw_ros.following.camera import Box, Camera, Mount, box_center
 from siamdw_ros.following.control import STOP, Motion
 from siamdw_ros.following.guard import Guard, Now
-from siamdw_ros.following.obstacles import Obstacles, points_from_depth
+from siamdw_ros.following.obstacles import points_from_depth
 from siamdw_ros.following.pilot import Observation, Pilot, Plan, State
 from siamdw_ros.following.settings import FollowSettings, PoseSettings
 from siamdw_ros.following.sources import DepthView, DistanceSources
@@ -168,7 +168,7 @@ class ClosedLoop:
                 picture.depth, self.camera, self.vehicle.mount, ROBOT_HEIGHT
             )
             now = Now(EPOCH + time, EPOCH + time)
-            self.guard.obstacles(Obstacles(now.ros, points), now)
+            self.guard.obstacles(points, now)
         motion = STOP
         reasons: tuple[str, ...] = ()
         for tick in range(TICKS):

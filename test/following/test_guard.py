@@ -12,7 +12,6 @@ from siamdw_ros.following.camera import Camera, Mount
 from siamdw_ros.following.control import Motion
 from siamdw_ros.following.guard import Command, Guard, Now
 from siamdw_ros.following.obstacles import (
-    Obstacles,
     clearance,
     points_from_depth,
     points_from_scan,
@@ -162,6 +161,47 @@ def test_a_follower_that_is_not_started_or_previews_stands(change) -> None:
         command = rig.tick()
     assert command.motion.stands()
     assert command.reasons
+
+
+def test_a_start_waits_for_a_plan_made_after_it() -> None:
+    """The last plan was made before the pilot started over, for another target or gap."""
+    rig = Rig()
+    rig.drive()
+    rig.guard.stop()
+    rig.image()
+    assert rig.guard.start(rig.now) == []
+    assert rig.tick(0.1).motion.forward < 0.5
+    command = rig.tick(0.1)
+    assert command.motion.stands()
+    assert command.reasons == ("no status from the tracker has arrived yet",)
+    rig.image()
+    assert rig.tick().motion.forward > 0
+
+
+def test_a_start_returns_why_the_robot_does_not_drive_yet() -> None:
+    rig = Rig(replace(SETTINGS, use_odometry=True))
+    rig.image(reason="the tracker has no target")
+    assert [reason.partition(":")[0] for reason in rig.guard.start(rig.now)] == [
+        "not enabled",
+        "no odometry on odom",
+    ]
+    rig = Rig(replace(SETTINGS, deadman=False))
+    rig.image(reason="the tracker has no target")
+    assert rig.guard.start(rig.now) == ["the tracker has no target"]
+
+
+def test_a_start_between_two_commands_leaves_the_next_one_as_it_is() -> None:
+    rigs = Rig(), Rig()
+    for rig in rigs:
+        rig.drive(0.1)
+    rigs[1].steady += 0.01
+    rigs[1].guard.start(rigs[1].now)
+    rigs[1].steady -= 0.01
+    for rig in rigs:
+        rig.image()
+    first, second = (rig.tick().motion for rig in rigs)
+    assert 0 < first.forward < FAST.forward
+    assert first == second
 
 
 def test_a_stopped_follower_stands() -> None:
@@ -323,11 +363,30 @@ def test_the_guard_stops_before_an_obstacle_but_turns_on() -> None:
     assert "silent" in command.reasons[0]
     for distance, moves in ((5.0, True), (0.44, False)):
         for _ in range(60):
-            rig.guard.obstacles(Obstacles(rig.now.ros, scan(distance)), rig.now)
+            rig.guard.obstacles(scan(distance), rig.now)
             rig.image()
             command = rig.tick()
         assert (command.motion.forward > 0) == moves
     assert "obstacle" in command.reasons[0]
+
+
+@pytest.mark.parametrize("limits", [(0.8, 0.3), (0.3, 0.8)])
+def test_before_an_obstacle_it_is_slow_enough_for_its_brakes(limits: tuple[float, float]) -> None:
+    acceleration, deceleration = limits
+    settings = replace(
+        SETTINGS,
+        obstacle_source="scan",
+        max_acceleration=acceleration,
+        max_deceleration=deceleration,
+    )
+    rig = Rig(settings)
+    for _ in range(90):
+        rig.guard.obstacles(scan(0.7), rig.now)
+        rig.image()
+        command = rig.tick()
+    room = 0.7 - settings.robot_radius - settings.obstacle_margin
+    speed = command.motion.forward
+    assert 0 < speed * speed / (2 * min(limits)) <= room
 
 
 @pytest.mark.parametrize(("height", "up", "moves"), [(1.0, -1, 0), (5, -1, 1), (10.0, 1, 0)])

@@ -71,4 +71,4 @@ def test_a_lost_target_is_not_predicted_and_smoothing_starts_over() -> None:
     assert detections(shown(target)).detections == []
     target.take(frame(101.1), IMAGE, TrackResult((400.0, 0.0, 20.0, 30.0), 0.9, State.TRACKED))
     assert target.result.box == (400.0, 0.0, 20.0, 30.0)
-    assert target.motion.velocity == (0, 0)
+    assert target.motion.predict(1.0) == target.motion.predict(0.0)
