@@ -3,8 +3,8 @@
 On every n-th frame of annotated sequences the annotated object is tapped at its centre, and at
 random points of the inner half of its box. A tap counts as right if the box that is found overlaps
 with the annotation by at least 0.5 (intersection over union). Printed are the share of right taps
-per sequence and the time per tap. With --sheet also a picture of the taps: the annotation is
-green, what was found orange.
+per sequence and the time per tap. With --sheet also a picture of the taps, with --failing only of
+those that are not right: the annotation is green, what was found orange.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from siamdw_ros.evaluation.drawing import Annotated, contact_sheet
 from siamdw_ros.evaluation.metrics import SUCCESS_OVERLAP, overlap, success_rate
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.table import Cell, Table
+from siamdw_ros.siamdw.backends import BACKENDS
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.extent import Extent, ExtentFinder, create_extent_finder
 
@@ -58,6 +59,11 @@ class Tap:
     def overlap(self) -> float:
         """Intersection over union with the annotation, 0 where nothing was found."""
         return 0.0 if self.found is None else float(overlap(self.found.box, self.truth))
+
+    @property
+    def right(self) -> bool:
+        """Whether the box fits well enough."""
+        return self.overlap > SUCCESS_OVERLAP
 
 
 def tap_sequence(
@@ -143,12 +149,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--inner", type=int, default=2, help="random taps per frame (2)")
     parser.add_argument("--threads", type=int, default=1, help="of torch and OpenCV (1)")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--backend", default="auto", choices=BACKENDS)
+    parser.add_argument("--weights", type=Path, help="of train_extents (the bundled ones)")
     parser.add_argument("--sheet", type=Path, help="picture to write")
+    parser.add_argument("--failing", action="store_true", help="draw only taps that are wrong")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     try:
-        finder = create_extent_finder(options.device)
+        finder = create_extent_finder(
+            options.device, backend=options.backend, weights=options.weights
+        )
+        finder.warm_up()
         sequences = [s for path in options.sequences for s in find_sequences(path)]
         taps = [
             tap
@@ -159,7 +171,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"taps: {error}", file=sys.stderr)
         return 2
     print(report(taps).text())
-    if options.sheet and not cv2.imwrite(str(options.sheet), sheet(taps)):
+    drawn = [tap for tap in taps if not (options.failing and tap.right)]
+    if options.sheet and not cv2.imwrite(str(options.sheet), sheet(drawn)):
         print(f"taps: {options.sheet}: cannot be written", file=sys.stderr)
         return 2
     return 0

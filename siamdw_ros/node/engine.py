@@ -53,7 +53,7 @@ class Engine:
             **settings.hyper(),
         )
         self.device = str(self.method.runtime.device)
-        self.extents: ExtentFinder = create_extent_finder(self.device)
+        self.extents: ExtentFinder = create_extent_finder(self.device, backend=settings.backend)
         self.memory: dict[str, float | str] = {}
         self._next_measurement = 0.0
         self.method.warm_up()  # so that no image of a camera waits for a compiler

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from siamdw_ros.siamdw.networks import Ranges
 from siamdw_ros.siamdw.quantization import quantized
-from siamdw_ros.siamdw.search_step import SearchBranch
 
 BACKENDS = ("auto", "torch", "openvino", "cuda_graph")
 
@@ -60,7 +60,8 @@ def torch_features(branch: Branch, device: torch.device) -> SearchFeatures:
     """Return a function that computes search features with torch.
 
     Args:
-        branch: a :class:`SearchBranch` on `device`, or what torch.compile made of one.
+        branch: a :class:`~siamdw_ros.siamdw.search_step.SearchBranch`, or another module for
+            windows, on `device`; or what torch.compile made of one.
         device: where to compute.
     """
 
@@ -71,6 +72,22 @@ def torch_features(branch: Branch, device: torch.device) -> SearchFeatures:
     return search_features
 
 
+def window_features(branch: nn.Module, device: torch.device, backend: str) -> SearchFeatures:
+    """Return a function that computes features of windows in float32.
+
+    Args:
+        branch: as :func:`convert` takes it.
+        device: where to compute; the branch is moved there.
+        backend: see :func:`choose_backend`.
+
+    Raises:
+        ValueError: the backend does not work here.
+    """
+    if choose_backend(backend, device) == "openvino":
+        return OpenVinoFeatures(branch, precision="full", threads=torch.get_num_threads())
+    return torch_features(branch.to(device), device)
+
+
 class OpenVinoFeatures:
     """Computes search features with OpenVINO on the CPU.
 
@@ -78,14 +95,18 @@ class OpenVinoFeatures:
     :meth:`~siamdw_ros.siamdw.multi_tracker.MultiTracker.warm_up` does it in advance.
 
     Args:
-        branch: in evaluation mode, with float32 weights on the CPU; it may be shared.
+        branch: as :func:`convert` takes it; in evaluation mode, with float32 weights on the CPU.
+            It may be shared.
         precision: full, half (bfloat16) or int8.
         threads: number of CPU threads to use at most.
+        ranges: of the inputs of the convolutions, which int8 needs.
     """
 
-    def __init__(self, branch: SearchBranch[Any], *, precision: str, threads: int) -> None:
+    def __init__(
+        self, branch: nn.Module, *, precision: str, threads: int, ranges: Ranges | None = None
+    ) -> None:
         self.branch = branch
-        self._ranges = branch.network.activation_ranges if precision == "int8" else None
+        self._ranges = ranges if precision == "int8" else None
         self._fingerprint = _fingerprint(branch)
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -126,7 +147,8 @@ def convert(branch: nn.Module, side: int) -> Any:
     """Return an OpenVINO model that does what a module does with windows of one side.
 
     Args:
-        branch: takes N x side x side x 3 uint8 and returns a tuple, as :class:`SearchBranch`.
+        branch: takes N x side x side x 3 uint8 and returns a tuple, as
+            :class:`~siamdw_ros.siamdw.search_step.SearchBranch`.
         side: in pixels.
     """
     openvino, decoder_class = _import_openvino()
@@ -142,9 +164,9 @@ def convert(branch: nn.Module, side: int) -> Any:
     return model
 
 
-def _fingerprint(branch: SearchBranch[Any]) -> bytes:
+def _fingerprint(branch: nn.Module) -> bytes:
     """Return a hash of the layers and weights, to tell networks apart."""
-    digest = hashlib.blake2b(f"{branch.network.name} {branch}".encode())
+    digest = hashlib.blake2b(f"{branch}".encode())
     for name, tensor in branch.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.contiguous().numpy().ravel())

@@ -19,12 +19,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from siamdw_ros.siamdw.backends import window_features
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.extent_network import (
     MIRRORED,
     NO_WINDOW,
     ExtentNetwork,
     Predictions,
+    WindowFeatures,
     load_extent_network,
     mean_of,
     overlap_of_distances,
@@ -56,11 +58,22 @@ class ExtentFinder:
     Args:
         network: in evaluation mode.
         device: where it runs.
+        backend: what computes the features of windows, one of
+            :data:`~siamdw_ros.siamdw.backends.BACKENDS`.
+
+    Attributes:
+        features: computes the features of windows.
+
+    Raises:
+        ValueError: the backend does not work here.
     """
 
-    def __init__(self, network: ExtentNetwork, device: torch.device) -> None:
+    def __init__(
+        self, network: ExtentNetwork, device: torch.device, backend: str = "torch"
+    ) -> None:
         self.network = network.to(device)
         self.device = device
+        self.features = window_features(WindowFeatures(network.backbone), device, backend)
 
     def box_around(self, image: Image, point: tuple[float, float]) -> Extent | None:
         """Find the object that covers a point.
@@ -103,28 +116,39 @@ class ExtentFinder:
         Args:
             windows: of :data:`SIDES`, 11 x 127 x 127 x 3.
         """
-        crops = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2).float()
         smaller, larger = (side.to(self.device) for side in _neighbours(len(windows)))
-        plain = self.network(crops, smaller, larger)
-        mirrored = self.network(crops.flip(-1), smaller, larger)
-        turned = mirrored._replace(distances=mirrored.distances[:, MIRRORED])
+        (features,) = self.features(np.concatenate((windows, windows[:, :, ::-1])))
+        as_seen, mirrored = features.chunk(2)
+        plain = self.network.predict(as_seen, smaller, larger)
+        turned = self.network.predict(mirrored, smaller, larger)
+        turned = turned._replace(distances=turned.distances[:, MIRRORED])
         scores, distances = mean_of([plain, turned])
         return Predictions(scores.cpu(), distances.cpu())
 
 
-def create_extent_finder(device: str = "cpu") -> ExtentFinder:
-    """Load the bundled network.
+def create_extent_finder(
+    device: str = "cpu", *, backend: str = "auto", weights: Path | None = None
+) -> ExtentFinder:
+    """Load a network.
 
     Args:
         device: `cpu`, `cuda`, `cuda:1`, or `auto` for a GPU where there is one.
+        backend: see :class:`ExtentFinder`; `auto` is OpenVINO on a CPU where it is installed.
+        weights: file of :mod:`siamdw_ros.tools.train_extents`. None: the bundled one.
 
     Raises:
-        ValueError: the bundled file is damaged, or there is no such device.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or there is no such device or backend.
     """
-    network = load_extent_network(Path(str(resources.files("siamdw_ros") / "weights" / WEIGHTS)))
+    network = load_extent_network(weights or bundled_extents())
     folded = fold_batch_norms(network)
     folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ExtentFinder(folded, choose_device(device))
+    return ExtentFinder(folded, choose_device(device), backend)
+
+
+def bundled_extents() -> Path:
+    """Return the file of the network that comes with the package."""
+    return Path(str(resources.files("siamdw_ros") / "weights" / WEIGHTS))
 
 
 def choose_box(scores: Tensor, distances: Tensor) -> tuple[Tensor, float]:

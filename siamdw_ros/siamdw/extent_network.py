@@ -108,10 +108,21 @@ class ExtentNetwork(nn.Module):
         self.backbone = backbone
         self.heads = nn.ModuleList(heads)
 
-    def forward(self, crops: Tensor, smaller: Tensor, larger: Tensor) -> Predictions:
-        """Predict from windows, B x 3 x 127 x 127; see :meth:`ExtentHead.forward`."""
-        features = self.backbone(crops)
+    def predict(self, features: Tensor, smaller: Tensor, larger: Tensor) -> Predictions:
+        """Predict from what the backbone computed; see :meth:`ExtentHead.forward`."""
         return mean_of([head(features, smaller, larger) for head in self.heads])
+
+
+class WindowFeatures(nn.Module):
+    """The part of the network that looks at windows, which a backend runs."""
+
+    def __init__(self, backbone: ResNet) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, windows: Tensor) -> tuple[Tensor]:
+        """B x 127 x 127 x 3 uint8 BGR -> B x 512 x 5 x 5."""
+        return (self.backbone(windows.permute(0, 3, 1, 2).float()),)
 
 
 def mean_of(predictions: Sequence[Predictions]) -> Predictions:

@@ -151,10 +151,14 @@ class Runtime(Generic[NetworkT, HyperT]):
         return self.step.network
 
     def _search_features(self) -> SearchFeatures:
-        if self.backend == "openvino":  # it takes float32 weights, and templates keep them
-            threads = torch.get_num_threads()
-            return OpenVinoFeatures(self.step.branch, precision=self.precision, threads=threads)
         network: SiameseNetwork[Any] = self.network
+        if self.backend == "openvino":  # it takes float32 weights, and templates keep them
+            return OpenVinoFeatures(
+                self.step.branch,
+                precision=self.precision,
+                threads=torch.get_num_threads(),
+                ranges=network.activation_ranges,
+            )
         network.backbone.to(self.dtype)
         if isinstance(network, SiamRPNNetwork) and self.dtype is torch.bfloat16:
             # bfloat16 has the range of float32, and these two cost as much as half the backbone.

@@ -42,7 +42,7 @@ class ReplayTrainer(BoxTrainer):
         self.hint: nn.Conv2d | None = None
         super().__init__(config)
 
-    def prepare(self) -> None:
+    def make_optimizer(self) -> torch.optim.Optimizer:
         """Keep the first part of the backbone, and add what predicts the teacher's features."""
         backbone = self.network.backbone
         assert isinstance(backbone, ResNet)
@@ -56,11 +56,12 @@ class ReplayTrainer(BoxTrainer):
         self._example = encoders.blank()
         if self.config.teacher:
             self.hint = nn.Conv2d(backbone.channels, self._example[-1].shape[1], 1)
-        self.optimizer = make_optimizer(self.network, self.config)
+        optimizer = make_optimizer(self.network, self.config)
         if self.hint is not None:
-            self.optimizer.add_param_group(
+            optimizer.add_param_group(
                 {"params": list(self.hint.parameters()), "peak": self.config.rate}
             )
+        return optimizer
 
     @contextlib.contextmanager
     def batches(self) -> Iterator[Callable[[], ReplayBatch]]:

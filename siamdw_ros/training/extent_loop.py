@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -88,7 +89,8 @@ def train_head(windows: Windows, offset: Tensor, config: HeadTraining) -> Extent
     for step in range(steps):
         chosen = torch.from_numpy(rng.choice(len(counts), per_step, replace=False))
         batch = _batch(windows, relatives, starts[chosen], counts[chosen])
-        loss = head_loss(head, batch, offset)
+        features = batch.windows.features - offset[:, None, None]
+        loss = head_loss(head, features, batch).total
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -134,22 +136,41 @@ def _batch(windows: Windows, relatives: Tensor, starts: Tensor, counts: Tensor) 
     first_in_batch = (counts.cumsum(0) - counts).repeat_interleave(counts)
     found = relatives[index]
     local = found - starts.repeat_interleave(counts)[:, None] + first_in_batch[:, None]
-    hidden = (found == NO_WINDOW) | (torch.rand(found.shape) < NEIGHBOUR_DROPOUT)
+    local = local.masked_fill(found == NO_WINDOW, NO_WINDOW)
     features, distances = windows.features[index].float(), windows.distances[index]
     if torch.rand(()) < 0.5:
         features, distances = features.flip(-1), distances[:, MIRRORED]
     chosen = Windows(features, windows.taps[index], windows.octaves[index], distances)
-    return Batch(chosen, local.masked_fill(hidden, NO_WINDOW), counts)
+    return Batch(chosen, some_hidden(local), counts)
 
 
-def head_loss(head: ExtentHead, batch: Batch, offset: Tensor) -> Tensor:
-    """Overlap and logarithms of the distances, where the window fits; then two of the score.
+def some_hidden(neighbours: Tensor) -> Tensor:
+    """Hide some neighbours, so that the score does not rely on all being there."""
+    return neighbours.masked_fill(torch.rand(neighbours.shape) < NEIGHBOUR_DROPOUT, NO_WINDOW)
 
-    The score has to be the overlap of the predicted box with the object's, and the best window
-    of a tap has to win against the others.
+
+class ExtentLoss(NamedTuple):
+    """The loss and its parts.
+
+    box: of overlap and logarithms of the distances, where the window fits. score: it has to be
+    the overlap of the predicted box with the object's. choice: see :func:`choice_loss`.
+    """
+
+    total: Tensor
+    box: Tensor
+    score: Tensor
+    choice: Tensor
+
+
+def head_loss(head: nn.Module, features: Tensor, batch: Batch) -> ExtentLoss:
+    """Compare what a head predicts with the annotation.
+
+    Args:
+        head: an :class:`ExtentHead` in training.
+        features: of the windows of the batch, as the head takes them.
+        batch: the rest of what is known of them.
     """
     windows = batch.windows
-    features = windows.features - offset[:, None, None]
     scores, found = head(features, *batch.neighbours.unbind(1))
     overlaps = overlap_of_distances(found, windows.distances)
     near = windows.octaves.abs() < REGRESSED
@@ -157,8 +178,8 @@ def head_loss(head: ExtentHead, batch: Batch, offset: Tensor) -> Tensor:
     box = (1 - overlaps + 0.3 * logarithms)[near].mean()
     targets = overlaps.detach()
     score = F.binary_cross_entropy_with_logits(scores, targets.clamp(0, 1))
-    loss: Tensor = box + score + choice_loss(scores, targets, batch.counts)
-    return loss
+    choice = choice_loss(scores, targets, batch.counts)
+    return ExtentLoss(box + score + choice, box, score, choice)
 
 
 def choice_loss(scores: Tensor, targets: Tensor, counts: Tensor) -> Tensor:

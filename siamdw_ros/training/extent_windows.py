@@ -2,22 +2,24 @@
 
 An object is tapped at its centre or anywhere in the inner half of its box. Around each tap
 windows are cut an octave apart: three whose sides are near the one that fits the object, and some
-that are far too small or too large. The backbone does not learn, so that its features are computed
-once and stored, in files of some hundred objects each. A run that was ended goes on with the first
-file that is missing.
+that are far too small or too large. The features of what does not learn are computed once. Those
+that are stored are in files of some hundred objects each; a run that was ended goes on with the
+first file that is missing.
 """
 
 import logging
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from siamdw_ros.siamdw.backends import SearchFeatures
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.extent import window_pyramid
 from siamdw_ros.siamdw.extent_network import SIZE_IN_WINDOW
@@ -147,13 +149,13 @@ def _with_effects(image: Image, rng: np.random.Generator) -> Image:
 
 
 def store_windows(
-    draw: Draw, backbone: nn.Module, folder: Path, objects: int, per_file: int, seed: int
+    draw: Draw, features: SearchFeatures, folder: Path, objects: int, per_file: int, seed: int
 ) -> list[Path]:
     """Compute the features of windows of many objects, and store them.
 
     Args:
         draw: an object.
-        backbone: in evaluation mode.
+        features: of windows.
         folder: of the files; those that are there already are kept.
         objects: how many.
         per_file: objects per file.
@@ -167,7 +169,8 @@ def store_windows(
     for number, file in enumerate(files):
         if file.exists():
             continue
-        windows = _compute(draw, backbone, per_file, np.random.default_rng((seed, number)))
+        rng = np.random.default_rng((seed, number))
+        windows = joined([draw_windows(draw, features, rng) for _ in range(per_file)])
         partial = file.with_suffix(".partial")
         torch.save(vars(windows), partial)
         partial.replace(file)
@@ -175,20 +178,14 @@ def store_windows(
     return files
 
 
-@torch.inference_mode()
-def _compute(draw: Draw, backbone: nn.Module, objects: int, rng: np.random.Generator) -> Windows:
-    device = next(backbone.parameters()).device
-    features: list[Tensor] = []
-    labels: list[list[float]] = []
-    while len(features) < objects:
-        crops, described = cut_windows(draw(rng), rng)
-        if not crops:
-            continue
-        batch = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2).float()
-        labels += [[TAPS * len(features) + tap, *rest] for tap, *rest in described]
-        features.append(backbone(batch).half().cpu())
-    table = torch.tensor(labels, dtype=torch.float32)
-    return Windows(torch.cat(features), table[:, 0].long(), table[:, 1], table[:, 2:])
+def draw_windows(draw: Draw, features: SearchFeatures, rng: np.random.Generator) -> Windows:
+    """Draw an object that can be tapped, and compute the features of its windows."""
+    while True:
+        crops, labels = cut_windows(draw(rng), rng)
+        if crops:
+            (computed,) = features(np.stack(crops))
+            table = torch.tensor(labels, dtype=torch.float32)
+            return Windows(computed.half().cpu(), table[:, 0].long(), table[:, 1], table[:, 2:])
 
 
 def load_windows(files: list[Path], projection: Tensor | None = None) -> Windows:
@@ -199,13 +196,21 @@ def load_windows(files: list[Path], projection: Tensor | None = None) -> Windows
         projection: K x channels that the features are multiplied with, to save memory.
     """
     parts: list[Windows] = []
-    first = 0
     for file in files:
         part = Windows(**torch.load(file, map_location="cpu", weights_only=True))
-        features = part.features
         if projection is not None:
-            features = torch.einsum("nchw,kc->nkhw", features.float(), projection).half()
-        parts.append(Windows(features, part.taps + first, part.octaves, part.distances))
+            features = torch.einsum("nchw,kc->nkhw", part.features.float(), projection).half()
+            part = replace(part, features=features)
+        parts.append(part)
+    return joined(parts)
+
+
+def joined(parts: Sequence[Windows]) -> Windows:
+    """Put windows together, and number their taps anew."""
+    numbered = []
+    first = 0
+    for part in parts:
+        numbered.append(replace(part, taps=part.taps + first))
         first += int(part.taps.max()) + 1
-    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    columns = zip(*(vars(part).values() for part in numbered), strict=True)
     return Windows(*(torch.cat(column) for column in columns))

@@ -1,7 +1,8 @@
-"""A training of the network that finds the box of the object at a point.
+"""A training of the network that finds the box of the object at a point, in two parts.
 
-The backbone is that of a trained tracker and stays as it is. Features of windows are computed
-once, which takes most of the time; then the heads learn from them in minutes.
+First the backbone is that of a trained tracker and stays as it is. Features of windows are
+computed once, which takes most of the time; then the heads learn from them in minutes. In the
+second part the end of the backbone learns with the heads: see extent_tuning.py.
 """
 
 import copy
@@ -12,9 +13,15 @@ from pathlib import Path
 import torch
 
 from siamdw_ros.siamdw.backbones import ResNet
+from siamdw_ros.siamdw.backends import window_features
 from siamdw_ros.siamdw.bundled import bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import load_network, read_checkpoint
-from siamdw_ros.siamdw.extent_network import ExtentNetwork, save_extent_network
+from siamdw_ros.siamdw.extent_network import (
+    ExtentNetwork,
+    WindowFeatures,
+    load_extent_network,
+    save_extent_network,
+)
 from siamdw_ros.siamdw.runtime import fold_batch_norms
 from siamdw_ros.training.extent_loop import (
     HeadTraining,
@@ -29,21 +36,20 @@ from siamdw_ros.training.extent_objects import (
     sequence_objects,
     still_objects,
 )
+from siamdw_ros.training.extent_tuning import WEIGHTS, ExtentTuner, ExtentTuning
 from siamdw_ros.training.extent_windows import load_windows, store_windows
 
 log = logging.getLogger(__name__)
 
 BACKBONE = "siambox_res22"
-WEIGHTS = "extent_res22.pt"
 SAMPLE_FILES = 8  # whose features decide on the principal components
 
 
 @dataclass(frozen=True)
-class ExtentTraining:
-    """A run.
+class ExtentTraining(ExtentTuning):
+    """A run, with the second part if `minutes` are given to it.
 
     Attributes:
-        folder: where stored features and the weights are written.
         stills: zips of photographs with a `boxes.csv` (file,x,y,w,h).
         tracks: sequences whose frames were each cut around the target.
         easy: the same, drawn seldom.
@@ -51,21 +57,18 @@ class ExtentTraining:
         cutouts: zips of objects with transparency, and ...
         photographs: ... of what they are pasted on.
         shares: of the objects of stills, tracks, easy tracks, sequences and pasted ones.
-        init: checkpoint of a network with a CIResNet-22, which gives the backbone. None: the
-            bundled box network.
+        network: an extent network for the second part to begin with; there is no first part then.
+        init: checkpoint of a network with a CIResNet-22, which gives the backbone of the first
+            part. None: the bundled box network.
         objects: whose features are stored.
         per_file: objects per file of features; what a run loses when it is ended.
         heads: that are trained apart and averaged.
         epochs: times that a head sees every tap.
         taps: per step.
-        rate: learning rate at its highest.
+        head_rate: learning rate of the first part at its highest.
         components: of the features that heads learn from.
-        device: cpu, cuda or cuda:N, for the features.
-        seed: of the random numbers.
-        threads: of the CPU; 0: all.
     """
 
-    folder: Path
     stills: tuple[Path, ...] = ()
     tracks: tuple[Path, ...] = ()
     easy: tuple[Path, ...] = ()
@@ -73,31 +76,43 @@ class ExtentTraining:
     cutouts: tuple[Path, ...] = ()
     photographs: tuple[Path, ...] = ()
     shares: tuple[float, ...] = (40.0, 28.0, 2.0, 5.0, 25.0)
+    network: Path | None = None
     init: Path | None = None
     objects: int = 4000
     per_file: int = 100
     heads: int = 2
     epochs: int = 12
     taps: int = 32
-    rate: float = 2e-3
+    head_rate: float = 2e-3
     components: int = 128
-    device: str = "cpu"
-    seed: int = 0
-    threads: int = 0
 
 
 def train_extents(config: ExtentTraining) -> Path:
-    """Compute the features that are missing, train the heads, and write the weights.
+    """Run both parts, or what is left of them, and write the weights.
 
     Raises:
-        ValueError: there is nothing to draw from, or `init` has another backbone.
+        ValueError: there is nothing to draw from, or a file has another network.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    begun = load_extent_network(config.network) if config.network else None
+    draw = make_draw(config)
+    network = begun or train_heads(draw, config)
+    if config.minutes:
+        return ExtentTuner(network.to(config.device), draw, config).run()
+    path = config.folder / WEIGHTS
+    save_extent_network(network, path)
+    return path
+
+
+def train_heads(draw: Draw, config: ExtentTraining) -> ExtentNetwork:
+    """Compute the features that are missing, and train the heads."""
     backbone = initial_backbone(config.init)
+    branch = WindowFeatures(fold_batch_norms(copy.deepcopy(backbone)))
     files = store_windows(
-        make_draw(config),
-        fold_batch_norms(copy.deepcopy(backbone)).to(config.device),
+        draw,
+        window_features(branch, torch.device(config.device), "auto"),
         config.folder / "features",
         config.objects,
         config.per_file,
@@ -111,15 +126,13 @@ def train_extents(config: ExtentTraining) -> Path:
         with_projection(train_head(windows, offset, how), projection, offset)
         for how in head_trainings(config)
     ]
-    path = config.folder / WEIGHTS
-    save_extent_network(ExtentNetwork(backbone.cpu(), heads), path)
-    return path
+    return ExtentNetwork(backbone, heads)
 
 
 def head_trainings(config: ExtentTraining) -> list[HeadTraining]:
     """Return how each head is trained: they differ by the seed."""
     return [
-        HeadTraining(config.epochs, config.taps, config.rate, seed=config.seed + number)
+        HeadTraining(config.epochs, config.taps, config.head_rate, seed=config.seed + number)
         for number in range(config.heads)
     ]
 

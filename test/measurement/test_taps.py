@@ -11,6 +11,9 @@ from siamdw_ros.siamdw.extent import Extent
 class FixedFinder:
     """Finds the annotated box from its centre, and nothing from elsewhere."""
 
+    def warm_up(self):
+        pass
+
     def box_around(self, _image, point):
         return Extent((50.0, 40.0, 30.0, 20.0), 0.9) if point == (65.0, 50.0) else None
 
@@ -52,6 +55,15 @@ def test_the_command_prints_figures_and_draws_a_sheet(sequence, tmp_path, capsys
     assert taps.main([str(sequence), "--inner", "1", "--sheet", str(picture)]) == 0
     assert "all taps" in capsys.readouterr().out
     assert cv2.imread(str(picture)).shape[1] == 5 * 320
+
+
+def test_only_wrong_taps_are_drawn_if_asked(sequence, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(taps, "create_extent_finder", lambda *_args, **_names: FixedFinder())
+    monkeypatch.setattr(taps, "sheet", lambda chosen: drawn.extend(chosen) or np.zeros((9, 9, 3)))
+    picture = str(tmp_path / "sheet.png")
+    assert taps.main([str(sequence), "--step", "1", "--sheet", picture, "--failing"]) == 0
+    assert [tap.central for tap in drawn] == [False] * 6
 
 
 def test_a_missing_sequence_is_reported(tmp_path, capsys):

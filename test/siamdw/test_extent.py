@@ -10,6 +10,7 @@ import torch
 from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.siamdw import extent
+from siamdw_ros.siamdw.backends import OpenVinoFeatures
 from siamdw_ros.siamdw.extent import (
     SIDES,
     WEIGHTS,
@@ -85,6 +86,29 @@ def test_the_box_of_an_object_at_the_border_ends_there(finder: ExtentFinder) -> 
     left, _, _, _ = found.box
     assert left == 0
     assert overlap(found.box, (0, 60, 40, 80)) > 0.4
+
+
+@pytest.mark.parametrize("radius", [8, 30])
+def test_openvino_and_torch_find_the_same_box(radius: int) -> None:
+    image = textured()
+    disc(image, (200, 170), radius)
+    fast, plain = (create_extent_finder(backend=name) for name in ("openvino", "torch"))
+    assert isinstance(fast.features, OpenVinoFeatures)
+    assert not isinstance(plain.features, OpenVinoFeatures)
+    one, other = (finder.box_around(image, (203.0, 168.0)) for finder in (fast, plain))
+    assert one is not None
+    assert other is not None
+    assert one.box == pytest.approx(other.box, abs=0.01)
+    assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+def test_openvino_is_used_where_it_is_installed(finder: ExtentFinder) -> None:
+    assert isinstance(finder.features, OpenVinoFeatures)
+
+
+def test_a_backend_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="backend 'tensor' is not one of auto"):
+        create_extent_finder(backend="tensor")
 
 
 @pytest.mark.parametrize("gray", [0, 90, 255])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from siamdw_ros.siamdw.extent import bundled_extents
 from siamdw_ros.siamdw.extent_network import (
     NO_WINDOW,
     ExtentHead,
@@ -18,6 +19,7 @@ from siamdw_ros.siamdw.extent_network import (
 from siamdw_ros.tools.train_extents import main
 from siamdw_ros.training import extent_loop, extent_objects, extent_windows
 from siamdw_ros.training.extent_objects import Sample
+from siamdw_ros.training.extent_tuning import WEIGHTS, ExtentTuner, ExtentTuning, ObjectStore
 from siamdw_ros.training.extent_windows import Windows
 from siamdw_ros.training.extents import ExtentTraining
 from siamdw_ros.training.run_config import read_config
@@ -178,10 +180,62 @@ def test_the_command_goes_on_where_it_was_ended_and_writes_a_network(
     assert "extent_res22.pt" in capsys.readouterr().out
 
 
+def test_the_second_part_goes_on_and_keeps_the_first_units(
+    stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    command = [str(CONFIG), f"stills=[{stills}]", f"folder={folder}", "minutes=0.05", "batch=2"]
+    command += [f"network={bundled_extents()}", "tail=1", "warmup=1", "log_steps=1", "average=1"]
+    assert main(command) == 0
+    before, after = (
+        load_extent_network(f).state_dict() for f in (bundled_extents(), folder / WEIGHTS)
+    )
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {name.split(".")[0] for name in changed} == {"backbone", "heads"}
+    assert all(name.startswith(("backbone.layer2.4", "heads.")) for name in changed)
+    state = torch.load(folder / "last.pt", weights_only=True)
+    assert state["step"] >= 1
+    assert main(command) == 0, "nothing is left to do"
+    again = torch.load(folder / "last.pt", weights_only=True)
+    assert again["step"] == state["step"]
+    assert "extent_res22.pt" in capsys.readouterr().out
+
+
+def test_a_batch_of_the_second_part_is_learnt(stills: Path, tmp_path: Path) -> None:
+    network = load_extent_network(bundled_extents())
+    config = ExtentTuning(tmp_path, minutes=60.0, batch=3, warmup=1, uses=3, tail=2)
+    tuner = ExtentTuner(network, extent_objects.still_objects([stills]), config)
+    torch.manual_seed(0)
+    with tuner.batches() as draw:
+        batch = draw()
+    assert len(batch.counts) <= 3 * extent_windows.TAPS
+    losses = [float(tuner.train_step(batch).total) for _ in range(15)]
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
+
+
+def test_kept_objects_are_used_again(stills: Path) -> None:
+    drawn = []
+    still = extent_objects.still_objects([stills])
+
+    def draw(rng: np.random.Generator) -> Sample:
+        drawn.append(1)
+        return still(rng)
+
+    def features(windows: np.ndarray) -> tuple[torch.Tensor]:
+        return (torch.zeros(len(windows), 4, 5, 5),)
+
+    store = ObjectStore(draw, features, slots=6, seed=0)
+    store.batch(4, fresh=1)
+    first = len(drawn)
+    store.batch(4, fresh=1)
+    assert len(drawn) < first + 4
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("stills=[none.zip]", "none.zip"),
+        ("network=none.pt", "none.pt"),
         ("stills=[]", "nothing to learn from"),
         ("still=[a.zip]", "unknown key 'still'"),
         ("objects=many", "objects: 'many' is not a"),
