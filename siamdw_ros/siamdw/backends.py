@@ -1,4 +1,4 @@
-"""What computes the search features: torch, or OpenVINO on a CPU.
+"""What computes the network: torch, or OpenVINO on a CPU.
 
 docs/runtime.md has the cost of each, and what else was tried.
 """
@@ -23,9 +23,9 @@ WindowImages = NDArray[np.uint8]  # N x H x W x 3, BGR
 SearchFeatures = Callable[[WindowImages], tuple[Tensor, ...]]
 Branch = Callable[[Tensor], tuple[Tensor, ...]]
 
-# Converted networks by (fingerprint, side of the windows), kept as long as the process lives:
+# Converted modules by (fingerprint, shape of the input), kept as long as the process lives:
 # torch never frees what it takes to trace a network, some 5 MB each time.
-_converted: dict[tuple[bytes, int], Any] = {}
+_converted: dict[tuple[bytes, tuple[int, ...]], Any] = {}
 
 
 def choose_backend(name: str, device: torch.device) -> str:
@@ -76,7 +76,7 @@ def window_features(branch: nn.Module, device: torch.device, backend: str) -> Se
     """Return a function that computes features of windows in float32.
 
     Args:
-        branch: as :func:`convert` takes it.
+        branch: takes N x H x W x 3 uint8 and returns a tuple.
         device: where to compute; the branch is moved there.
         backend: see :func:`choose_backend`.
 
@@ -84,58 +84,62 @@ def window_features(branch: nn.Module, device: torch.device, backend: str) -> Se
         ValueError: the backend does not work here.
     """
     if choose_backend(backend, device) == "openvino":
-        return OpenVinoFeatures(branch, precision="full", threads=torch.get_num_threads())
+        return OpenVinoModule(branch, precision="full", threads=torch.get_num_threads())
     return torch_features(branch.to(device), device)
 
 
-class OpenVinoFeatures:
-    """Computes search features with OpenVINO on the CPU.
+class OpenVinoModule:
+    """Computes what a module does with OpenVINO on the CPU.
 
-    Each window side is compiled when it first comes, which takes about a second;
+    Each shape of its input is compiled when it first comes, which takes about a second;
     :meth:`~siamdw_ros.siamdw.multi_tracker.MultiTracker.warm_up` does it in advance.
 
     Args:
-        branch: as :func:`convert` takes it; in evaluation mode, with float32 weights on the CPU.
-            It may be shared.
+        module: in evaluation mode, with float32 weights on the CPU; it may be shared. It takes one
+            tensor and returns a tuple.
         precision: full, half (bfloat16) or int8.
         threads: number of CPU threads to use at most.
-        ranges: of the inputs of the convolutions, which int8 needs.
+        ranges: for int8, of the inputs of all convolutions.
     """
 
     def __init__(
-        self, branch: nn.Module, *, precision: str, threads: int, ranges: Ranges | None = None
+        self, module: nn.Module, *, precision: str, threads: int, ranges: Ranges | None = None
     ) -> None:
-        self.branch = branch
+        self.module = module
         self._ranges = ranges if precision == "int8" else None
-        self._fingerprint = _fingerprint(branch)
+        self._fingerprint = _fingerprint(module)
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "half" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,  # the cores are shared with other processes of the robot
         }
-        self._requests: dict[int, Any] = {}
+        self._requests: dict[tuple[int, ...], Any] = {}
 
     @property
-    def compiled_sides(self) -> set[int]:
-        """Window sides that are compiled already, in network pixels."""
+    def compiled_shapes(self) -> set[tuple[int, ...]]:
+        """Shapes that are compiled already, without the batch dimension."""
         return set(self._requests)
 
-    def __call__(self, windows: WindowImages) -> tuple[Tensor, ...]:
-        """Compute; the tensors returned before for this window side are overwritten."""
-        side = windows.shape[1]
-        if side not in self._requests:
-            self._requests[side] = self._compile(side)
-        request = self._requests[side]
-        request.infer({0: windows}, share_inputs=True)
+    def __call__(self, batch: NDArray[Any]) -> tuple[Tensor, ...]:
+        """Compute; the tensors returned before for this shape are overwritten.
+
+        Args:
+            batch: B x ...; any B.
+        """
+        shape = batch.shape[1:]
+        if shape not in self._requests:
+            self._requests[shape] = self._compile(batch[:1])
+        request = self._requests[shape]
+        request.infer({0: batch}, share_inputs=True)
         outputs = range(len(request.model_outputs))
         return tuple(torch.from_numpy(request.get_output_tensor(i).data) for i in outputs)
 
-    def _compile(self, side: int) -> Any:
+    def _compile(self, example: NDArray[Any]) -> Any:
         openvino, _ = _import_openvino()
-        key = self._fingerprint, side
+        key = self._fingerprint, example.shape[1:]
         if key not in _converted:
-            _converted[key] = convert(self.branch, side)
+            _converted[key] = convert(self.module, torch.from_numpy(example))
         model = _converted[key]
         if self._ranges is not None:
             model = quantized(model, self._ranges)
@@ -143,31 +147,31 @@ class OpenVinoFeatures:
         return compiled.create_infer_request()
 
 
-def convert(branch: nn.Module, side: int) -> Any:
-    """Return an OpenVINO model that does what a module does with windows of one side.
+def convert(module: nn.Module, example: Tensor) -> Any:
+    """Return an OpenVINO model that does what a module does, for batches of any size.
 
     Args:
-        branch: takes N x side x side x 3 uint8 and returns a tuple, as
-            :class:`~siamdw_ros.siamdw.search_step.SearchBranch`.
-        side: in pixels.
+        module: takes one tensor and returns a tuple.
+        example: 1 x ...; its values do not matter.
     """
     openvino, decoder_class = _import_openvino()
-    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    shape = example.shape[1:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing turns sizes into constants: that is wanted here
         trace: Any = torch.jit.trace  # has no types
-        traced = trace(branch, example, check_trace=False)
+        # With a batch of one the trace would squeeze the batch dimension.
+        traced = trace(module, torch.zeros(2, *shape, dtype=example.dtype), check_trace=False)
     frontend = openvino.frontend.FrontEndManager().load_by_framework("pytorch")
     decoder = decoder_class(traced)  # a name of its own: the frontend keeps no reference
     model = frontend.convert(frontend.load(decoder))
-    model.reshape(openvino.PartialShape([-1, side, side, 3]))
+    model.reshape(openvino.PartialShape([-1, *shape]))
     return model
 
 
-def _fingerprint(branch: nn.Module) -> bytes:
+def _fingerprint(module: nn.Module) -> bytes:
     """Return a hash of the layers and weights, to tell networks apart."""
-    digest = hashlib.blake2b(f"{branch}".encode())
-    for name, tensor in branch.state_dict().items():
+    digest = hashlib.blake2b(str(module).encode())
+    for name, tensor in module.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.contiguous().numpy().ravel())
     return digest.digest()

@@ -108,19 +108,28 @@ class BoxHead(nn.Module):
         return features, self.search_neck(features)
 
     def forward(self, template: BoxTemplate, features: Tensor, searched: Tensor) -> BoxMaps:
-        """Predict boxes.
+        """Predict boxes: :meth:`compare`, :meth:`predict` and :meth:`maps`, see there.
 
         Args:
             template: of T targets.
-            features: T x channels x H x W, and
+            features: T x channels x H x W, by :meth:`search`.
             searched: T x width x H x W, by :meth:`search`.
 
         Returns:
             Maps of (H - 4) x (W - 4) cells.
         """
+        compared = self.compare(template, features, searched)
+        return self.maps(template.extents, *self.predict(compared))
+
+    def compare(self, template: BoxTemplate, features: Tensor, searched: Tensor) -> Tensor:
+        """Correlate templates with search features.
+
+        Returns:
+            T x (2 * width + 26) x (H - 4) x (W - 4): all correlations, and `searched` itself.
+        """
         border = TEMPLATE_CELLS // 2
         inner = searched[:, :, border:-border, border:-border]
-        fused = torch.cat(
+        return torch.cat(
             [
                 self.depthwise_norm(correlate_depthwise(template.kernels, searched)),
                 self.pixelwise_norm(correlate_pixelwise(template.kernels, inner)),
@@ -129,11 +138,24 @@ class BoxHead(nn.Module):
             ],
             dim=1,
         )
-        fused = self.fuse(fused)
+
+    def predict(self, compared: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict from what :meth:`compare` returns; the part that backends may compile.
+
+        Returns:
+            Class logits, T x 1 x N x N; distances in units of half the extents, T x 4 x N x N;
+            logits of the overlap, T x 1 x N x N.
+        """
+        fused = self.fuse(compared)
         cls, box = self.cls_tower(fused), self.box_tower(fused)
-        half = template.extents.repeat(1, 2)[:, :, None, None] / 2
-        distances = half * self.distances(box).clamp(max=MAX_LOG_DISTANCE).exp()
-        return BoxMaps(self.cls(cls).squeeze(1), distances, self.quality(box).squeeze(1))
+        distances = self.distances(box).clamp(max=MAX_LOG_DISTANCE).exp()
+        return self.cls(cls), distances, self.quality(box)
+
+    @staticmethod
+    def maps(extents: Tensor, logits: Tensor, distances: Tensor, quality: Tensor) -> BoxMaps:
+        """Scale the distances of :meth:`predict` to pixels of the search region."""
+        half = extents.repeat(1, 2)[:, :, None, None] / 2
+        return BoxMaps(logits.squeeze(1), half * distances, quality.squeeze(1))
 
 
 def correlate_depthwise(kernels: Tensor, searched: Tensor) -> Tensor:

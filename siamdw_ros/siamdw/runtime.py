@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamdw_ros.siamdw.backends import (
-    OpenVinoFeatures,
+    OpenVinoModule,
     SearchFeatures,
     choose_backend,
     torch_features,
@@ -21,7 +21,7 @@ from siamdw_ros.siamdw.crops import Image, Windows
 from siamdw_ros.siamdw.cuda_graph import GraphSearch, SearchResult
 from siamdw_ros.siamdw.networks import SiameseNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.precisions import PRECISIONS
-from siamdw_ros.siamdw.search_step import HyperT, NetworkT, SearchStep
+from siamdw_ros.siamdw.search_step import HyperT, NetworkT, SearchStep, TensorFunction
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -151,20 +151,30 @@ class Runtime(Generic[NetworkT, HyperT]):
         return self.step.network
 
     def _search_features(self) -> SearchFeatures:
-        network: SiameseNetwork[Any] = self.network
         if self.backend == "openvino":  # it takes float32 weights, and templates keep them
-            return OpenVinoFeatures(
-                self.step.branch,
-                precision=self.precision,
-                threads=torch.get_num_threads(),
-                ranges=network.activation_ranges,
-            )
+            return self._with_openvino()
+        network: SiameseNetwork[Any] = self.network
         network.backbone.to(self.dtype)
         if isinstance(network, SiamRPNNetwork) and self.dtype is torch.bfloat16:
             # bfloat16 has the range of float32, and these two cost as much as half the backbone.
             network.head.search_cls.to(self.dtype)
             network.head.search_reg.to(self.dtype)
         return torch_features(self.step.branch, self.device)
+
+    def _with_openvino(self) -> SearchFeatures:
+        threads = torch.get_num_threads()
+
+        def compiler(module: nn.Module) -> TensorFunction:
+            compiled = OpenVinoModule(module, precision="full", threads=threads)
+            return lambda tensor: compiled(tensor.contiguous().numpy())
+
+        self.step.compile_head(compiler)
+        return OpenVinoModule(
+            self.step.branch,
+            precision=self.precision,
+            threads=threads,
+            ranges=self.network.activation_ranges,
+        )
 
     def configure(self, hyper: HyperT) -> None:
         """Take over hyper-parameters; captured graphs stay, unless shapes change."""

@@ -4,7 +4,7 @@ A tracker has one search step for its whole life. Every backend (torch, OpenVINO
 this module or its :class:`SearchBranch`, so that a new kind of tracker only adds a subclass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -15,6 +15,9 @@ from siamdw_ros.siamdw.networks import SiameseNetwork
 
 NetworkT = TypeVar("NetworkT", bound=SiameseNetwork[Any])
 HyperT = TypeVar("HyperT")
+
+TensorFunction = Callable[[Tensor], tuple[Tensor, ...]]
+Compiler = Callable[[nn.Module], TensorFunction]
 
 
 class SearchBranch(nn.Module, Generic[NetworkT]):
@@ -95,6 +98,13 @@ class SearchStep(nn.Module, Generic[NetworkT, HyperT]):
             T x M float32: one row per target.
         """
         raise NotImplementedError
+
+    def compile_head(self, compiler: Compiler) -> None:
+        """Let a backend compute a part of :meth:`answer`, where that is faster than torch.
+
+        Args:
+            compiler: returns a function that computes what a module does, in float32.
+        """
 
     def structure(self, hyper: HyperT) -> tuple[object, ...]:
         """Return the hyper-parameters that shapes depend on: a change makes graphs useless."""

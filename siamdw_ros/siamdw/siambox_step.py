@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from siamdw_ros.siamdw.box_head import BoxTemplate
+from siamdw_ros.siamdw.box_head import BoxHead, BoxTemplate
 from siamdw_ros.siamdw.crops import Vector
 from siamdw_ros.siamdw.hyperparameters import SiamBoxHyper
 from siamdw_ros.siamdw.networks import BoxNetwork
-from siamdw_ros.siamdw.search_step import SearchStep, hann_window
+from siamdw_ros.siamdw.search_step import Compiler, SearchStep, TensorFunction, hann_window
 from siamdw_ros.siamdw.siamrpn_step import size_penalty
 
 NUMBERS = 7  # per target, before the map of logits
@@ -53,12 +53,30 @@ class BoxChoice:
         return bool(np.isfinite(numbers).all())
 
 
+class BoxPrediction(nn.Module):
+    """:meth:`BoxHead.predict` as a module of its own."""
+
+    def __init__(self, head: BoxHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, compared: Tensor) -> tuple[Tensor, ...]:
+        """Predict from correlations."""
+        return self.head.predict(compared)
+
+
 class SiamBoxStep(SearchStep[BoxNetwork, SiamBoxHyper]):
     """Boxes at all cells, and the choice of the best one.
 
     The choice is SiamRPN's (section 4.2): the score of a cell is lowered where its box differs
     much from the target's present size and shape, and mixed with a cosine window.
     """
+
+    _compiled: TensorFunction | None = None
+
+    def compile_head(self, compiler: Compiler) -> None:
+        """Let the backend compute the towers: with torch they are a quarter of an update."""
+        self._compiled = compiler(BoxPrediction(self.network.head))
 
     def structure(self, hyper: SiamBoxHyper) -> tuple[object, ...]:
         """Return the hyper-parameters that shapes depend on."""
@@ -87,8 +105,10 @@ class SiamBoxStep(SearchStep[BoxNetwork, SiamBoxHyper]):
         Returns:
             T x (7 + cells * cells), what :meth:`BoxChoice.from_row` reads.
         """
-        *template, sizes, influence = inputs
-        maps = self.network.head(BoxTemplate(*template), *features)
+        *parts, sizes, influence = inputs
+        head, template = self.network.head, BoxTemplate(*parts)
+        predict = self._compiled or head.predict
+        maps = head.maps(template.extents, *predict(head.compare(template, *features)))
         cells = maps.logits.shape[-1]
         centers = self.constant(f"centers_{cells}")
         left, top, right, bottom = maps.distances.unbind(1)

@@ -85,7 +85,7 @@ def front_features(front: Front, side: int) -> Features:
 
     from siamdw_ros.siamdw.backends import convert
 
-    model = convert(front, side)
+    model = convert(front, torch.zeros(1, side, side, 3, dtype=torch.uint8))
     request = openvino.Core().compile_model(model, "CPU", ONE_THREAD).create_infer_request()
 
     def features(crops: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.siamdw import extent
-from siamdw_ros.siamdw.backends import OpenVinoFeatures
+from siamdw_ros.siamdw.backends import OpenVinoModule
 from siamdw_ros.siamdw.extent import (
     SIDES,
     WEIGHTS,
@@ -93,8 +93,8 @@ def test_openvino_and_torch_find_the_same_box(radius: int) -> None:
     image = textured()
     disc(image, (200, 170), radius)
     fast, plain = (create_extent_finder(backend=name) for name in ("openvino", "torch"))
-    assert isinstance(fast.features, OpenVinoFeatures)
-    assert not isinstance(plain.features, OpenVinoFeatures)
+    assert isinstance(fast.features, OpenVinoModule)
+    assert not isinstance(plain.features, OpenVinoModule)
     one, other = (finder.box_around(image, (203.0, 168.0)) for finder in (fast, plain))
     assert one is not None
     assert other is not None
@@ -103,7 +103,7 @@ def test_openvino_and_torch_find_the_same_box(radius: int) -> None:
 
 
 def test_openvino_is_used_where_it_is_installed(finder: ExtentFinder) -> None:
-    assert isinstance(finder.features, OpenVinoFeatures)
+    assert isinstance(finder.features, OpenVinoModule)
 
 
 def test_a_backend_that_there_is_not_is_refused() -> None:

@@ -10,7 +10,7 @@ import pytest
 from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.siamdw import State, create_multi_tracker, create_tracker
-from siamdw_ros.siamdw.backends import OpenVinoFeatures
+from siamdw_ros.siamdw.backends import OpenVinoModule
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 
@@ -120,7 +120,7 @@ def test_openvino_gives_the_boxes_of_torch(tracker):
     pytest.importorskip("openvino")
     fast = create_multi_tracker("siambox_res22", precision="full", backend="openvino")
     fast.warm_up(2)
-    assert isinstance(fast.runtime.search_features, OpenVinoFeatures)
+    assert isinstance(fast.runtime.search_features, OpenVinoModule)
     image, box = scene((120, 90), (40, 50))
     targets = tracker.start(image, box), fast.start(image, box)
     for step in range(1, 6):

@@ -31,14 +31,16 @@ def tracker(request):
 def test_every_window_side_is_compiled(tracker):
     hyper = tracker.hyper
     sides = {hyper.instance_size, hyper.wide_instance_size} - {0}
-    assert tracker.runtime.search_features.compiled_sides == sides
+    shapes = tracker.runtime.search_features.compiled_shapes
+    assert shapes == {(side, side, 3) for side in sides}
 
 
 def test_both_window_sides_of_siamrpn_are_compiled(official_file):
     options = {"instance_size": 255, "small_instance_size": 287, "backend": "openvino"}
     tracker = create_multi_tracker("siamrpn_res22", official_file("siamrpn_res22"), **options)
     tracker.warm_up(targets=1)
-    assert tracker.runtime.search_features.compiled_sides == {255, 287}
+    shapes = tracker.runtime.search_features.compiled_shapes
+    assert shapes == {(255, 255, 3), (287, 287, 3)}
 
 
 def processor_ms(tracker, image, targets):
