@@ -157,18 +157,15 @@ def newcomer(running: Bench, browser: PanelBrowser) -> float:
 def on_the_screen(running: Bench, browser: PanelBrowser, seconds: float) -> dict[str, Cell]:
     """Measure one browser: latency of each frame that it draws, and processor time."""
     panel = psutil.Process(running.panel.process.pid)
-    frames, latencies = browser.data("frames"), []
+    time.sleep(SETTLE)
+    browser.record_latencies()
     begin, used, used_panel = time.monotonic(), browser.processor_seconds(), cpu_seconds(panel)
-    first = frames
-    while (passed := time.monotonic() - begin) < seconds:
-        now, latency = browser.data("frames"), browser.data("latency")
-        if now != frames:
-            frames = now
-            latencies.append(1e3 * latency)
-        time.sleep(0.01)
+    time.sleep(seconds)
+    passed = time.monotonic() - begin
+    latencies = browser.latencies()
     return {
-        "frames/s drawn": (frames - first) / passed,
-        **percentiles(latencies, "ms to the screen"),
+        "frames/s drawn": len(latencies) / passed,
+        **percentiles([1e3 * one for one in latencies], "ms to the screen"),
         "panel % of a core": 100 * (cpu_seconds(panel) - used_panel) / passed,
         "browser % of a core": 100 * (browser.processor_seconds() - used) / passed,
     }
@@ -239,8 +236,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement (10)")
     parser.add_argument("--rounds", type=int, default=5, help="of 0, 1 and 4 clients (5)")
+    parser.add_argument("--out", type=Path, help="Markdown page to write as well")
     options = parser.parse_args(arguments)
-    print(json.dumps(machine.describe(), indent=2))
+    described = json.dumps(machine.describe(), indent=2)
+    print(described)
     try:
         with tempfile.TemporaryDirectory() as folder:
             tables = measure(options, Path(folder))
@@ -249,6 +248,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     for table in tables:
         print(table.text())
+    if options.out:
+        sections = [table.section() for table in tables]
+        options.out.write_text("\n\n".join([*sections, f"```json\n{described}\n```\n"]))
     return 0
 
 

@@ -1,10 +1,12 @@
-"""A headless Chromium that shows the panel, for measuring."""
+"""A headless Chromium that shows the panel, for measuring and for pictures."""
 
+import base64
+import importlib.util
 import json
 import shutil
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -22,10 +24,35 @@ SWITCHES = (
 VGA = (640, 480)  # pixels of the images that are shown
 PATIENCE = 300.0  # seconds
 POLL_SECONDS = 0.02
+PICTURE_QUALITY = 88
+RECORD = """
+window.latencies = [];
+const video = document.getElementById("video");
+new MutationObserver(() => window.latencies.push(video.dataset.latency))
+  .observe(video, {attributes: true, attributeFilter: ["data-frames"]});
+"""
 
 
 class NoBrowserError(RuntimeError):
     """There is no browser to measure with; the message says what to install."""
+
+
+def missing_browser() -> str | None:
+    """Return what is missing for a browser and how to install it, or None."""
+    if not (shutil.which("chromedriver") and shutil.which("chromium")):
+        return "no browser: apt install chromium chromium-driver"
+    if importlib.util.find_spec("selenium") is None:
+        return "Selenium is missing: pip install selenium"
+    return None
+
+
+class Screen(NamedTuple):
+    """What a page is shown on: its size, the screen's pixels per unit of it, and its pointer."""
+
+    width: int
+    height: int
+    pixels: float = 1
+    touch: bool = False
 
 
 class PanelBrowser:
@@ -36,18 +63,16 @@ class PanelBrowser:
     """
 
     def __init__(self) -> None:
-        driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
-        if not (driver and chromium):
-            raise NoBrowserError("no browser: apt install chromium chromium-driver")
-        try:
-            from selenium import webdriver
-        except ModuleNotFoundError:
-            raise NoBrowserError("Selenium is missing: pip install selenium") from None
+        if reason := missing_browser():
+            raise NoBrowserError(reason)
+        from selenium import webdriver
+
         options = webdriver.ChromeOptions()
-        options.binary_location = chromium
+        options.binary_location = str(shutil.which("chromium"))
         for switch in SWITCHES:
             options.add_argument(switch)
-        self._driver: Any = webdriver.Chrome(options, webdriver.ChromeService(driver))
+        service = webdriver.ChromeService(str(shutil.which("chromedriver")))
+        self._driver: Any = webdriver.Chrome(options, service)
 
     def open(self, address: str) -> None:
         """Open a page."""
@@ -65,6 +90,17 @@ class PanelBrowser:
     def text(self, name: str) -> str:
         """Return the text of the element with an id."""
         return str(self.script(f"return document.getElementById({name!r}).textContent"))
+
+    def record_latencies(self) -> None:
+        """Let the page note the latency of each frame that it draws, so that asking costs nothing.
+
+        Asking the page for each frame would load the browser that is measured.
+        """
+        self.script(RECORD)
+
+    def latencies(self) -> list[float]:
+        """Return what was noted, in seconds."""
+        return [float(text) for text in self.script("return window.latencies")]
 
     def wait(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait until a condition holds, and return its value.
@@ -102,6 +138,24 @@ class PanelBrowser:
         pointer.move_to_location(round(left + x + width), round(top + y + height))
         pointer.pointer_up()
         actions.perform()
+
+    def shown(self, name: str) -> bool:
+        """Whether the element with an id is on the page."""
+        return bool(self.script(f"return document.getElementById({name!r}).checkVisibility()"))
+
+    def show_on(self, screen: Screen) -> None:
+        """Show the page as on another screen."""
+        size = {"width": screen.width, "height": screen.height}
+        metrics = {**size, "deviceScaleFactor": screen.pixels, "mobile": screen.touch}
+        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        touch = {"enabled": screen.touch}
+        self._driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", touch)
+
+    def picture(self) -> bytes:
+        """Return what the page shows, as JPEG."""
+        how = {"format": "jpeg", "quality": PICTURE_QUALITY}
+        answer = self._driver.execute_cdp_cmd("Page.captureScreenshot", how)
+        return base64.b64decode(answer["data"])
 
     def processor_seconds(self) -> float:
         """Return the processor time of all of the browser's processes so far."""

@@ -166,7 +166,7 @@ def test_the_command_goes_on_where_it_was_ended_and_writes_a_network(
 ) -> None:
     folder = tmp_path / "run"
     command = [str(CONFIG), f"stills=[{stills}]", f"folder={folder}", "objects=4", "per_file=2"]
-    command += ["epochs=1", "taps=2", "components=4"]
+    command += ["epochs=1", "taps=2", "components=4", "minutes=0"]
     assert main(command) == 0
     first, second = sorted((folder / "features").iterdir())
     kept, lost = first.read_bytes(), second.read_bytes()

@@ -1,0 +1,35 @@
+"""What the panel costs, and its pictures, measured with all real parts, if only for moments."""
+
+import cv2
+import pytest
+
+from siamdw_ros.measurement import panel, panel_pictures
+from siamdw_ros.measurement.panel_browser import missing_browser
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.ros,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(missing_browser() is not None, reason=missing_browser() or ""),
+]
+
+
+def test_one_command_writes_all_figures(ros_domain, tmp_path, capsys):
+    page = tmp_path / "panel.md"
+    assert panel.main(["--rounds", "1", "--seconds", "2", "--out", str(page)]) == 0
+    lines = page.read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    screen, clients = rows[:3], rows[3:]
+    assert "ms to the screen" in " ".join(screen[0])
+    assert {"panel % of a core", "browser % of a core"} <= set(screen[0])
+    assert all(float(cell) >= 0 for cell in screen[2])
+    assert [row[0] for row in clients[2:]] == ["0", "1", "4"]
+    rate = clients[0].index("frames/s per client")
+    assert [float(row[rate]) > 0 for row in clients[2:]] == [False, True, True]
+    assert "browser % of a core" in capsys.readouterr().out
+
+
+def test_pictures_show_the_whole_page_on_both_screens(ros_domain, tmp_path):
+    assert panel_pictures.main(["--folder", str(tmp_path)]) == 0
+    assert cv2.imread(str(tmp_path / "panel_desktop.jpg")).shape == (720, 1280, 3)
+    assert cv2.imread(str(tmp_path / "panel_phone.jpg")).shape == (1688, 780, 3)
