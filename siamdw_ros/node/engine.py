@@ -75,7 +75,10 @@ class Engine:
         Raises:
             ValueError: The hyper-parameters do not fit the network.
         """
+        sides = self.method.window_sides()
         self.method.configure(self.check(settings), settings.thresholds())
+        if self.method.window_sides() != sides:
+            self.method.warm_up()  # now: the first search with a new side would compile it
 
     def release(self) -> None:
         """Release what the tracker made for the image sizes that it has seen."""

@@ -13,6 +13,7 @@ from rclpy.utilities import get_default_context
 from siamdw_ros.node.engine import Engine, Loader
 from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.siamdw.bundled import BUNDLED
 
 SETTINGS = Settings(device="cpu")
 
@@ -34,6 +35,20 @@ def test_what_was_loaded_says_where_it_runs() -> None:
     engine = load()
     assert isinstance(engine, Engine)
     assert engine.device == "cpu"
+
+
+@pytest.mark.parametrize("model", BUNDLED)
+def test_what_is_compiled_at_first_use_is_compiled_while_loading(model: str) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    engine = load(model=model, backend="openvino")
+    assert isinstance(engine, Engine)
+    features = engine.method.runtime.search_features
+    sides = {shape[0] for shape in features.compiled_shapes}
+    assert sides == set(engine.method.window_sides())
+    assert sides >= {255}
+    changed = dataclasses.replace(SETTINGS, model=model, tracker_wide_instance_size=351.0)
+    engine.apply(changed)
+    assert {shape[0] for shape in features.compiled_shapes} == sides | {351}
 
 
 @pytest.mark.parametrize(
