@@ -29,6 +29,7 @@ from siamdw_ros.evaluation.clip_reader import frame_rate, read_clip
 from siamdw_ros.recordings.local_page import LOCALHOST, Content, make_local_server
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.tracker import checked_box
+from siamdw_ros.tools.command_line import called_as
 
 
 @dataclass
@@ -149,7 +150,7 @@ def _apply(annotation: Annotation, change: dict[str, Any]) -> None:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.annotate",
+        prog=called_as("annotate"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

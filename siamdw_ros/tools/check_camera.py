@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from siamdw_ros.tools.command_line import OneLineParser, number
+from siamdw_ros.tools.command_line import OneLineParser, called_as, number
 
 FIND_SECONDS = 5.0  # for the discovery of publishers
 
@@ -18,7 +18,7 @@ FIND_SECONDS = 5.0  # for the discovery of publishers
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line, less what is ROS's."""
     parser = OneLineParser(
-        prog="ros2 run siamdw_ros check_camera",
+        prog=called_as("check_camera"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Example: check_camera /camera/image_raw",

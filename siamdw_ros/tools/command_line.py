@@ -9,6 +9,16 @@ from pathlib import Path
 from typing import NoReturn
 
 
+def called_as(tool: str) -> str:
+    """Return what the user typed to run a tool, for its usage line.
+
+    Args:
+        tool: Name of the command, which is that of its module.
+    """
+    by_name = Path(sys.argv[0]).name == tool  # the installed script; a module has .py at its end
+    return f"ros2 run siamdw_ros {tool}" if by_name else f"python -m siamdw_ros.tools.{tool}"
+
+
 class OneLineParser(argparse.ArgumentParser):
     """Reports what is wrong with a command line in one line."""
 
@@ -20,7 +30,7 @@ class OneLineParser(argparse.ArgumentParser):
 def training_parser(tool: str, description: str | None, epilog: str) -> argparse.ArgumentParser:
     """Make the parser of a command that trains by a configuration file."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m siamdw_ros.tools.{tool}",
+        prog=called_as(tool),
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -30,6 +30,7 @@ from siamdw_ros.evaluation.node_process import isolate
 from siamdw_ros.evaluation.playback import ImageResult, play_to_node
 from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.tools.command_line import called_as
 
 HELD_IOU = 0.6  # what the demo asks of itself
 
@@ -136,7 +137,7 @@ def table(summary: dict[str, Any]) -> Table:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.demo",
+        prog=called_as("demo"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -30,6 +30,7 @@ from siamdw_ros.evaluation.vot import EAO_INTERVALS
 from siamdw_ros.siamdw import CheckpointError
 from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.networks import NETWORKS
+from siamdw_ros.tools.command_line import called_as
 
 
 def add_tracker_options(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +68,7 @@ def tracker_options(options: argparse.Namespace) -> SiamDW:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.evaluate",
+        prog=called_as("evaluate"),
         description=__doc__,
         epilog=f"A SEQUENCE is\n{LAYOUTS}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -20,6 +20,7 @@ from siamdw_ros.siamdw.heads import Kernels, correlate_shifted
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
 from siamdw_ros.siamdw.networks import NETWORKS, BoxNetwork, Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.runtime import fold_batch_norms
+from siamdw_ros.tools.command_line import called_as
 
 OPSET = 17  # TensorRT 8.5 and later, onnxruntime 1.12 and later
 TOLERANCE = 1e-3  # of the largest output
@@ -237,7 +238,7 @@ def _difference(branch: Branch, path: Path) -> float:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.export_onnx",
+        prog=called_as("export_onnx"),
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

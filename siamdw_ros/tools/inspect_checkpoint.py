@@ -5,8 +5,10 @@ import hashlib
 import sys
 from pathlib import Path
 
+from siamdw_ros.siamdw.bundled import BUNDLED, bundled_checkpoint
 from siamdw_ros.siamdw.checkpoint_files import CheckpointError
 from siamdw_ros.siamdw.checkpoints import Checkpoint, build_network, read_checkpoint
+from siamdw_ros.tools.command_line import called_as
 
 PUBLISHED = {  # md5 -> file; of the authors' other files no checksum is known
     "5415686007b313685065cf8f3b916742": "CIResNet22W, trained on GOT-10k (TracKit)",
@@ -37,8 +39,16 @@ def describe(path: Path) -> dict[str, str]:
         "learned scale": learned_scale(checkpoint),
         "sha256": sha256,
         "md5": md5,
-        "published": PUBLISHED.get(md5, "not known: no published file has this checksum"),
+        "published": published(sha256, md5),
     }
+
+
+def published(sha256: str, md5: str) -> str:
+    """Where a file comes from: from this package, or from the authors."""
+    for name in BUNDLED:
+        if checksums(Path(bundled_checkpoint(name)))[0] == sha256:
+            return f"the file of {name} that comes with this package"
+    return PUBLISHED.get(md5, "not known: no published file has this checksum")
 
 
 def parameters(checkpoint: Checkpoint) -> int:
@@ -80,9 +90,7 @@ def checksums(path: Path) -> tuple[str, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 1 if some file is no checkpoint, 0 otherwise."""
-    parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.inspect_checkpoint", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog=called_as("inspect_checkpoint"), description=__doc__)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     failed = 0
     for path in parser.parse_args(arguments).files:

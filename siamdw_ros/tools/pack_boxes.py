@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from siamdw_ros.tools.command_line import called_as
 from siamdw_ros.training.box_bank import (
     read_cutouts,
     read_photographs,
@@ -28,7 +29,7 @@ Sources are zip archives:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.pack_boxes",
+        prog=called_as("pack_boxes"),
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -13,6 +13,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 
 from siamdw_ros.evaluation.node_process import NODE, ModuleProcess, isolate
+from siamdw_ros.tools.command_line import called_as
 
 TOPIC = "image"
 # Images are held longer than usual: who tries the panel for the first time draws slowly.
@@ -23,7 +24,7 @@ LOOK_SECONDS = 0.2  # between checks whether all processes still run
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="ros2 run siamdw_ros panel_demo",
+        prog=called_as("panel_demo"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from siamdw_ros.tools.command_line import OneLineParser, number
+from siamdw_ros.tools.command_line import OneLineParser, called_as, number
 
 DEFAULT_TOPIC = "camera/image_raw"
 MAX_RATE = 1000.0
@@ -19,7 +19,7 @@ MAX_RATE = 1000.0
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the command line, less what is ROS's."""
     parser = OneLineParser(
-        prog="ros2 run siamdw_ros play_clip",
+        prog=called_as("play_clip"),
         description=__doc__,
         epilog="Example: play_clip cup.mp4 --loop --topic /front/image_raw",
     )

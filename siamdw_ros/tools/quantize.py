@@ -15,6 +15,7 @@ from siamdw_ros.siamdw.checkpoints import load_network, read_checkpoint, save_ne
 from siamdw_ros.siamdw.crops import Image, context_side, crop_window, mean_color
 from siamdw_ros.siamdw.multi_tracker import box_to_center_size
 from siamdw_ros.siamdw.quantization import measure_ranges
+from siamdw_ros.tools.command_line import called_as
 
 TEMPLATE, SEARCH = 127, 255  # network pixels
 EPILOG = """
@@ -28,7 +29,7 @@ where full.yaml has the lines `checkpoint: quantised.pt` and `overrides: {precis
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.quantize",
+        prog=called_as("quantize"),
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -10,7 +10,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from siamdw_ros.tools.command_line import OneLineParser, number
+from siamdw_ros.tools.command_line import OneLineParser, called_as, number
 
 if TYPE_CHECKING:
     from siamdw_ros.recordings.window import Window
@@ -21,7 +21,7 @@ MAX_SECONDS = 24 * 3600.0
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the command line, less what is ROS's."""
     parser = OneLineParser(
-        prog="ros2 run siamdw_ros select_target",
+        prog=called_as("select_target"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Example: select_target --topic /front/image_raw --transport compressed",

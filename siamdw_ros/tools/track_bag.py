@@ -15,6 +15,7 @@ from pathlib import Path
 from siamdw_ros.tools.command_line import (
     OneLineParser,
     add_result_options,
+    called_as,
     number,
     run_command,
 )
@@ -26,7 +27,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     from siamdw_ros.recordings.starts import add_start_options
 
     parser = OneLineParser(
-        prog="ros2 run siamdw_ros track_bag",
+        prog=called_as("track_bag"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Example: track_bag my_bag --topic /camera/image_raw --box 120,80,40,60",

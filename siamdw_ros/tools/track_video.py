@@ -13,6 +13,7 @@ from pathlib import Path
 from siamdw_ros.tools.command_line import (
     OneLineParser,
     add_result_options,
+    called_as,
     number,
     run_command,
 )
@@ -24,7 +25,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     from siamdw_ros.recordings.starts import add_start_options
 
     parser = OneLineParser(
-        prog="ros2 run siamdw_ros track_video",
+        prog=called_as("track_video"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Example: track_video drone.mp4 --box 120,80,40,60 --video tracked.mp4",

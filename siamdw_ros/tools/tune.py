@@ -22,13 +22,14 @@ from siamdw_ros.evaluation.tuning import (
     write_preset,
 )
 from siamdw_ros.siamdw import CheckpointError
+from siamdw_ros.tools.command_line import called_as
 from siamdw_ros.tools.evaluate import add_tracker_options, read_sequences, tracker_options
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.tune",
+        prog=called_as("tune"),
         description=__doc__,
         epilog="Afterwards: evaluate SEQUENCE --tracker tuned.yaml, "
         "and ros2 run siamdw_ros tracker_node --ros-args --params-file tuned_node.yaml",

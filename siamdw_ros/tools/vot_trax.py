@@ -21,6 +21,7 @@ import numpy as np
 from siamdw_ros.evaluation.one_pass import Follower
 from siamdw_ros.siamdw import CheckpointError
 from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.tools.command_line import called_as
 from siamdw_ros.tools.evaluate import add_tracker_options, tracker_options
 
 
@@ -37,22 +38,31 @@ def serve(tracker: Follower, trax: Any, name: str) -> None:
         trax.TraxException: the connection is broken.
     """
     images = [trax.Image.PATH, trax.Image.BUFFER, trax.Image.MEMORY]
-    with trax.Server([trax.Region.RECTANGLE], images, tracker_name=name) as server:
-        while True:
-            request = server.wait()
-            if request.type == trax.TraxStatus.QUIT:
-                return
-            image = read_image(request.image["color"])
-            if request.type == trax.TraxStatus.INITIALIZE:
-                region = request.objects[0][0]
-                box: Box = region.bounds()
-                tracker.init(image, box)
-                score = 1.0
-            else:
-                result = tracker.track(image)
-                box, score = result.box, result.score
-            # The toolkit ranks long-term trackers by this property.
-            server.status([(trax.Rectangle.create(*box), {"confidence": score})])
+    server = trax.Server([trax.Region.RECTANGLE], images, tracker_name=name)
+    reason = None
+    try:  # not `with server`: it prints a traceback
+        answer_requests(server, tracker, trax)
+    except Exception as error:
+        reason = str(error)
+        raise
+    finally:
+        server.quit(reason)
+
+
+def answer_requests(server: Any, tracker: Follower, trax: Any) -> None:
+    """Track in each image that the toolkit sends, until it quits; see :func:`serve`."""
+    while (request := server.wait()).type != trax.TraxStatus.QUIT:
+        image = read_image(request.image["color"])
+        if request.type == trax.TraxStatus.INITIALIZE:
+            region = request.objects[0][0]
+            box: Box = region.bounds()
+            tracker.init(image, box)
+            score = 1.0
+        else:
+            result = tracker.track(image)
+            box, score = result.box, result.score
+        # The toolkit ranks long-term trackers by this property.
+        server.status([(trax.Rectangle.create(*box), {"confidence": score})])
 
 
 def read_image(image: Any) -> Image:
@@ -78,7 +88,7 @@ def read_image(image: Any) -> Image:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m siamdw_ros.tools.vot_trax",
+        prog=called_as("vot_trax"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,6 +6,7 @@ import golden
 import pytest
 import torch
 
+from siamdw_ros.siamdw.bundled import BUNDLED, bundled_checkpoint
 from siamdw_ros.siamdw.checkpoints import save_network
 from siamdw_ros.siamdw.networks import create_network
 from siamdw_ros.tools import inspect_checkpoint
@@ -52,6 +53,13 @@ def test_published_file_is_known_by_its_checksum(official, capsys, monkeypatch):
     md5 = hashlib.md5(official.read_bytes()).hexdigest()
     monkeypatch.setitem(inspect_checkpoint.PUBLISHED, md5, "CIResNet22")
     assert lines(capsys, official)[1]["published"] == "CIResNet22"
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_file_is_known_and_complete(name, capsys):
+    status, table, _ = lines(capsys, bundled_checkpoint(name))
+    assert (status, table["complete"]) == (0, "yes")
+    assert table["published"] == f"the file of {name} that comes with this package"
 
 
 def test_checksum_of_the_one_known_file_is_listed():

@@ -48,6 +48,17 @@ def test_a_conversation(tmp_path: Path) -> None:
     np.testing.assert_allclose(boxes[1], boxes[0], atol=5)
 
 
+def test_without_a_toolkit_at_the_other_end_it_ends_with_one_line() -> None:
+    pytest.importorskip("trax", exc_type=ImportError)
+    command = [sys.executable, "-m", "siamdw_ros.tools.vot_trax", "--device", "cpu"]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 1
+    (line,) = ended.stderr.strip().splitlines()
+    assert line.startswith("vot_trax: ")
+
+
 def test_a_missing_library_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
