@@ -9,7 +9,12 @@ import launch_testing.actions
 from ament_index_python.packages import get_package_share_directory
 from isolation import restored_environment
 from launch import LaunchDescription
-from launch.actions import GroupAction, IncludeLaunchDescription, SetEnvironmentVariable
+from launch.actions import (
+    GroupAction,
+    IncludeLaunchDescription,
+    SetEnvironmentVariable,
+    SetLaunchConfiguration,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -39,17 +44,19 @@ def launch_file(name: str, /, **arguments: str) -> LaunchDescription:
     launch's environment is that of this process: the group restores it once the node is started.
     """
     source = PythonLaunchDescriptionSource(str(LAUNCH_FILES / name))
-    # A busy machine ends a node more slowly than launch expects.
-    patient = {"sigterm_timeout": "60", "sigkill_timeout": "60"}
-    given = {**patient, **arguments}
+    # A busy machine ends a node more slowly than launch expects. Outside of the group: launch
+    # reads these when it ends a process.
+    patient = [
+        SetLaunchConfiguration(timeout, "60") for timeout in ("sigterm_timeout", "sigkill_timeout")
+    ]
     started = GroupAction(
         [
             SetEnvironmentVariable("ROS_DOMAIN_ID", str(DOMAIN)),
             SetEnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
-            IncludeLaunchDescription(source, launch_arguments=given.items()),
+            IncludeLaunchDescription(source, launch_arguments=arguments.items()),
         ]
     )
-    return LaunchDescription([started, launch_testing.actions.ReadyToTest()])
+    return LaunchDescription([*patient, started, launch_testing.actions.ReadyToTest()])
 
 
 class RobotTest(unittest.TestCase):

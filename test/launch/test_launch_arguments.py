@@ -59,7 +59,7 @@ def test_every_description_can_be_read_alone(names):
     for argument in names["ARGUMENTS"]:
         assert len(argument.description.split()) >= 5, argument.name
         empty = perform_substitutions(LaunchContext(), argument.default_value) == ""
-        says_so = "empty: what params_file says" in argument.description
+        says_so = names["FROM_FILE"] in argument.description
         assert says_so == (empty and argument.name != "namespace"), argument.name
 
 
