@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.parameter import Parameter
+
 from siamdw_ros.evaluation.node_client import Client
 from siamdw_ros.node.parameters import PARAMETERS, Read
 
@@ -34,8 +37,15 @@ class Configuration:
         if new := parameters.keys() - self._before.keys():
             self._before |= self._client.parameters(*new)
         if wanted:
-            results = self._client.set_parameters(wanted)
-            assert all(result.successful for result in results), results
+            self._set_together(wanted)
         self._before = {name: self._before[name] for name in parameters}
         if active:
             self._client.bring_to("active")
+
+    def _set_together(self, values: dict[str, Any]) -> None:
+        """Set parameters at once: some values only fit together."""
+        parameters = [Parameter(n, value=v).to_parameter_msg() for n, v in values.items()]
+        request = SetParametersAtomically.Request(parameters=parameters)
+        service = "set_parameters_atomically"
+        answer = self._client.ask(SetParametersAtomically, service, request)
+        assert answer.result.successful, answer.result.reason

@@ -1,5 +1,6 @@
 """Each command of the documentation is accepted, or its block says that it was not run."""
 
+import shlex
 from importlib.util import find_spec
 
 import pages
@@ -9,6 +10,8 @@ from checks import check
 
 pytest.importorskip("rclpy")
 pytest.importorskip("siamdw_msgs")
+
+from siamdw_ros.tools import play_clip
 
 SHELL_BLOCKS = pages.blocks("bash", "console")
 COMMAND_SPANS = [
@@ -88,3 +91,20 @@ def test_the_library_example_of_the_first_page_runs(monkeypatch, capsys):
     ]
     exec(compile(example.text, str(example), "exec"), {})
     assert capsys.readouterr().out.count("TRACKED") == 10
+
+
+def test_the_video_of_the_first_page_reaches_the_node_that_it_launches():
+    """Its launch line names a topic; its play_clip line names none."""
+    commands = [
+        words
+        for block in SHELL_BLOCKS
+        if block.page == "README.md"
+        for words in pages.commands(block.text)
+    ]
+    launched = [word for words in commands if words[:2] == ["ros2", "launch"] for word in words]
+    (topic,) = {word.partition(":=")[2] for word in launched if word.startswith("image_topic:=")}
+    prose = pages.spans(pages.ROOT / "README.md")
+    (player,) = [span for span in prose if span.startswith("ros2 run siamdw_ros play_clip")]
+    options = play_clip.parse_arguments(shlex.split(player)[4:])
+    assert options.loop
+    assert topic == f"/{options.topic}" == "/camera/image_raw"

@@ -1,5 +1,8 @@
 """The tables of the documentation name what there is, and all of it."""
 
+import ast
+import re
+
 import pages
 import product
 import pytest
@@ -54,6 +57,35 @@ def test_the_panel_page_has_the_parameters_of_the_panel():
         for name, default in known.items()
     }
     assert {pages.names(row[0])[0]: row[1] for row in rows} == shown
+
+
+def imported_parts(folder):
+    """Return the folders of the package that the modules of one folder import, less itself."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                modules = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            else:
+                continue
+            found |= {m.split(".")[1] for m in modules if m.startswith("siamdw_ros.")}
+    return found - {folder.name}
+
+
+def test_each_part_imports_only_what_the_page_for_contributors_allows():
+    rows = list(pages.rows(pages.ROOT / "CONTRIBUTING.md", "folder", "what", "may import"))
+    parts = {pages.names(row[0])[0].removeprefix("siamdw_ros/"): row[2] for row in rows}
+    folders = [path.parent for path in (pages.ROOT / "siamdw_ros").glob("*/__init__.py")]
+    assert {folder.name for folder in folders} <= set(parts)
+    for folder in folders:
+        may = set(re.findall(r"\w+", parts[folder.name])) & set(parts)
+        if parts[folder.name] == "all but measurement":
+            may = set(parts) - {"measurement"}
+        assert imported_parts(folder) <= may, folder.name
+    assert imported_parts(pages.ROOT / "siamdw_ros" / "tools") >= {"node", "siamdw", "evaluation"}
 
 
 def test_the_readme_is_short_enough_for_a_first_look():

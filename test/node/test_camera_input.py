@@ -1,16 +1,21 @@
 """Several cameras in one node."""
 
 import re
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rclpy.node import Node
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from tracker_rig import START, TrackerRig
 
-from siamdw_ros.node.camera_input import camera_names, check_cameras
+from siamdw_ros.node.camera_input import CameraInput, camera_names, check_cameras
 from siamdw_ros.node.decoding import TRANSPORTS, image_message
+from siamdw_ros.node.frame_buffer import FrameBuffer
+from siamdw_ros.node.throttled_log import ThrottledLog
 
 
 @pytest.mark.parametrize(
@@ -45,10 +50,39 @@ def test_cameras_that_cannot_be_told_apart_are_refused(
     node.destroy_node()
 
 
+class RecordedLog:
+    """Keeps the warnings of a log."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        logger = SimpleNamespace(warning=self.lines.append)
+        node = SimpleNamespace(get_logger=lambda: logger)
+        self.throttled = ThrottledLog(node)
+
+
+def test_the_warnings_of_one_camera_and_kind_do_not_hide_those_of_another() -> None:
+    log, buffer = RecordedLog(), FrameBuffer({"front": "/front", "rear": "/rear"}, 2.0, 1e6)
+    node = Node("warnings", namespace=f"/test_{time.monotonic_ns()}")
+    for name in ("front", "rear"):
+        camera = CameraInput(node, f"/{name}", TRANSPORTS["raw"], name, f"~/{name}", log.throttled)
+        camera.subscribe(buffer)
+        for stamp, encoding in ((9, "mono8"), (8, "mono8"), (10, "unknown"), (11, "unknown")):
+            message = Image(encoding=encoding, width=2, height=1, step=2, data=bytes(2))
+            message.header.stamp.sec = stamp
+            camera.subscription.callback(message)
+        camera.unsubscribe()
+    node.destroy_node()
+    kinds = ["the stamps jumped back by 1.000 s", "image rejected, 1 so far"]
+    expected = [f"/{name}: {kind}" for name in ("front", "rear") for kind in kinds]
+    assert [line[: len(start)] for line, start in zip(log.lines, expected, strict=True)] == (
+        expected
+    )
+
+
 def test_two_cameras_share_the_node_and_keep_their_headers(
     reconfigure: Callable[..., TrackerRig], frames: list[np.ndarray]
 ) -> None:
-    tracker = reconfigure(cameras=["front", "rear"])
+    tracker = reconfigure(cameras=["front", "rear"], smoothing=0.05, prediction_horizon=0.25)
     tracker.show(frames[0], "front")
     answer = tracker.start()
     assert not answer.success
@@ -61,6 +95,11 @@ def test_two_cameras_share_the_node_and_keep_their_headers(
         assert found.header.frame_id == f"{camera}_optical"
         assert [(d.id, d.header) for d in found.detections] == [(followed, found.header)]
         assert [t.id for t in tracker.cameras[camera].all_statuses[-1].targets] == [followed]
+        predicted = tracker.about(tracker.cameras[camera].predictions, found.header.stamp.sec)
+        assert [(p.header.frame_id, p.header.stamp.nanosec) for p in predicted] == [
+            (f"{camera}_optical", 250_000_000)
+        ]
+        assert [d.id for d in predicted[0].detections] == [followed]
     # A target that is started over on another camera moves there.
     assert tracker.start(header=Header(frame_id="rear"), target_id="cup", box=START).success
     assert tracker.show(frames[2], "front").detections == []

@@ -1,6 +1,8 @@
 """A node takes ports that no other has had, where the package's Fast DDS profile is used."""
 
 import os
+import subprocess
+import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -97,3 +99,47 @@ def test_without_a_place_for_a_profile_the_given_one_is_used(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
     with ports_of_its_own():
         assert os.environ[VARIABLES[0]] == str(PROFILE)
+
+
+# Both choose before the other one has its ports, as two nodes of one launch file may: Fast DDS
+# gives the second one the next ports.
+SAME_NUMBER = """
+import sys
+from siamdw_ros.node.process import dds_ports
+dds_ports.unused_number = lambda domain: 20
+import rclpy
+from std_msgs.msg import String
+with dds_ports.ports_of_its_own():
+    rclpy.init()
+    node = rclpy.create_node(sys.argv[1], namespace=sys.argv[2])
+heard = []
+node.create_subscription(String, "words", lambda m: heard.append(m.data), 10)
+publisher = node.create_publisher(String, "words", 10)
+while len(set(heard)) < 2:
+    publisher.publish(String(data=sys.argv[1]))
+    rclpy.spin_once(node, timeout_sec=0.05)
+for _ in range(20):  # the other one may have heard less
+    publisher.publish(String(data=sys.argv[1]))
+    rclpy.spin_once(node, timeout_sec=0.05)
+print(" ".join(sorted(set(heard))))
+"""
+
+
+@pytest.mark.ros
+def test_two_nodes_that_choose_the_same_ports_at_once_hear_each_other(ros_domain: None) -> None:
+    environment = {**os.environ, VARIABLES[0]: str(PROFILE)}
+    namespace = f"/test_{os.getpid()}"
+    nodes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAME_NUMBER, name, namespace],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for name in ("one", "two")
+    ]
+    try:
+        assert [node.communicate(timeout=120)[0] for node in nodes] == ["one two\n"] * 2
+    finally:
+        for node in nodes:
+            node.kill()

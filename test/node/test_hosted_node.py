@@ -84,11 +84,12 @@ class Host:
         return task.result()
 
     def close(self) -> None:
-        """End the node."""
-        assert self.node.close()
+        """End the node, as any host of it does: its threads end with it."""
+        threads = [self.node._inference, self.node._receiver]
         self._executor.shutdown()
         self._spinning.join()
         self.node.destroy_node()
+        assert not any(thread is None or thread.is_alive() for thread in threads)
 
 
 def wait(condition: Callable[[], Any]) -> None:
@@ -102,6 +103,7 @@ def wait(condition: Callable[[], Any]) -> None:
 def shared_host() -> Iterator[Host]:
     running = Host()
     yield running
+    running.make_active()
     running.close()
 
 
@@ -125,6 +127,61 @@ def test_deactivation_releases_targets_and_images(host: Host, frames: list[np.nd
         gc.collect()
         assert [frame() for frame in held if frame() is not None] == []
         assert host.change(ACTIVATE) == [True]
+
+
+def test_an_image_that_waits_while_the_node_is_deactivated_is_counted_as_dropped(
+    host: Host, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.show_until_processed(frames[0])
+    assert host.start().success
+    searches, goes_on = threading.Event(), threading.Event()
+    method, buffer = host.node.engine.method, host.node._buffer
+    search, close = method.update_many, buffer.close
+
+    def wait_and_search(*arguments: Any) -> Any:
+        searches.set()
+        goes_on.wait(PATIENCE)
+        return search(*arguments)
+
+    def close_and_go_on() -> Any:
+        waiting = close()
+        goes_on.set()
+        return waiting
+
+    monkeypatch.setattr(method, "update_many", wait_and_search)
+    monkeypatch.setattr(buffer, "close", close_and_go_on)
+    ((received, processed),) = [(c.received, c.processed) for c in host.node.inputs.values()]
+    dropped = received.dropped
+    host.show(frames[1])
+    assert searches.wait(PATIENCE)
+    host.show(frames[2])
+    assert host.change(DEACTIVATE) == [True]
+    assert received.dropped == dropped + 1
+    assert received.received == processed.processed + received.dropped + received.rejected
+
+
+def test_a_camera_that_cannot_be_created_leaves_no_publisher_of_the_others(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert host.change(DEACTIVATE, CLEANUP) == [True, True]
+    topics = Parameter("image_topics", value=["front/image", "rear/image"])
+    assert host.node.set_parameters([topics])[0].successful
+    before = len(list(host.node.publishers))
+    create, created = tracker_node.CameraOutput, []
+
+    def fail_at_the_second(*arguments: Any) -> Any:
+        if created:
+            raise RuntimeError("no more publishers")
+        created.append(create(*arguments))
+        return created[0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracker_node, "CameraOutput", fail_at_the_second)
+        assert host.change(CONFIGURE) == [False]
+    assert "no more publishers" in host.start().message
+    assert len(list(host.node.publishers)) == before
+    only = Parameter("image_topics", value=[""])
+    assert host.node.set_parameters([only])[0].successful
 
 
 def test_an_activation_that_fails_keeps_its_reason(

@@ -176,15 +176,26 @@ def test_yuv_comes_out_close_to_the_scene(encoding: str, pixels: np.ndarray) -> 
     assert np.abs(to_bgr(sent).astype(int) - SCENE).mean() < 6
 
 
-@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2"])
+@pytest.mark.parametrize(
+    ("dtype", "dark", "bright"),
+    [
+        ("u1", 0, 200),
+        ("<u2", 0, 200 << 8),
+        (">u2", 0, 200 << 8),
+        ("<u2", 0, 900),  # 10 bits
+        (">u2", 7700, 8000),
+    ],
+)
 @pytest.mark.parametrize(
     ("pattern", "red"),
     [("rggb", (0, 0)), ("bggr", (1, 1)), ("gbrg", (1, 0)), ("grbg", (0, 1))],
 )
-def test_bayer_finds_the_red_cells(pattern: str, red: tuple[int, int], dtype: str) -> None:
+def test_bayer_finds_the_red_cells(
+    pattern: str, red: tuple[int, int], dtype: str, dark: int, bright: int
+) -> None:
     wide = np.dtype(dtype).itemsize > 1
-    mosaic = np.zeros((16, 16), dtype)
-    mosaic[red[0] :: 2, red[1] :: 2] = 200 << 8 if wide else 200
+    mosaic = np.full((16, 16), dark, dtype)
+    mosaic[red[0] :: 2, red[1] :: 2] = bright
     sent = message(mosaic, f"bayer_{pattern}{16 if wide else 8}", is_bigendian=int(">" in dtype))
     assert check(sent) is None
     blue, green, red_level = to_bgr(sent)[4:-4, 4:-4].reshape(-1, 3).mean(0)

@@ -105,6 +105,9 @@ def test_what_kept_it_from_being_configured_can_be_mended(reconfigure: Launch) -
     assert "device 'cuda:99' is not there" in refused(tracker)
     assert state(tracker) == "unconfigured"
     assert "'a b' cannot name a topic" in set_parameters(tracker, image_topics=["a b", "c"])[0]
+    assert set_parameters(tracker, device="cpu", image_topics=["a/x", "/a/x"]) == ["", ""]
+    assert not change(tracker, Transition.TRANSITION_CONFIGURE)
+    assert "2 cameras have the camera name 'a/x'" in refused(tracker)
     assert set_parameters(tracker, device="cpu", image_topics=["a/x", "b/x"]) == ["", ""]
     assert change(tracker, Transition.TRANSITION_CONFIGURE)
 

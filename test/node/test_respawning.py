@@ -88,6 +88,26 @@ def test_a_signal_just_before_the_fork_starts_no_node() -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
+INTERRUPT_AFTER_THE_FORK = """
+import os, signal
+from siamdw_ros.node.process import respawning
+begin = respawning._begin
+def interrupt_first(*arguments):
+    os.kill(os.getpid(), signal.SIGINT)
+    begin(*arguments)
+respawning._begin = interrupt_first
+respawning._import_torch = lambda: None
+respawning.main()
+print("a node")
+"""
+
+
+def test_an_interrupt_that_reaches_the_child_just_after_the_fork_ends_it_cleanly() -> None:
+    command = [sys.executable, "-c", INTERRUPT_AFTER_THE_FORK]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a node\n", "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_it_is_told_to(
     number: signal.Signals, respawning: Respawning, client: Client

@@ -59,6 +59,26 @@ def test_the_target_is_followed_through_the_first_second(
     assert state.last_seen == tracker.statuses[-1].header.stamp
 
 
+def thermal(frame: np.ndarray) -> Image:
+    """A frame as a thermal camera with another byte order sends it: 301 values of 65,536."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    values = (7700 + grey * (300 / 255)).round().astype(">u2")
+    height, width = grey.shape
+    layout = {"height": height, "width": width, "step": 2 * width, "is_bigendian": 1}
+    return Image(encoding="mono16", data=values.tobytes(), **layout)
+
+
+def test_a_target_is_followed_through_16_bit_images_of_a_narrow_range(
+    tracker: TrackerRig, frames: Frames
+) -> None:
+    tracker.show(thermal(frames[0]))
+    assert tracker.start().success
+    for frame in frames[5::6]:
+        (detection,) = tracker.show(thermal(frame)).detections
+    np.testing.assert_allclose(box_from_message(detection.bbox), START, atol=40)
+    assert detection.results[0].hypothesis.score > 0.5
+
+
 @pytest.mark.parametrize(
     ("box", "reason"),
     [
@@ -277,6 +297,18 @@ def test_without_a_tracker_the_node_stays_and_says_why(
     assert reason in answer.message
     assert reason in tracker.output()
     assert tracker.process.interrupt() == 0
+
+
+def test_a_qos_that_does_not_exist_is_named_when_the_node_is_activated(
+    launch_tracker: Callable[..., TrackerRig],
+) -> None:
+    override = {"qos_overrides.{namespace}/image.subscription.reliability": "realiable"}
+    tracker = launch_tracker(active=False, **override)
+    tracker.wait(lambda: "activating failed" in tracker.output(), "the attempt")
+    answer = tracker.start()
+    assert not answer.success
+    assert "realiable" in answer.message
+    assert "configure and activate it" not in answer.message
 
 
 def test_a_parameter_out_of_range_is_said_at_the_start(tmp_path: Path) -> None:

@@ -34,8 +34,12 @@ class RigCamera(Robot):
         self.frame_id = f"{name or 'camera'}_optical"
         self.publisher = self.images[CompressedImage if compressed else Image]
         self.first: list[Detection2D] = []
+        self.predictions: list[Detection2DArray] = []
         prefix = f"{self.tracker}/{name}" if name else self.tracker
         self.node.create_subscription(Detection2D, f"{prefix}/detection", self.first.append, 100)
+        self.node.create_subscription(
+            Detection2DArray, f"{prefix}/predictions", self.predictions.append, 100
+        )
 
     @property
     def all_detections(self) -> list[Detection2DArray]:
@@ -52,7 +56,7 @@ class RigCamera(Robot):
 
     def forget(self) -> None:
         """Release all that was received."""
-        for received in (self.detections, self.statuses, self.first):
+        for received in (self.detections, self.statuses, self.first, self.predictions):
             received.clear()
 
 
@@ -133,11 +137,12 @@ class TrackerRig:
         self._stamp = first - 1
 
     def show(
-        self, picture: np.ndarray, camera: str = "", stamp: int | None = None
+        self, picture: np.ndarray | ImageMessage, camera: str = "", stamp: int | None = None
     ) -> Detection2DArray:
         """Publish a picture until it was processed; return what was detected in it."""
         heard = self.cameras[camera] if camera else self.camera
-        stamp = self.send(heard.message(picture), camera, stamp)
+        message = heard.message(picture) if isinstance(picture, np.ndarray) else picture
+        stamp = self.send(message, camera, stamp)
 
         def about(received: Any) -> list[Any]:
             return self.about([one.message for one in tuple(received)], stamp)

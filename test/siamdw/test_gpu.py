@@ -230,6 +230,21 @@ def test_activations_find_no_buffers_and_make_as_many_as_before(device):
     assert counts == counts[:1] * 4
 
 
+@devices
+def test_warm_up_makes_all_programs_of_four_targets_seen_or_not(device):
+    method = on_device(tiny_method("siamfc", device=device, wide_instance_size=383), device)
+    method.warm_up()
+    made = {shape: set(programs) for shape, programs in programs_of(method).items()}
+    image = smooth_image(height=480, width=640)
+    target = method.start(image, (280, 200, 80, 80))
+    for count in (1, 2, 3, 4):
+        targets = [copy.copy(target) for _ in range(count)]
+        method.update(image, targets)
+        method.update(np.full_like(image, 120), targets)
+    used = {shape: set(programs) for shape, programs in programs_of(method).items()}
+    assert used == made
+
+
 class NoHostAccess(TorchDispatchMode):
     """Refuses what a CUDA graph cannot capture: other devices, waiting, shapes from data."""
 
