@@ -5,10 +5,12 @@ says.
 """
 
 import os
+import runpy
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from isolation import LeftChangedError, left_unchanged
@@ -33,6 +35,17 @@ def test_a_changed_environment_is_reported_and_restored(change):
 def test_a_removed_variable_is_reported():
     with pytest.raises(LeftChangedError, match="PATH"), left_unchanged("this test"):
         del os.environ["PATH"]
+
+
+def test_tests_that_pytest_runs_without_fixtures_are_checked_too():
+    """As launch_testing's are."""
+    hook = runpy.run_path(str(TESTS / "conftest.py"))["pytest_runtest_call"]
+    call = hook(SimpleNamespace(nodeid="a launch test"))
+    next(call)
+    os.environ["A_NEW_VARIABLE"] = ""
+    with pytest.raises(LeftChangedError, match=r"a launch test left .*A_NEW_VARIABLE"):
+        call.send(None)
+    assert "A_NEW_VARIABLE" not in os.environ
 
 
 @pytest.mark.ros

@@ -14,6 +14,7 @@ from typing import Any
 BEGIN = "<!-- figures: python test/faults/table.py faults_out soak_out docs/reliability.md -->"
 END = "<!-- end of figures -->"
 ANSWER_LIMIT, PUBLISH_LIMIT, STANDING_LIMIT = 1.0, 2.0, 0.5  # seconds
+MADE_UP = "made-up"  # begins the names of messages that hypothesis makes
 WORST_OF = ("worst", "slowest")  # counts that begin so are no sums
 
 
@@ -52,8 +53,6 @@ def fault_table(trials: dict[str, list[dict[str, Any]]]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for fault, tried in trials.items():
-        if tried[0]["answer"] is None:
-            continue
         kept = [trial["kept"] for trial in tried if trial["kept"] is not None]
         rows.append(
             f"| {fault} | {len(tried)} | {f'{sum(kept)} of {len(kept)}' if kept else ''} "
@@ -76,6 +75,13 @@ def follower_table(trials: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(rows)
 
 
+def count_table(trials: dict[str, list[dict[str, Any]]]) -> str:
+    """Faults that are measured by counts alone: a row each."""
+    rows = ["| fault | tried | |", "| --- | --- | --- |"]
+    rows += [f"| {fault} | {len(t)} | {listed(total(t))} |" for fault, t in trials.items()]
+    return "\n".join(rows)
+
+
 def is_follower(tried: list[dict[str, Any]]) -> bool:
     """Whether a fault was one around the follower."""
     return tried[0].get("standing") is not None
@@ -84,9 +90,7 @@ def is_follower(tried: list[dict[str, Any]]) -> bool:
 def message_table(trials: dict[str, list[dict[str, Any]]]) -> str:
     """Made-up messages: a row a kind."""
     rows = ["| made-up messages | number | |", "| --- | --- | --- |"]
-    made_up = {
-        fault: total(tried) for fault, tried in trials.items() if tried[0]["answer"] is None
-    }
+    made_up = {fault: total(tried) for fault, tried in trials.items()}
     for fault, counts in made_up.items():
         rows.append(f"| {fault} | {sum(counts.values()):,} | {listed(counts)} |")
     everything = sum(sum(counts.values()) for counts in made_up.values())
@@ -125,12 +129,19 @@ def figures(faults: Path, soak: Path) -> str:
     trials = read_trials(faults)
     machine = "{cpu}, {cores} cores, ROS 2 {ros}, Python {python}".format(**on)
     around = {fault: tried for fault, tried in trials.items() if is_follower(tried)}
-    trials = {fault: tried for fault, tried in trials.items() if fault not in around}
+    recovered = {fault: tried for fault, tried in trials.items() if tried[0]["answer"] is not None}
+    counted = {f: tried for f, tried in trials.items() if f not in around and f not in recovered}
+    made_up = {f: tried for f, tried in counted.items() if f.startswith(MADE_UP)}
+    counted = {f: tried for f, tried in counted.items() if f not in made_up}
     parts = [f"Machine: {machine}."]
-    if trials:
-        parts += [fault_table(trials), message_table(trials)]
-    if around:
-        parts.append(follower_table(around))
+    for kind, write in (
+        (recovered, fault_table),
+        (counted, count_table),
+        (made_up, message_table),
+        (around, follower_table),
+    ):
+        if kind:
+            parts.append(write(kind))
     if (soak / "summary.json").is_file():
         parts.append(soak_table(json.loads((soak / "summary.json").read_text())))
     return "\n\n".join(parts)

@@ -24,17 +24,19 @@ def small_shared_memory():
     return [*NAMESPACE, "sh", "-c", f'{MOUNT} && exec "$@"', "sh"]
 
 
-def test_images_arrive_with_64_mb_of_shared_memory(small_shared_memory, tmp_path):
+def test_images_arrive_with_64_mb_of_shared_memory(small_shared_memory, trials, tmp_path):
     log = tmp_path / "node.log"
-    finished = subprocess.run(
-        [*small_shared_memory, sys.executable, PROGRAM, log],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "SHM" not in finished.stderr + log.read_text()
-    found = json.loads(finished.stdout.splitlines()[-1])
-    print(found)
-    assert all(count >= 0.9 * found["sent"] for count in found["received"].values()), found
-    assert found["shared_memory_mb"] <= 40
+    for trial in trials("container with 64 MB of shared memory, images at 15 Hz"):
+        finished = subprocess.run(
+            [*small_shared_memory, sys.executable, PROGRAM, log],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        assert "SHM" not in finished.stderr + log.read_text()
+        found = json.loads(finished.stdout.splitlines()[-1])
+        trial.counts = {"sent of each size": found["sent"], **found["received"]}
+        trial.counts["worst MB of shared memory"] = found["shared_memory_mb"]
+        assert all(count >= 0.9 * found["sent"] for count in found["received"].values()), found
+        assert found["shared_memory_mb"] <= 40

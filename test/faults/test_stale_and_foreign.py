@@ -46,7 +46,7 @@ def test_the_first_miss_and_more_targets_take_no_longer_than_three_medians(
     Time grows with the number of targets, so that each image is compared with its neighbours.
     """
     blank = np.full_like(picture, 90)
-    for trial in trials("a new node: the target's first miss, then a 2nd, 3rd and 4th target"):
+    for trial in trials(f"a new node, {model}: the first miss, then a 2nd, 3rd and 4th target"):
         with launch_rig(model=model) as rig:
             inference(rig, picture)
             start(rig, "1")

@@ -50,7 +50,6 @@ def test_a_video_is_played_to_the_node_and_every_frame_accounted_for(
         0 < inferred < late
         for inferred, late in zip(played.inference, played.latency, strict=True)
     )
-    assert played.thread_seconds("executor") >= 0
-    assert played.thread_seconds("receiver") >= 0
+    assert played.after.seconds["executor"] > 0.1  # the imports alone take longer
     assert played.thread_seconds("inference") > 0
     assert played.after.rss > 50e6
