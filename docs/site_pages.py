@@ -34,6 +34,7 @@ PAGE_OF = {path: f"/{name}.md" for name, path in COPIES.items()} | {
 PARTS = {
     "siamdw": "The tracker",
     "node": "The ROS 2 node",
+    "ros": "What all nodes share",
     "following": "From boxes to motion",
     "evaluation": "Evaluation",
     "training": "Training",

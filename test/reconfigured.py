@@ -6,7 +6,8 @@ from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 
 from siamdw_ros.evaluation.node_client import Client
-from siamdw_ros.node.parameters import PARAMETERS, Read
+from siamdw_ros.node.settings import PARAMETERS
+from siamdw_ros.ros.parameters import Read
 
 AT_CONFIGURE = {one.name for one in PARAMETERS if one.read is Read.CONFIGURE}
 

@@ -13,7 +13,7 @@ from siamdw_ros.evaluation.clip_reader import frame_count, frame_rate
 from siamdw_ros.evaluation.node_client import RobotError
 from siamdw_ros.evaluation.node_process import NODE, ModuleProcess
 from siamdw_ros.evaluation.robot import Robot
-from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.ros.conversions import box_from_message
 from siamdw_ros.siamdw.crops import Box
 
 PLAYER = "siamdw_ros.tools.play_clip"

@@ -13,8 +13,7 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.evaluation.node_client import PATIENCE, Client
-from siamdw_ros.node.frame_buffer import nanoseconds
-from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.ros.conversions import box_to_message, nanoseconds
 from siamdw_ros.siamdw.crops import Box
 
 

@@ -23,7 +23,7 @@ from siamdw_ros.evaluation.runner import Job
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.evaluation.trackers import SiamDW
-from siamdw_ros.node.parameters import PARAMETERS
+from siamdw_ros.node.settings import PARAMETERS
 from siamdw_ros.siamdw import State
 from siamdw_ros.siamdw.crops import Box
 

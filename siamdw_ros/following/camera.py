@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamdw_ros.siamdw.crops import Box
+
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
-Box = tuple[float, float, float, float]  # x, y of the top-left corner, width, height; pixels
 
 # Columns: the optical axes x (right), y (down) and z (forward) in robot axes (REP 103).
 OPTICAL_IN_ROBOT: Matrix = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])

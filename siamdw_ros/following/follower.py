@@ -31,15 +31,16 @@ from siamdw_ros.following.messages import (
     observation_from,
     obstacles_from,
     pose_from,
-    seconds,
     twist_from,
     waited,
 )
 from siamdw_ros.following.obstacles import points_from_depth
-from siamdw_ros.following.parameters import WARN_SECONDS, NodeSettings, guarded
 from siamdw_ros.following.pilot import Pilot, Plan
-from siamdw_ros.following.running import run_node
-from siamdw_ros.following.settings import FollowSettings, loosened
+from siamdw_ros.following.settings import FollowSettings
+from siamdw_ros.ros.callbacks import WARN_SECONDS, guarded
+from siamdw_ros.ros.conversions import seconds
+from siamdw_ros.ros.node_parameters import NodeParameters
+from siamdw_ros.ros.running import run_node
 
 ENDING_ZEROS = 15  # commands of zero after a stop; then the topic is left to others
 ENDING_SECONDS = 0.5  # at most, for the last zero to arrive
@@ -56,8 +57,9 @@ class FollowerNode(Node):
 
     def __init__(self) -> None:
         super().__init__("follower")
-        self.settings = NodeSettings(self, FollowSettings, loosened, self._on_changed)
-        values = self.settings.values
+        self.parameters = NodeParameters(self, FollowSettings, changed=self._on_changed)
+        values = self.parameters.settings
+        values.check()
         self.pilot = Pilot(values, mount_from(values))
         self.guard = Guard(values)
         self._zeros = 0
@@ -114,13 +116,13 @@ class FollowerNode(Node):
         now = self.now()
         while self._sent:
             self._integrate(*self._sent.popleft())
-        seen = observation_from(status, self.settings.values.target_id)
+        seen = observation_from(status, self.parameters.settings.target_id)
         plan = self.pilot.plan(seen, seconds(status.header.stamp))
         self.guard.accept(plan, seen, now)
         self._plan = plan
         message = TwistStamped(twist=twist_from(plan.motion))
         message.header.stamp = status.header.stamp
-        message.header.frame_id = self.settings.values.command_frame
+        message.header.frame_id = self.parameters.settings.command_frame
         self._plans.publish(message)
 
     @guarded
@@ -137,7 +139,7 @@ class FollowerNode(Node):
     @guarded
     def _on_camera_info(self, info: CameraInfo) -> None:
         try:
-            self.pilot.camera = camera_from(info, rectified=self.settings.values.rectified)
+            self.pilot.camera = camera_from(info, rectified=self.parameters.settings.rectified)
             self._problem = ""
         except CalibrationError as error:
             self.pilot.camera = None
@@ -219,7 +221,7 @@ class FollowerNode(Node):
         if self._zeros > 0:
             self._zeros -= motion.stands()
             self._commands.publish(self._twist(motion))
-        if not self.settings.values.use_odometry:
+        if not self.parameters.settings.use_odometry:
             self._sent.append((self.now().ros, motion))
 
     def _integrate(self, sent: float, motion: Motion) -> None:
@@ -229,11 +231,11 @@ class FollowerNode(Node):
 
     def _twist(self, motion: Motion) -> Twist | TwistStamped:
         twist = twist_from(motion)
-        if not self.settings.values.stamped:
+        if not self.parameters.settings.stamped:
             return twist
         message = TwistStamped(twist=twist)
         message.header.stamp = self.get_clock().now().to_msg()
-        message.header.frame_id = self.settings.values.command_frame
+        message.header.frame_id = self.parameters.settings.command_frame
         return message
 
     def _state(self) -> DiagnosticStatus:
@@ -252,7 +254,7 @@ class FollowerNode(Node):
             "left": _text(command.motion.left),
             "up": _text(command.motion.up),
             "turn": _text(command.motion.turn),
-            "obstacle sensor": self.settings.values.obstacle_source,
+            "obstacle sensor": self.parameters.settings.obstacle_source,
         }
         return DiagnosticStatus(
             level=level,
@@ -269,7 +271,10 @@ class FollowerNode(Node):
     @guarded
     def _on_diagnostics_timer(self) -> None:
         state = self._state()
-        if self.settings.values.obstacle_source == "none" and state.level == DiagnosticStatus.OK:
+        if (
+            self.parameters.settings.obstacle_source == "none"
+            and state.level == DiagnosticStatus.OK
+        ):
             state.message += " (no obstacle sensor)"
         message = DiagnosticArray(status=[state])
         message.header.stamp = self.get_clock().now().to_msg()

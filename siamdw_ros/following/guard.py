@@ -15,8 +15,9 @@ from siamdw_ros.following.camera import Matrix, wrap
 from siamdw_ros.following.control import STOP, Motion, clamp
 from siamdw_ros.following.limiter import Limiter
 from siamdw_ros.following.obstacles import clearance, speed_for
-from siamdw_ros.following.pilot import Observation, Plan, State
+from siamdw_ros.following.pilot import Observation, Plan
 from siamdw_ros.following.settings import FollowSettings
+from siamdw_ros.siamdw.presence import State
 
 AHEAD = 0.1  # seconds that an image may be newer than this machine's clock
 SENSOR_SECONDS = 0.25  # age of a laser scan or odometry from which on it does not count

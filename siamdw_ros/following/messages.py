@@ -3,32 +3,28 @@
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from siamdw_msgs.msg import TargetState, TrackerStatus
 from vision_msgs.msg import BoundingBox2D
 
-from siamdw_ros.following.camera import Box, Camera, Matrix, Mount, rotation_from_quaternion
+from siamdw_ros.following.camera import Camera, Matrix, Mount, rotation_from_quaternion
 from siamdw_ros.following.control import Motion
 from siamdw_ros.following.obstacles import points_from_scan
 from siamdw_ros.following.own_motion import Pose
-from siamdw_ros.following.pilot import Observation, State
+from siamdw_ros.following.pilot import Observation
 from siamdw_ros.following.settings import MountSettings
+from siamdw_ros.ros.conversions import box_from_message, seconds
+from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.siamdw.presence import State
 
 DEPTH_TYPES = {"16UC1": np.uint16, "mono16": np.uint16, "32FC1": np.float32}
 MAX_PIXELS = 2**26
 MAX_WAIT = 2.0  # seconds; a longer wait is a jump of the system clock
-
-
-def seconds(stamp: Any) -> float:
-    """A builtin_interfaces/Time in seconds."""
-    return float(Time.from_msg(stamp).nanoseconds) * 1e-9
 
 
 def waited(info: Mapping[str, int]) -> float:
@@ -78,13 +74,13 @@ def box_from(bbox: BoundingBox2D) -> Box:
     Raises:
         ValueError: it is not finite, or has no area.
     """
-    center = bbox.center.position
-    width, height = bbox.size_x, bbox.size_y
-    if not all(map(math.isfinite, (center.x, center.y, width, height))):
+    box = box_from_message(bbox)
+    if not all(map(math.isfinite, box)):
         raise ValueError("a bounding box has values that are not finite")
+    width, height = box[2:]
     if width <= 0 or height <= 0:
         raise ValueError(f"bounding box of {width:g}x{height:g} px: its sides must be positive")
-    return center.x - width / 2, center.y - height / 2, width, height
+    return box
 
 
 def depth_pixels(message: Image) -> NDArray[np.generic]:

@@ -7,12 +7,10 @@ it reads no clock. guard.py decides which commands are sent.
 import math
 from collections import deque
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
 from siamdw_ros.following.camera import (
-    Box,
     Camera,
     Mount,
     Vector,
@@ -25,21 +23,14 @@ from siamdw_ros.following.own_motion import OwnMotion, Pose
 from siamdw_ros.following.search import Confirmation, Search
 from siamdw_ros.following.settings import FollowSettings
 from siamdw_ros.following.target_filter import Sight, TargetFilter
+from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.siamdw.presence import State
 
 MAX_LATENCY = 0.5  # seconds that are predicted over
 DRIFT_SECONDS = 1.5  # in which a target shows where it goes
 LEAST_DRIFT = 0.05  # radians; less is no direction
 SIGMA_TRACKED = 0.008  # of a direction, radians
 SIGMA_UNCERTAIN = 0.05
-
-
-class State(IntEnum):
-    """States of a target, as in siamdw_msgs/TargetState."""
-
-    IDLE = 0
-    TRACKED = 1
-    UNCERTAIN = 2
-    LOST = 3
 
 
 @dataclass(frozen=True)

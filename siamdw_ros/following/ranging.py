@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.following.camera import Box, Camera, Mount, Vector, box_center
+from siamdw_ros.following.camera import Camera, Mount, Vector, box_center
+from siamdw_ros.siamdw.crops import Box
 
 INNER_SHARE = 0.4  # of the box's sides: what lies further out is often background
 MIN_PIXELS = 20  # valid depth pixels; fewer are noise

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.following.camera import Box, Camera, Mount
+from siamdw_ros.following.camera import Camera, Mount
 from siamdw_ros.following.ranging import (
     Distance,
     JumpGate,
@@ -16,6 +16,7 @@ from siamdw_ros.following.ranging import (
     distance_from_size,
 )
 from siamdw_ros.following.settings import PoseSettings
+from siamdw_ros.siamdw.crops import Box
 
 # That the last good depth is continued by the box's size: holes of some images, no more, so that
 # a robot whose depth camera fails does not drive on.

@@ -22,19 +22,15 @@ from vision_msgs.msg import Detection2DArray
 from visualization_msgs.msg import Marker
 
 from siamdw_ros.following.camera import Camera, Matrix, Vector, box_center
-from siamdw_ros.following.messages import (
-    box_from,
-    camera_from,
-    depth_pixels,
-    mount_from,
-    seconds,
-)
-from siamdw_ros.following.parameters import WARN_SECONDS, NodeSettings, guarded
+from siamdw_ros.following.messages import box_from, camera_from, depth_pixels, mount_from
 from siamdw_ros.following.ranging import position_covariance
-from siamdw_ros.following.running import run_node
 from siamdw_ros.following.settings import PoseSettings
 from siamdw_ros.following.sources import DepthView, DistanceSources
 from siamdw_ros.following.transforms import NoTransformError, Transforms
+from siamdw_ros.ros.callbacks import WARN_SECONDS, guarded
+from siamdw_ros.ros.conversions import seconds
+from siamdw_ros.ros.node_parameters import NodeParameters
+from siamdw_ros.ros.running import run_node
 
 DEPTH_IMAGES = 8  # held to find the one that belongs to a detection
 SIGMA_ANGLE = 0.01  # of a box's centre, radians
@@ -55,8 +51,8 @@ class TargetPoseNode(Node):
 
     def __init__(self) -> None:
         super().__init__("target_pose")
-        self.settings = NodeSettings(self, PoseSettings, lambda *_: "", self._on_changed)
-        values = self.settings.values
+        self.parameters = NodeParameters(self, PoseSettings, changed=self._on_changed)
+        values = self.parameters.settings
         self.camera: Camera | None = None
         self.sources = DistanceSources(values, mount_from(values))
         self._depths: deque[Image] = deque(maxlen=DEPTH_IMAGES)
@@ -90,7 +86,7 @@ class TargetPoseNode(Node):
 
     @guarded
     def _on_camera_info(self, info: CameraInfo) -> None:
-        self.camera = camera_from(info, rectified=self.settings.values.rectified)
+        self.camera = camera_from(info, rectified=self.parameters.settings.rectified)
 
     @guarded
     def _on_depth(self, image: Image) -> None:
@@ -99,7 +95,7 @@ class TargetPoseNode(Node):
     @guarded
     def _on_detections(self, message: Detection2DArray) -> None:
         """Publish where the target is, if this image shows it."""
-        wanted = self.settings.values.target_id
+        wanted = self.parameters.settings.target_id
         chosen = [d for d in message.detections if not wanted or d.id == wanted]
         if not chosen:
             self._problem = "the target is not seen"
@@ -129,13 +125,13 @@ class TargetPoseNode(Node):
         )
         if nearest is None or self.camera is None:
             return None
-        if abs(seconds(nearest.header.stamp) - stamp) > self.settings.values.depth_tolerance:
+        if abs(seconds(nearest.header.stamp) - stamp) > self.parameters.settings.depth_tolerance:
             return None
         return DepthView(depth_pixels(nearest), (self.camera.width, self.camera.height))
 
     def _publish(self, fix: Fix) -> None:
         self._in_camera.publish(_pose_with_covariance(fix))
-        frame = self.settings.values.fixed_frame
+        frame = self.parameters.settings.fixed_frame
         placed = fix
         if frame and self.transforms.available:
             try:
@@ -148,13 +144,13 @@ class TargetPoseNode(Node):
             placed = Fix(header, found.point(fix.position), found.covariance(fix.covariance))
         self._with_covariance.publish(_pose_with_covariance(placed))
         self._pose.publish(PoseStamped(header=placed.header, pose=_pose(placed)))
-        self._marker.publish(_marker(placed, self.settings.values))
-        if self.settings.values.target_frame:
-            self.transforms.send(_transform(fix, self.settings.values.target_frame))
+        self._marker.publish(_marker(placed, self.parameters.settings))
+        if self.parameters.settings.target_frame:
+            self.transforms.send(_transform(fix, self.parameters.settings.target_frame))
 
     @guarded
     def _on_diagnostics_timer(self) -> None:
-        values = self.settings.values
+        values = self.parameters.settings
         silent = self.get_clock().now().nanoseconds * 1e-9 - self._last > SILENCE
         problem = self._problem or ("no detections arrive" if silent else "")
         source = "none" if silent else self.sources.source

@@ -7,7 +7,6 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as mavlink
 
-from siamdw_ros.following.pilot import State
 from siamdw_ros.mavlink import messages
 from siamdw_ros.mavlink.codec import Packer
 from siamdw_ros.mavlink.commands import (
@@ -26,6 +25,7 @@ from siamdw_ros.mavlink.commands import (
 )
 from siamdw_ros.mavlink.messages import Box, CameraDescription, Target, View
 from siamdw_ros.mavlink.streams import StatusStream
+from siamdw_ros.siamdw.presence import State
 
 MAX_PENDING = 8  # requests that wait for the tracker
 MAX_OUTPUT = 256  # packets that wait to be sent

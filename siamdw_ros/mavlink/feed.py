@@ -7,8 +7,8 @@ from typing import Any
 from siamdw_msgs.msg import TargetState, TrackerStatus
 from siamdw_msgs.srv import StartTracking, StopTracking
 
-from siamdw_ros.following.pilot import State
 from siamdw_ros.mavlink.messages import Box, Target
+from siamdw_ros.siamdw.presence import State
 
 MAX_STAMPS = 1200  # of images: 10 s at 120 Hz
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rclpy.exceptions import ParameterException
 from rclpy.signals import SignalHandlerOptions
 
-from siamdw_ros.following.running import run_node
+from siamdw_ros.ros.running import run_node
 
 if TYPE_CHECKING:  # it needs pymavlink, which may be absent
     from siamdw_ros.mavlink.node import MavlinkCameraNode

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as mavlink
 
-from siamdw_ros.following.pilot import State
+from siamdw_ros.siamdw.presence import State
 
 VENDOR = "siamdw_ros"
 NAN = math.nan

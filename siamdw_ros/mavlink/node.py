@@ -12,7 +12,6 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from siamdw_msgs.msg import TrackerStatus
 
-from siamdw_ros.following.parameters import NodeSettings, guarded
 from siamdw_ros.mavlink.camera import Request
 from siamdw_ros.mavlink.cameras import COMPONENTS, Cameras, Network
 from siamdw_ros.mavlink.codec import Packer
@@ -22,9 +21,11 @@ from siamdw_ros.mavlink.flight import FlightControl, Permissions
 from siamdw_ros.mavlink.gimbal import GimbalControl
 from siamdw_ros.mavlink.link import open_link
 from siamdw_ros.mavlink.messages import CameraDescription
-from siamdw_ros.mavlink.settings import MavlinkSettings, fixed
+from siamdw_ros.mavlink.settings import MavlinkSettings
 from siamdw_ros.mavlink.tracker_client import TrackerClient
-from siamdw_ros.node.tracker_state import Camera, read_diagnostics
+from siamdw_ros.node.diagnostics_reader import Camera, read_diagnostics
+from siamdw_ros.ros.callbacks import guarded
+from siamdw_ros.ros.node_parameters import NodeParameters
 
 PERIOD = 0.02  # seconds between two reads of the link
 SILENCE = 5.0  # seconds without MAVLink of others that are reported
@@ -43,9 +44,9 @@ class MavlinkCameraNode(Node):
 
     def __init__(self) -> None:
         super().__init__("mavlink_camera")
-        # No parameter changes while the node runs, so that nothing has to be done then.
-        self.settings = NodeSettings(self, MavlinkSettings, fixed, lambda _: None).values
+        self.settings = NodeParameters(self, MavlinkSettings).settings
         settings = self.settings
+        settings.check()
         self.link = open_link(settings.connection)
         network = Network(settings.system_id, settings.status_rate, self.link.datagrams)
         self.cameras = Cameras(network, [], time.monotonic())

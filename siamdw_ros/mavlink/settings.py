@@ -1,96 +1,96 @@
-"""Parameters of the mavlink_camera node: each with its default, its limits and what it does."""
+"""The parameters of the mavlink_camera node, all of them read at the start."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from siamdw_ros.following.settings import option
 from siamdw_ros.mavlink.cameras import COMPONENTS
 from siamdw_ros.mavlink.link import FORMS, parse_address
 from siamdw_ros.mavlink.messages import stream_type
+from siamdw_ros.ros.parameters import ParameterSet, Read, parameter
 
 
 @dataclass(frozen=True)
-class MavlinkSettings:
-    """Values of the parameters, all of them read at the start."""
+class MavlinkSettings(ParameterSet):
+    """The values of all parameters."""
 
-    connection: str = option(
-        "udpout:127.0.0.1:14550", f"where MAVLink comes over: {FORMS}", fixed=True
+    connection: str = parameter(
+        "udpout:127.0.0.1:14550", f"where MAVLink comes over: {FORMS}", read=Read.START
     )
-    system_id: int = option(
-        1, "MAVLink system id: that of the autopilot of the same vehicle", (1, 255), fixed=True
+    system_id: int = parameter(
+        1,
+        "MAVLink system id: that of the autopilot of the same vehicle",
+        (1, 255),
+        read=Read.START,
     )
-    component_id: int = option(
+    component_id: int = parameter(
         COMPONENTS[0],
         "MAVLink component id of the first camera; further ones have the next",
         (COMPONENTS[0], COMPONENTS[-1]),
-        fixed=True,
+        read=Read.START,
     )
-    tracker: str = option("siamdw_tracker", "name of the tracker node", fixed=True)
-    cameras: tuple[str, ...] = option(
-        ("",),
+    tracker: str = parameter("siamdw_tracker", "name of the tracker node", read=Read.START)
+    cameras: Sequence[str] = parameter(
+        [""],
         "cameras that are offered, by the tracker's names, in the order of their component ids; "
         "empty: all, in the tracker's order",
-        fixed=True,
+        read=Read.START,
     )
-    video_uris: tuple[str, ...] = option(
-        ("",),
-        "address of each camera's video for the ground station, in the same order: rtsp://..., "
-        "tcp://..., udp://:PORT; empty: none",
-        fixed=True,
+    video_uris: Sequence[str] = parameter(
+        [""],
+        "address of each camera's video for the ground station, in the same order, as rtsp://, "
+        "tcp:// or udp://:PORT; empty: none",
+        read=Read.START,
     )
-    video_delay: float = option(
+    video_delay: float = parameter(
         0.0,
         "seconds that the ground station shows the video later than the tracker receives it: a "
         "box starts on the image that old. The tracker's history_seconds must be longer",
         (0.0, 10.0),
-        fixed=True,
+        read=Read.START,
     )
-    status_rate: float = option(
+    status_rate: float = parameter(
         5.0,
         "CAMERA_TRACKING_IMAGE_STATUS per second while a target is tracked, until a ground "
         "station asks for another rate; 0: none",
         (0.0, 20.0),
-        fixed=True,
+        read=Read.START,
     )
-    gimbal: bool = option(
-        False, "send what arrives on gimbal_command to the gimbal manager", fixed=True
+    gimbal: bool = parameter(
+        False, "send what arrives on gimbal_command to the gimbal manager", read=Read.START
     )
-    gimbal_manager_id: int = option(
-        1, "component id of the gimbal manager; 1: the autopilot", (1, 255), fixed=True
+    gimbal_manager_id: int = parameter(
+        1, "component id of the gimbal manager; 1: the autopilot", (1, 255), read=Read.START
     )
-    gimbal_device_id: int = option(
+    gimbal_device_id: int = parameter(
         0,
         "gimbal: its component id, 1 to 6 for one attached to the autopilot, 0 for all",
         (0, 255),
-        fixed=True,
+        read=Read.START,
     )
-    flight: bool = option(
-        False, "send what arrives on flight_command to a copter's autopilot", fixed=True
+    flight: bool = parameter(
+        False, "send what arrives on flight_command to a copter's autopilot", read=Read.START
     )
-    flight_forward: bool = option(
-        False, "flight: move forwards and sideways as well, not only turn", fixed=True
+    flight_forward: bool = parameter(
+        False, "flight: move forwards and sideways as well, not only turn", read=Read.START
     )
-    flight_climb: bool = option(
-        False, "flight: climb as well; it never descends by vision", fixed=True
+    flight_climb: bool = parameter(
+        False, "flight: climb as well; it never descends by vision", read=Read.START
     )
-    flight_lost_seconds: float = option(
+    flight_lost_seconds: float = parameter(
         3.0,
         "flight: seconds without the target after which the vehicle holds its position",
         (0.5, 60.0),
-        fixed=True,
+        read=Read.START,
     )
-    own_id: int = option(
+    own_id: int = parameter(
         191,
         "component id that messages for gimbal and autopilot come from: the onboard computer's",
         (1, 255),
-        fixed=True,
+        read=Read.START,
     )
 
     def check(self) -> None:
-        """See whether the values are possible.
-
-        Raises:
-            ValueError: They are not.
-        """
+        """Check whether the values are possible."""
         parse_address(self.connection)
         for uri in filter(None, self.video_uris):
             stream_type(uri)
@@ -106,8 +106,3 @@ class MavlinkSettings:
     def video(self, index: int) -> str:
         """The address of a camera's video, counted from 0; empty if there is none."""
         return self.video_uris[index] if index < len(self.video_uris) else ""
-
-
-def fixed(_first: MavlinkSettings, _changed: MavlinkSettings) -> str:
-    """Return the reason: nothing can be changed while the node runs."""
-    return "read at the start: start the node again"

@@ -11,10 +11,11 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.decoding import ImageDecoder, ImageMessage, Transport
-from siamdw_ros.node.frame_buffer import Frame, FrameBuffer, nanoseconds
+from siamdw_ros.node.frame_buffer import Frame, FrameBuffer
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
-from siamdw_ros.node.rclpy_internals import NotForTheExecutor
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.ros.conversions import nanoseconds
+from siamdw_ros.ros.rclpy_internals import NotForTheExecutor
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -81,7 +82,7 @@ class CameraInput:
         self.processed.last = None
         self.since = time.monotonic()
         try:
-            self.subscription = self._subscribe(message_lost=self._on_lost)
+            self.subscription = self._subscribe(message_lost=self._on_messages_lost)
         except UnsupportedEventTypeError:  # some middlewares do not report lost messages
             self.subscription = self._subscribe()
         if with_detector:
@@ -149,8 +150,8 @@ class CameraInput:
         if self._buffer is not None:
             self._buffer.put_detections(self.name, message)
 
-    def _on_lost(self, event: Any) -> None:
-        self.received.lost = event.total_count
+    def _on_messages_lost(self, event: Any) -> None:
+        self.received.lost_messages = event.total_count
 
 
 def image_qos() -> QoSProfile:

@@ -13,8 +13,8 @@ from siamdw_msgs.srv import StartTracking
 from std_msgs.msg import Header
 
 from siamdw_ros.node.managed_node import ManagedNode
-from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.services import ServiceRequest, ServiceResponse
+from siamdw_ros.ros.conversions import box_to_message
 
 DEPTH = 10  # messages that wait for the executor
 MOUSE = "_mouse_left"

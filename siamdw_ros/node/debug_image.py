@@ -11,7 +11,7 @@ from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.presence import State
 
 Color = tuple[int, int, int]  # BGR
-COLORS: dict[State, Color] = {  # of Okabe and Ito, distinct for colour-blind people too
+COLORS: dict[State, Color] = {  # Okabe and Ito's palette, distinct for colour-blind people too
     State.IDLE: (178, 114, 0),
     State.TRACKED: (115, 158, 0),
     State.UNCERTAIN: (0, 159, 230),
@@ -19,8 +19,8 @@ COLORS: dict[State, Color] = {  # of Okabe and Ito, distinct for colour-blind pe
 }
 DARK, LIGHT = (25, 25, 25), (255, 255, 255)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-LINE = 480  # rows of the image for a pixel of line width, and for text of scale 0.5
-INSET = 5  # the image is so many times as high as a response drawn on it
+LINE = 480  # height of an image with lines of one pixel and text of scale 0.5, pixels
+INSET = 5  # height of the image divided by the height of a response that is drawn on it
 
 
 def draw(image: Image, targets: Sequence[TargetResult], caption: str) -> Image:

@@ -17,15 +17,23 @@ from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 from siamdw_msgs.msg import TargetState
 
 from siamdw_ros.node.camera_input import CameraInput
+from siamdw_ros.node.diagnostics_reader import (
+    CAMERA,
+    IMAGE_SIZE,
+    RECEIVE_RATE,
+    STARTS_FROM_A_POINT,
+    TOPIC,
+)
 from siamdw_ros.node.managed_node import ManagedNode
-from siamdw_ros.node.metrics import Durations
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.metrics import Durations, rejected_images
 from siamdw_ros.node.publishers import CameraOutput
+from siamdw_ros.node.settings import Settings
+from siamdw_ros.siamdw.presence import State
 
 PERIOD = 1.0  # seconds
 STUCK = 5.0  # seconds without a result, while images arrive, until inference counts as stuck
-MAX_LISTED = 32  # targets, one by one
-MAX_TOPICS = 5  # other topics named when nothing publishes the camera's
+MAX_LISTED = 32  # largest number of targets with a line of their own
+MAX_TOPICS = 5  # largest number of topics named when nothing publishes the camera's topic
 QUIET = 60.0  # seconds that a problem must be absent before it is logged again
 
 
@@ -57,7 +65,7 @@ class Problem:
     Attributes:
         level: WARN or ERROR of diagnostic_msgs/DiagnosticStatus.
         message: What is wrong.
-        logged: It is written to the log where it happens, and must not be repeated there.
+        logged: Whether the code that found the problem has logged it already.
     """
 
     level: bytes
@@ -65,12 +73,12 @@ class Problem:
     logged: bool = False
 
 
-def warning(message: str, *, logged: bool = False) -> Problem:
+def warn_problem(message: str, *, logged: bool = False) -> Problem:
     """Return a problem that may pass by itself."""
     return Problem(DiagnosticStatus.WARN, message, logged)
 
 
-def error(message: str, *, logged: bool = False) -> Problem:
+def error_problem(message: str, *, logged: bool = False) -> Problem:
     """Return a problem that keeps the node from its work."""
     return Problem(DiagnosticStatus.ERROR, message, logged)
 
@@ -138,7 +146,7 @@ class DiagnosticsPublisher:
         return [
             tracker_status(f"{name}: tracker", snapshot),
             *(
-                self._camera(f"{name}: camera {camera.name}", camera, snapshot, now)
+                self._camera(f"{name}: {CAMERA}{camera.name}", camera, snapshot, now)
                 for camera, _ in snapshot.cameras
             ),
             target_status(f"{name}: targets", "none", targets),
@@ -155,10 +163,10 @@ class DiagnosticsPublisher:
             if now - camera.since > timeout:  # a camera that starts with the node needs a moment
                 self._log(problems, camera.topic, now)
         rate = camera.received.rate.value(now)
-        well = f"{rate:.1f} images/s" if active else "not subscribed"
+        ok = f"{rate:.1f} images/s" if active else "not subscribed"
         values = camera_values(camera, now)
         frame_id = camera.newest.frame_id if camera.newest is not None else ""
-        return make_status(name, frame_id or "none", problems, well, values)
+        return make_status(name, frame_id or "none", problems, ok, values)
 
     def _log(self, problems: Sequence[Problem], topic: str, now: float) -> None:
         for problem in self._logged.new(problems, topic, now):
@@ -174,7 +182,7 @@ class DiagnosticsPublisher:
         kind = camera.transport.message.__module__.split(".")[0]
         type_name = f"{kind}/msg/{camera.transport.message.__name__}"
         if not publishers:
-            return [warning(f"nothing publishes {camera.topic}; {self._others(type_name)}")]
+            return [warn_problem(f"nothing publishes {camera.topic}; {self._others(type_name)}")]
         last = camera.received.last
         silence = None if last is None else now - last
         return [
@@ -199,22 +207,24 @@ class DiagnosticsPublisher:
     def _troubles(self, camera: CameraInput, now: float) -> list[Problem]:
         """Return what went wrong with images since the last time."""
         received, processed = camera.received, camera.processed
-        counts = (received.received, received.rejected + processed.rejected, processed.failed)
+        counts = (received.images, rejected_images(received, processed), processed.failed)
         before = self._before.get(camera.name, counts)
         self._before[camera.name] = counts
         images, rejected, failed = (a - b for a, b in zip(counts, before, strict=True))
         problems = []
         if rejected > 0:
-            make = error if rejected >= images else warning
+            make = error_problem if rejected >= images else warn_problem
             reason = received.problem or "they cannot be decoded"
             text = f"{rejected} of {images} images rejected: {reason}"
             problems.append(make(text, logged=True))
         if failed > 0:
             text = f"{failed} images could not be processed, see the log"
-            problems.append(error(text, logged=True))
+            problems.append(error_problem(text, logged=True))
         idle = now - (processed.last or camera.since)
         if received.rate.value(now) > 0 and idle > STUCK:
-            problems.append(error(f"images arrive, but none was processed for {idle:.0f} s"))
+            problems.append(
+                error_problem(f"images arrive, but none was processed for {idle:.0f} s")
+            )
         return problems
 
 
@@ -222,7 +232,7 @@ def make_status(
     name: str,
     hardware_id: str,
     problems: Sequence[Problem],
-    well: str,
+    message_if_ok: str,
     values: Mapping[str, Any],
 ) -> DiagnosticStatus:
     """Return a status with the level of the worst problem, and all problems of that level.
@@ -231,7 +241,7 @@ def make_status(
         name: `NODE: PART`, by which tools group statuses.
         hardware_id: Id of the device that it is about.
         problems: Problems, in the order in which they are listed.
-        well: Message if there is no problem.
+        message_if_ok: Message if there is no problem.
         values: Measured values; floats are rounded.
     """
     level = max((problem.level for problem in problems), default=DiagnosticStatus.OK)
@@ -240,7 +250,7 @@ def make_status(
         name=name,
         hardware_id=hardware_id,
         level=level,
-        message="; ".join(worst) or well,
+        message="; ".join(worst) or message_if_ok,
         values=[KeyValue(key=key, value=_readable(value)) for key, value in values.items()],
     )
 
@@ -250,14 +260,14 @@ def tracker_status(name: str, snapshot: Snapshot) -> DiagnosticStatus:
     device = snapshot.device or "none"
     problems = []
     if snapshot.failure:
-        problems.append(error(f"no tracker: {snapshot.failure}", logged=True))
+        problems.append(error_problem(f"no tracker: {snapshot.failure}", logged=True))
     if snapshot.state == "configuring":
-        problems.append(warning("the network is being loaded"))
+        problems.append(warn_problem("the network is being loaded"))
     values = {
         "lifecycle state": snapshot.state,
         "model": snapshot.settings.model,
         "device": device,
-        "starts from a point": "yes",  # an operator panel asks for it: earlier versions did not
+        STARTS_FROM_A_POINT: "yes",  # an operator panel asks for it: earlier versions did not
         **snapshot.memory,
     }
     return make_status(name, device, problems, snapshot.state, values)
@@ -277,12 +287,14 @@ def connection_problems(
     for endpoint in publishers:
         who = f"{endpoint.node_namespace.rstrip('/')}/{endpoint.node_name}"
         if endpoint.topic_type != type_name:
-            problems.append(error(f"{who} publishes {endpoint.topic_type}, not {type_name}"))
+            problems.append(
+                error_problem(f"{who} publishes {endpoint.topic_type}, not {type_name}")
+            )
             continue
         compatibility, reason = qos_check_compatible(endpoint.qos_profile, qos)
         if compatibility == QoSCompatibility.ERROR:
             policies = reason.replace("ERROR: ", "").strip("; ").replace(";", ", ")
-            problems.append(error(f"QoS of {who} does not fit: {policies}"))
+            problems.append(error_problem(f"QoS of {who} does not fit: {policies}"))
     return problems
 
 
@@ -294,9 +306,9 @@ def silence_problems(silence: float | None, timeout: float) -> list[Problem]:
         timeout: Seconds from which on it is a problem.
     """
     if silence is None:
-        return [warning("no image has come yet")]
+        return [warn_problem("no image has come yet")]
     if silence > timeout:
-        return [error(f"no image for {silence:.1f} s")]
+        return [error_problem(f"no image for {silence:.1f} s")]
     return []
 
 
@@ -307,7 +319,7 @@ def clock_problems(camera: CameraInput) -> list[Problem]:
     age = camera.processed.stamp_age
     side = "behind" if age > 0 else "ahead of"
     return [
-        warning(
+        warn_problem(
             f"the stamps are {abs(age):.1f} s {side} the node's clock, so that the latency is "
             "unknown: synchronise the machines' clocks, or set use_sim_time"
         )
@@ -319,16 +331,16 @@ def camera_values(camera: CameraInput, now: float) -> dict[str, Any]:
     received, processed, newest = camera.received, camera.processed, camera.newest
     size = camera.transport.size(newest.message) if newest is not None else (0, 0)
     values = {
-        "topic": camera.topic,
-        "image size": "{}x{}".format(*size),
-        "images/s received": received.rate.value(now),
+        TOPIC: camera.topic,
+        IMAGE_SIZE: "{}x{}".format(*size),
+        RECEIVE_RATE: received.rate.value(now),
         "images/s processed": processed.rate.value(now),
-        "received": received.received,
-        "processed": processed.processed,
+        "received": received.images,
+        "processed": processed.images,
         "dropped": received.dropped,
-        "rejected": received.rejected + processed.rejected,
+        "rejected": rejected_images(received, processed),
         "failed": processed.failed,
-        "lost on the way": received.lost,
+        "lost on the way": received.lost_messages,
     }
     for what in ("waiting", "inference", "latency"):
         durations: Durations = getattr(processed, what)
@@ -340,18 +352,14 @@ def camera_values(camera: CameraInput, now: float) -> dict[str, Any]:
 
 def target_status(name: str, hardware_id: str, targets: Sequence[TargetState]) -> DiagnosticStatus:
     """Return how many targets are seen; a warning while one is lost."""
-    names = {
-        TargetState.TRACKED: "tracked",
-        TargetState.UNCERTAIN: "uncertain",
-        TargetState.LOST: "lost",
-    }
-    counts = {word: sum(t.state == state for t in targets) for state, word in names.items()}
+    states = [State(target.state).name.lower() for target in targets]
+    counts = {state: states.count(state) for state in ("tracked", "uncertain", "lost")}
     summary = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     listed = {
-        f"target {t.id}": f"{names.get(t.state, 'idle')}, score {t.score:.2f}"
-        for t in targets[:MAX_LISTED]
+        f"target {target.id}": f"{state}, score {target.score:.2f}"
+        for target, state in zip(targets[:MAX_LISTED], states, strict=False)
     }
-    problems = [warning(summary)] if counts["lost"] else []
+    problems = [warn_problem(summary)] if counts["lost"] else []
     return make_status(name, hardware_id, problems, summary or "no target", {**counts, **listed})
 
 

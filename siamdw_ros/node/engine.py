@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from siamdw_ros.node.managed_node import Outcome
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
 
 if TYPE_CHECKING:
     from siamdw_ros.siamdw.extent import ExtentFinder
+    from siamdw_ros.siamdw.hyperparameters import Hyper
     from siamdw_ros.siamdw.multi_tracker import MultiTracker
 
 MEMORY_PERIOD = 1.0  # seconds between two measurements of the GPU's memory
@@ -24,7 +25,7 @@ class Engine:
     Creating one imports torch and takes seconds, see :class:`Loader`.
 
     Attributes:
-        method: The tracker.
+        tracker: The tracker.
         extents: Finds the box of an object at a point.
         device: Device of the network, for example `cuda:0`.
         memory: Memory of a GPU by name, see :func:`gpu_memory`.
@@ -42,7 +43,7 @@ class Engine:
         from siamdw_ros.siamdw.extent import create_extent_finder
 
         torch.set_num_threads(choose_threads(settings.threads))
-        self.method: MultiTracker[Any] = create_multi_tracker(
+        self.tracker: MultiTracker[Any] = create_multi_tracker(
             settings.model,
             settings.checkpoint or None,
             settings.device,
@@ -52,14 +53,14 @@ class Engine:
             backend=settings.backend,
             **settings.hyper(),
         )
-        self.device = str(self.method.runtime.device)
+        self.device = str(self.tracker.runtime.device)
         self.extents: ExtentFinder = create_extent_finder(self.device, backend=settings.backend)
         self.memory: dict[str, float | str] = {}
         self._next_measurement = 0.0
-        self.method.warm_up()  # so that no image of a camera waits for a compiler
+        self.tracker.warm_up()  # so that no image of a camera waits for a compiler
         self.extents.warm_up()
 
-    def check(self, settings: Settings) -> Any:
+    def hyperparameters(self, settings: Settings) -> "Hyper":
         """Return the hyper-parameters that settings lead to. Callable from any thread.
 
         Raises:
@@ -75,14 +76,14 @@ class Engine:
         Raises:
             ValueError: The hyper-parameters do not fit the network.
         """
-        sides = self.method.window_sides()
-        self.method.configure(self.check(settings), settings.thresholds())
-        if self.method.window_sides() != sides:
-            self.method.warm_up()  # now: the first search with a new side would compile it
+        sides = self.tracker.window_sides()
+        self.tracker.configure(self.hyperparameters(settings), settings.thresholds())
+        if self.tracker.window_sides() != sides:
+            self.tracker.warm_up()  # now: the first search with a new side would compile it
 
     def release(self) -> None:
         """Release what the tracker made for the image sizes that it has seen."""
-        self.method.release()
+        self.tracker.release()
 
     def measure_memory(self, now: float) -> None:
         """Measure the GPU's memory, at most once a second, into `memory`.
@@ -140,8 +141,8 @@ class Loader(threading.Thread):
         self.settings = settings
         self._log = log
         self.seconds = 0.0
-        self.outcome = Outcome(wake, time.monotonic() + settings.load_timeout)
-        self.start()
+        self.outcome = Outcome(wake)
+        self._deadline = time.monotonic() + settings.load_timeout
 
     def run(self) -> None:
         """Load the network, and settle the outcome."""
@@ -158,5 +159,5 @@ class Loader(threading.Thread):
 
     def check_deadline(self) -> None:
         """Settle the outcome with an error if loading takes too long."""
-        if time.monotonic() >= self.outcome.deadline:
+        if time.monotonic() >= self._deadline:
             self.outcome.settle(f"not loaded within {self.settings.load_timeout:g} s")

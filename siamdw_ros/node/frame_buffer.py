@@ -4,7 +4,6 @@ Messages are stored by reference; no pixel is copied.
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
-from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
-from siamdw_ros.node.abridge import abridge
 from siamdw_ros.node.decoding import ImageDecoder, ImageMessage
-from siamdw_ros.node.services import PendingCall, RefusedError
+from siamdw_ros.node.services import PendingCall
+from siamdw_ros.ros.conversions import nanoseconds
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,9 @@ class Frame:
         return str(self.message.header.frame_id)
 
     @property
-    def size(self) -> int:
+    def num_bytes(self) -> int:
         """Number of bytes of the message's data."""
         return len(self.message.data)
-
-
-def nanoseconds(stamp: Time) -> int:
-    """Return a stamp as one number."""
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 
 @dataclass
@@ -81,28 +74,28 @@ class History:
     """
 
     frames: deque[Frame] = field(default_factory=deque)
-    _size: int = 0
+    _num_bytes: int = 0
 
-    def add(self, frame: Frame, seconds: float, size: float) -> None:
-        """Append the newest frame; release those older than `seconds` or beyond `size` bytes."""
+    def add(self, frame: Frame, seconds: float, max_bytes: float) -> None:
+        """Append the newest frame; release those older than `seconds` or beyond `max_bytes`."""
         frames = self.frames
         if frames and nanoseconds(frame.stamp) < nanoseconds(frames[-1].stamp):
             frames.clear()
-            self._size = 0
+            self._num_bytes = 0
         elif frames and frame.stamp == frames[-1].stamp:
-            self._size -= frames.pop().size
+            self._num_bytes -= frames.pop().num_bytes
         frames.append(frame)
-        self._size += frame.size
+        self._num_bytes += frame.num_bytes
         oldest = frame.arrived - seconds
         while len(frames) > 1 and (
-            self._size > size or frames[0].arrived < oldest or seconds == 0
+            self._num_bytes > max_bytes or frames[0].arrived < oldest or seconds == 0
         ):
-            self._size -= frames.popleft().size
+            self._num_bytes -= frames.popleft().num_bytes
 
 
 @dataclass(frozen=True)
 class HeldFrames:
-    """What is held of one camera.
+    """The frames that are held of one camera.
 
     Attributes:
         topic: Topic of the images.
@@ -117,7 +110,7 @@ class HeldFrames:
 
 @dataclass(frozen=True)
 class Batch:
-    """What waits for the inference thread, beside service calls.
+    """Frames and detector boxes for the inference thread.
 
     Attributes:
         frames: The newest frame of each camera that has one.
@@ -137,13 +130,13 @@ class FrameBuffer:
     Args:
         topics: Topic of each camera, by the camera's name.
         seconds: How long frames are held.
-        size: How many bytes of frames are held per camera.
+        max_bytes: How many bytes of frames are held per camera.
     """
 
-    def __init__(self, topics: Mapping[str, str], seconds: float, size: float) -> None:
+    def __init__(self, topics: Mapping[str, str], seconds: float, max_bytes: float) -> None:
         self._topics = topics
         self._histories = {camera: History() for camera in topics}
-        self._limits = seconds, size
+        self._limits = seconds, max_bytes
         self._frames: dict[str, Frame] = {}
         self._problems: dict[str, str] = {}
         self._calls: deque[PendingCall] = deque()
@@ -151,10 +144,10 @@ class FrameBuffer:
         self._closed = False
         self._changed = threading.Condition()
 
-    def limit_history(self, seconds: float, size: float) -> None:
+    def limit_history(self, seconds: float, max_bytes: float) -> None:
         """Change how long and how many bytes of frames are held, from the next frame on."""
         with self._changed:
-            self._limits = seconds, size
+            self._limits = seconds, max_bytes
 
     def put_frame(self, frame: Frame) -> bool:
         """Store a camera's newest frame; return True if it replaces one that was not taken."""
@@ -221,92 +214,3 @@ class FrameBuffer:
             self._closed = True
             self._changed.notify_all()
             return list(self._frames)
-
-
-def frames_from(header: Header, held: Mapping[str, HeldFrames], oldest: float) -> list[Frame]:
-    """Return the frame that a request names, and the newer ones of its camera.
-
-    Args:
-        header: The stamp of the image, zero for the newest one; the frame_id of the camera or the
-            camera's name, empty if there is only one.
-        held: What is held of each camera.
-        oldest: Time of the steady clock, in seconds. A request without a stamp needs a frame
-            that arrived later.
-
-    Raises:
-        RefusedError: There is no such camera or no such frame, or the newest frame is too old.
-    """
-    camera = held[_camera(header.frame_id, held)]
-    frames = camera.frames
-    if not frames:
-        reason = camera.problem and f": the last one was rejected: {camera.problem}"
-        hint = f"check the topic and its QoS with 'ros2 topic info --verbose {camera.topic}'"
-        raise RefusedError(f"no image has arrived yet on {camera.topic}{reason or ': ' + hint}")
-    if not (header.stamp.sec or header.stamp.nanosec):
-        if frames[-1].arrived < oldest:
-            raise RefusedError(_too_old(camera))
-        return [frames[-1]]
-    for index, frame in enumerate(frames):
-        if frame.stamp == header.stamp:
-            return list(frames[index:])
-    raise RefusedError(
-        f"no image with stamp {_readable(header.stamp)} is held, only {_span(frames)}: "
-        "leave the stamp zero to start on the newest image"
-    )
-
-
-def _too_old(camera: HeldFrames) -> str:
-    newest = camera.frames[-1]
-    age = time.monotonic() - newest.arrived
-    reason = (
-        f"newer ones are rejected: {camera.problem}" if camera.problem else "no newer one arrives"
-    )
-    return (
-        f"the newest image of {camera.topic} is {age:.1f} s old, {reason}. To start on it all the "
-        f"same, give its stamp, {_readable(newest.stamp)}"
-    )
-
-
-def _camera(frame_id: str, held: Mapping[str, HeldFrames]) -> str:
-    """Return the name of the camera that a request means."""
-    if not frame_id:
-        if len(held) == 1:
-            return next(iter(held))
-        raise RefusedError(f"there are several cameras: give the frame_id of {_known(held)}")
-    fitting = [
-        name
-        for name, camera in held.items()
-        if frame_id == name or (camera.frames and camera.frames[-1].frame_id == frame_id)
-    ]
-    if len(fitting) > 1:
-        raise RefusedError(
-            f"several cameras have the frame_id '{abridge(frame_id)}': give a camera's name, "
-            f"{', '.join(fitting)}"
-        )
-    if not fitting:
-        topics = " and ".join(camera.topic for camera in held.values())
-        reason = (
-            f"the cameras are {_known(held)}"
-            if any(camera.frames for camera in held.values())
-            else f"no image has arrived yet on {topics}"
-        )
-        raise RefusedError(f"no camera has the frame_id '{abridge(frame_id)}': {reason}")
-    return fitting[0]
-
-
-def _known(held: Mapping[str, HeldFrames]) -> str:
-    return " or ".join(
-        f"'{abridge(camera.frames[-1].frame_id)}' ({name})"
-        if camera.frames
-        else f"{name} (no image yet on {camera.topic})"
-        for name, camera in held.items()
-    )
-
-
-def _span(frames: Sequence[Frame]) -> str:
-    oldest, newest = _readable(frames[0].stamp), _readable(frames[-1].stamp)
-    return f"{len(frames)} from {oldest} to {newest}" if len(frames) > 1 else newest
-
-
-def _readable(stamp: Time) -> str:
-    return f"{stamp.sec}.{stamp.nanosec:09d}"

@@ -11,17 +11,18 @@ from vision_msgs.msg import Detection2DArray
 
 from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.engine import Engine
-from siamdw_ros.node.frame_buffer import Batch, Frame, FrameBuffer, frames_from
-from siamdw_ros.node.messages import box_to_message
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.frame_buffer import Batch, Frame, FrameBuffer
 from siamdw_ros.node.publishers import CameraOutput
 from siamdw_ros.node.redetection import redetect_lost, usable_boxes
+from siamdw_ros.node.requested_frames import frames_from
 from siamdw_ros.node.results import FrameResult
 from siamdw_ros.node.services import RefusedError, ServiceRequest, ServiceResponse, refusal
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.targets import FrameSearch, Targets, track
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.ros.conversions import box_to_message
 
-CALL_SECONDS = 0.2  # for service calls between two frames: they cannot stop the tracking
+CALL_SECONDS = 0.2  # time for service calls per batch, so that many calls cannot delay tracking
 
 
 class InferenceThread(threading.Thread):
@@ -102,7 +103,7 @@ class InferenceThread(threading.Thread):
         searches = [search for frame in frames if (search := self._prepare(frame))]
         done = [search.frame for search in searches]
         try:
-            track(searches, self._engine.method)
+            track(searches, self._engine.tracker)
         except Exception as error:
             self._fail(done, error)
             return [], 0.0
@@ -131,7 +132,7 @@ class InferenceThread(threading.Thread):
     def _fail(self, frames: list[Frame], error: Exception) -> None:
         for frame in frames:
             stats = self._outputs[frame.camera].processed
-            stats.processed += 1
+            stats.images += 1
             stats.failed += 1
         self._log.exception("tracking", error)
 
@@ -154,7 +155,7 @@ class InferenceThread(threading.Thread):
             self._log.warning(f"{camera} detector", f"~/detector: {reason}")
             return
         boxes = usable_boxes(detections, settings.redetection_class)
-        for target in redetect_lost(self._targets, boxes, frames, self._engine.method, settings):
+        for target in redetect_lost(self._targets, boxes, frames, self._engine.tracker, settings):
             self._log.info(f"target {target.id} may be in a box of the detector")
 
     def _answer_calls(self) -> None:

@@ -1,4 +1,4 @@
-"""A lifecycle node whose transitions may wait, and that no request can end."""
+"""A lifecycle node with asynchronous transitions; an impossible one is refused, not raised."""
 
 import inspect
 import threading
@@ -14,9 +14,9 @@ from rclpy.node import Node
 from rclpy.task import Future
 from rclpy.timer import Timer
 
-from siamdw_ros.node.abridge import abridge
-from siamdw_ros.node.rclpy_internals import RCLError, StateMachine
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.ros.abridge import abridge
+from siamdw_ros.ros.rclpy_internals import RCLError, StateMachine
 
 HOOKS = {
     State.TRANSITION_STATE_CONFIGURING: "on_configure",
@@ -32,7 +32,7 @@ class ManagedNode(LifecycleNodeMixin, Node):
     """A lifecycle node whose hooks, `on_configure` and the others, may be coroutines.
 
     Use `change_state` instead of rclpy's `trigger_...` methods, see
-    :class:`~siamdw_ros.node.rclpy_internals.StateMachine`.
+    :class:`~siamdw_ros.ros.rclpy_internals.StateMachine`.
 
     Attributes:
         failure: Why the last transition to a working state failed; empty if it did not.
@@ -124,12 +124,10 @@ class Outcome:
 
     Args:
         wake: Called when it is set, from the thread that sets it.
-        deadline: Time of the steady clock, in seconds.
     """
 
-    def __init__(self, wake: Callable[..., None], deadline: float) -> None:
+    def __init__(self, wake: Callable[..., None]) -> None:
         self.future = Future()
-        self.deadline = deadline
         self.future.add_done_callback(wake)
         self._lock = threading.Lock()
 

@@ -5,31 +5,15 @@ from rclpy.time import Time
 from siamdw_msgs.msg import TargetState, TrackerStatus
 from std_msgs.msg import Header
 from vision_msgs.msg import (
-    BoundingBox2D,
     Detection2D,
     Detection2DArray,
     ObjectHypothesisWithPose,
 )
 
-from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
+from siamdw_ros.node.metrics import ProcessStats, ReceiveStats, rejected_images
 from siamdw_ros.node.results import FrameResult, TargetResult
+from siamdw_ros.ros.conversions import box_to_message
 from siamdw_ros.siamdw.crops import Box
-
-
-def box_from_message(bbox: BoundingBox2D) -> Box:
-    """Convert centre and size to (x, y, w, h) with the top-left corner, in pixels."""
-    center = bbox.center.position
-    width, height = bbox.size_x, bbox.size_y
-    return center.x - width / 2, center.y - height / 2, width, height
-
-
-def box_to_message(box: Box) -> BoundingBox2D:
-    """Convert (x, y, w, h) with the top-left corner to centre and size, in pixels."""
-    x, y, width, height = box
-    message = BoundingBox2D(size_x=width, size_y=height)
-    message.center.position.x = x + width / 2
-    message.center.position.y = y + height / 2
-    return message
 
 
 def detections(result: FrameResult) -> Detection2DArray:
@@ -91,17 +75,17 @@ def status(
     processed: ProcessStats,
     device: str,
     now: float,
-    age: float,
+    latency_ms: float,
 ) -> TrackerStatus:
     """Return the status after a frame.
 
     Args:
         result: What the frame showed.
         received: Counts of the camera's input.
-        processed: Counts of the camera's frames; the latency is added to them.
+        processed: Counts of the camera's frames.
         device: Device of the network.
         now: Time of the clock that rates are taken with, in seconds.
-        age: Seconds from the image's stamp to the publishing.
+        latency_ms: Milliseconds from the image's stamp to the publishing; NaN if unknown.
     """
     return TrackerStatus(
         header=result.frame.message.header,
@@ -111,9 +95,9 @@ def status(
         receive_rate=received.rate.value(now),
         process_rate=processed.rate.value(now),
         inference_ms=result.inference_seconds * 1e3,
-        latency_ms=processed.count_latency(now, age),
-        received=received.received,
-        processed=processed.processed,
+        latency_ms=latency_ms,
+        received=received.images,
+        processed=processed.images,
         dropped=received.dropped,
-        rejected=received.rejected + processed.rejected,
+        rejected=rejected_images(received, processed),
     )

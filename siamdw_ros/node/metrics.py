@@ -47,11 +47,14 @@ class Durations:
 
 @dataclass
 class ReceiveStats:
-    """What arrived from one camera. Written by the receiving thread, read by any.
+    """Counts of the images that arrived from one camera.
+
+    Written by the receiving thread, read by any.
 
     Attributes:
-        received: Number of images.
-        lost: Number of images lost between camera and node, as far as the middleware reports it.
+        images: Number of images.
+        lost_messages: Number of images lost between camera and node, as far as the middleware
+            reports it.
         last: Time of the steady clock at which the last image arrived, in seconds.
         problem: What was wrong with the last image that was rejected.
         rejected: Number of images that failed the check.
@@ -59,8 +62,8 @@ class ReceiveStats:
         rate: Images per second.
     """
 
-    received: int = 0
-    lost: int = 0
+    images: int = 0
+    lost_messages: int = 0
     last: float | None = None
     problem: str = ""
     rejected: int = 0
@@ -69,17 +72,19 @@ class ReceiveStats:
 
     def count(self, now: float) -> None:
         """Count an image that arrived at a time of the steady clock, in seconds."""
-        self.received += 1
+        self.images += 1
         self.rate.tick(now)
         self.last = now
 
 
 @dataclass
 class ProcessStats:
-    """What was processed of one camera. Written by the inference thread, read by any.
+    """Counts of the images of one camera that were processed.
+
+    Written by the inference thread, read by any.
 
     Attributes:
-        processed: Number of images.
+        images: Number of images.
         failed: Number of images whose search failed with an exception.
         rejected: Number of images that could not be decoded.
         last: Time of the steady clock at which the last image was done, in seconds.
@@ -91,7 +96,7 @@ class ProcessStats:
         rate: Images per second.
     """
 
-    processed: int = 0
+    images: int = 0
     failed: int = 0
     rejected: int = 0
     last: float | None = None
@@ -102,8 +107,8 @@ class ProcessStats:
     rate: Rate = field(default_factory=Rate)
 
     def count(self, now: float, seconds: float) -> None:
-        """Count an image that was done now, by the steady clock, and took so many seconds."""
-        self.processed += 1
+        """Count an image whose search ended at `now`, by the steady clock, and took `seconds`."""
+        self.images += 1
         self.rate.tick(now)
         self.last = now
         self.inference.add(now, 1e3 * seconds)
@@ -129,3 +134,8 @@ class ProcessStats:
         """Whether the last image's stamp cannot be of the node's clock."""
         low, high = LATENCY_LIMITS
         return not low <= self.stamp_age <= high
+
+
+def rejected_images(received: ReceiveStats, processed: ProcessStats) -> int:
+    """Return the number of images that failed the check or could not be decoded."""
+    return received.rejected + processed.rejected

@@ -12,10 +12,10 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamdw_ros.node import debug_image, messages
 from siamdw_ros.node.decoding import UndecodableError, image_message
-from siamdw_ros.node.frame_buffer import nanoseconds
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
 from siamdw_ros.node.overlays import OverlayPublisher
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.ros.conversions import nanoseconds
 from siamdw_ros.siamdw.crops import Image as Pixels
 
 JPEG_QUALITY = 80
@@ -50,19 +50,18 @@ class CameraOutput:
     def publish(self, result: FrameResult) -> None:
         """Publish what one frame showed: detections first, then predictions and status."""
         found = messages.detections(result)
+        # ~/detection is for robots that follow one target. Were the second one published while
+        # the first is lost, such a robot would drive to it.
         if found.detections and found.detections[0].id == result.targets[0].id:
             self._first.publish(found.detections[0])
         self._all.publish(found)
         if result.settings.prediction_horizon:
             self._predictions.publish(messages.predictions(result))
         age = self._node.get_clock().now().nanoseconds - nanoseconds(result.frame.stamp)
+        now = time.monotonic()
+        latency = self.processed.count_latency(now, age * 1e-9)
         self._last = messages.status(
-            result,
-            self._received,
-            self.processed,
-            self._device,
-            now=time.monotonic(),
-            age=age * 1e-9,
+            result, self._received, self.processed, self._device, now, latency
         )
         self._status.publish(self._last)
 
@@ -83,8 +82,8 @@ class CameraOutput:
         last = self._last
         return list(last.targets) if last is not None else []
 
-    def clear(self) -> None:
-        """Forget what was published. Call it when the inference thread has ended."""
+    def reset(self) -> None:
+        """Reset `targets`. Call it when the inference thread has ended."""
         self._last = None
 
     def destroy(self) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from siamdw_ros.node.rclpy_internals import SubscriptionWaitSet
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.ros.rclpy_internals import SubscriptionWaitSet
 
-THREAD = "siamdw_receiver"  # name of the thread; Linux shows no longer one
-PAUSE = 0.1  # seconds after an error, which may come again at once
+THREAD = "siamdw_receiver"  # 15 characters at most: Linux truncates longer names of threads
+PAUSE = 0.1  # seconds of waiting after an error, which may repeat at once
 
 
 class Receiver(threading.Thread):

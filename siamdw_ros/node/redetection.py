@@ -7,18 +7,18 @@ from typing import Any
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamdw_ros.node.frame_buffer import Frame
-from siamdw_ros.node.messages import box_from_message
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.targets import Targets, TrackedTarget, catch_up
+from siamdw_ros.ros.conversions import box_from_message
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.presence import TrackResult
 from siamdw_ros.siamdw.redetection import redetect
 
-MAX_BOXES = 4  # used of a message: each costs a search
-MAX_SEARCHES = 8  # per message, for all lost targets together
-MAX_DETECTIONS = 1024  # of a message; one with more is ignored
-MIN_SIZE = 2.0  # pixels
+MAX_BOXES = 4  # largest number of boxes used of a message: each costs a search
+MAX_SEARCHES = 8  # largest number of searches per message, for all lost targets together
+MAX_DETECTIONS = 1024  # largest number of detections in a message; one with more is ignored
+MIN_SIZE = 2.0  # smallest width and height of a usable box, pixels
 ANY_CLASS = "*"
 
 
@@ -53,10 +53,10 @@ def redetect_lost(
     found = []
     for target in lost:
         tried = boxes[: max(MAX_SEARCHES // len(lost), 1)]
-        if (match := redetect(tracker, image, target.state, tried)) is not None:
-            target.state, score = match
-            result = TrackResult(target.state.box, score, target.state.presence.state)
-            target.take(first, image, result)
+        if (match := redetect(tracker, image, target.model, tried)) is not None:
+            target.model, score = match
+            result = TrackResult(target.model.box, score, target.model.presence.state)
+            target.record(first, image, result)
             found.append(target)
     if found:
         catch_up(found, later, tracker, settings.catch_up_seconds)

@@ -10,7 +10,7 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 
 from siamdw_ros.node.frame_buffer import Frame
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.siamdw.presence import State
 

@@ -8,19 +8,19 @@ the inference thread, the timeout and the deactivation comes first.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.node.managed_node import ManagedNode, Outcome
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
 
-MAX_CALLS = 32  # that wait at the same time; more are refused
-# Deep, so that each of many calls that arrive together is answered, if only by a refusal. With
-# rclpy's depth of 10, the eleventh call that waits for the executor overwrites the first.
+MAX_CALLS = 32  # largest number of waiting calls; more are refused
+# Large depth: with rclpy's default of 10, the eleventh call that waits for the executor overwrites
+# the first, and the client of that one never gets a response.
 QOS = QoSProfile(depth=1000)
 CHECK_PERIOD = 0.25  # seconds between two searches for calls that have waited for too long
 
@@ -44,8 +44,9 @@ class PendingCall(Outcome):
     def __init__(
         self, request: ServiceRequest, wake: Callable[..., None], deadline: float
     ) -> None:
-        super().__init__(wake, deadline)
+        super().__init__(wake)
         self.request = request
+        self.deadline = deadline
         self.begun = False
 
     def begin(self) -> bool:
@@ -68,7 +69,7 @@ def refusal(request: ServiceRequest, reason: str) -> ServiceResponse:
 
 @dataclass
 class RateLimit:
-    """A token bucket: accepts `rate` events per second, and as many at once after a pause."""
+    """A token bucket: `rate` events per second on average, after a pause up to `rate` at once."""
 
     _tokens: float = 0.0
     _last: float = -1e9
@@ -118,14 +119,13 @@ class TrackingServices:
         group = ReentrantCallbackGroup()
         for kind, name in ((StartTracking, "start_tracking"), (StopTracking, "stop_tracking")):
             node.create_service(
-                kind, f"~/{name}", self._on_request, qos_profile=QOS, callback_group=group
+                kind, f"~/{name}", self.call, qos_profile=QOS, callback_group=group
             )
         node.create_steady_timer(CHECK_PERIOD, self._refuse_overdue)
 
-    async def _on_request(self, request: ServiceRequest, _response: Any) -> ServiceResponse:
-        return await self.call(request)
-
-    async def call(self, request: ServiceRequest) -> ServiceResponse:
+    async def call(
+        self, request: ServiceRequest, _response: ServiceResponse | None = None
+    ) -> ServiceResponse:
         """Pass a call on; the executor does other work until it is answered."""
         now = time.monotonic()
         call = PendingCall(request, self._node.wake, now + self._settings().request_timeout)

@@ -28,10 +28,10 @@ class BoxFilter:
         self.time_constant = time_constant
         self._updates = 0
         self._place: Vector = np.zeros(4)  # centre x, y, width, height: pixels
-        self._rate: Vector = np.zeros(4)  # of these: pixels a second
-        self.forget()
+        self._rate: Vector = np.zeros(4)  # rates of these: pixels per second
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Start over with the next box."""
         self._stamp = -math.inf
 
@@ -67,7 +67,7 @@ class BoxFilter:
         return _corner_size(self._place + self._rate * ahead)
 
     def _gains(self, passed: float) -> tuple[float, float]:
-        """Return the gains of position and rate: of least squares while they are larger."""
+        """Return the gains g and h; those of a least-squares fit while they are larger."""
         n, constant = self._updates, self.time_constant
         fading = math.exp(-passed / constant) if constant else 0.0
         g = max(1 - fading**2, 2 * (2 * n + 1) / ((n + 1) * (n + 2)))

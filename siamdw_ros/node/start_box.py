@@ -1,4 +1,4 @@
-"""From the box or the point of a request to the box that a target is started with."""
+"""Computes a target's first box from the box or the point of a request."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 from vision_msgs.msg import BoundingBox2D
 
 from siamdw_ros.node.frame_buffer import Frame
-from siamdw_ros.node.messages import box_from_message
 from siamdw_ros.node.services import RefusedError
+from siamdw_ros.ros.conversions import box_from_message
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.extent import ExtentFinder
 from siamdw_ros.siamdw.tracker import checked_box
@@ -21,8 +21,7 @@ class StartBox:
 
     Attributes:
         box: (x, y, w, h) in pixels, inside the image.
-        note: How it differs from the request, for the operator; begins with a semicolon or is
-            empty.
+        note: How it differs from the request, for the operator; empty if it does not.
     """
 
     box: Box
@@ -53,7 +52,7 @@ def start_box(bbox: BoundingBox2D, frame: Frame, extents: ExtentFinder) -> tuple
     if np.allclose(drawn, box):
         return image, StartBox(box, "")
     x, y, w, h = box
-    note = f"; the box was cut to its part in the image, {w:g}x{h:g} px at ({x:g}, {y:g})"
+    note = f"the box was cut to its part in the image, {w:g}x{h:g} px at ({x:g}, {y:g})"
     return image, StartBox(box, note)
 
 
@@ -71,7 +70,7 @@ def _object_at(point: tuple[float, float], image: Image, extents: ExtentFinder) 
         )
     x, y, w, h = found.box
     note = (
-        f"; the object at ({point[0]:g}, {point[1]:g}) has the box {w:.0f}x{h:.0f} px at "
+        f"the object at ({point[0]:g}, {point[1]:g}) has the box {w:.0f}x{h:.0f} px at "
         f"({x:.0f}, {y:.0f}), score {found.score:.2f}"
     )
     return StartBox(checked_box(found.box, image), note)

@@ -12,19 +12,19 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from siamdw_msgs.srv import StartTracking, StopTracking
 
-from siamdw_ros.node.abridge import abridge
 from siamdw_ros.node.decoding import UndecodableError
 from siamdw_ros.node.engine import Engine
-from siamdw_ros.node.frame_buffer import Frame, nanoseconds
-from siamdw_ros.node.parameters import MAX_NAME_LENGTH, Settings
+from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.results import TargetResult
 from siamdw_ros.node.services import RefusedError
+from siamdw_ros.node.settings import MAX_NAME_LENGTH, Settings
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.start_box import StartBox, start_box
+from siamdw_ros.ros.abridge import abridge
+from siamdw_ros.ros.conversions import nanoseconds
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.presence import State, TrackResult
-from siamdw_ros.siamdw.siamfc import SiamFCTarget
 
 SAME_SHAPE = 0.01  # relative difference of two aspect ratios that count as the same
 
@@ -38,7 +38,7 @@ class TrackedTarget:
 
     Attributes:
         id: The target's id.
-        state: The tracker's own state of it.
+        model: The tracker's record of the target: position, size, template, presence.
         frame: The frame that `result` is about.
         size: Width and height of that frame's image, in pixels.
         result: What that frame showed; the box is smoothed.
@@ -49,7 +49,7 @@ class TrackedTarget:
     """
 
     id: str
-    state: Any
+    model: Target
     frame: Frame
     size: Size
     result: TrackResult
@@ -58,14 +58,14 @@ class TrackedTarget:
     lost_since: float | None = None
     ends: float | None = None
 
-    def take(self, frame: Frame, image: Image, result: TrackResult) -> None:
+    def record(self, frame: Frame, image: Image, result: TrackResult) -> None:
         """Store what a frame showed."""
         self.frame = frame
         self.size = image_size(image)
         if result.state is State.TRACKED:
             self.last_seen = frame.stamp
         if result.state is State.LOST:
-            self.motion.forget()
+            self.motion.reset()
             self.result = result
             self.lost_since = frame.arrived if self.lost_since is None else self.lost_since
         else:
@@ -86,12 +86,12 @@ class TrackedTarget:
         if before == now:
             return None
         self.size = now
-        self.motion.forget()
+        self.motion.reset()
         sizes = f"from {before[0]}x{before[1]} to {now[0]}x{now[1]} px"
         if abs(now[0] * before[1] / (now[1] * before[0]) - 1) < SAME_SHAPE:
-            _scale(self.state, now[0] / before[0], image)
+            self.model.rescale(now[0] / before[0], image)
             return f"the images changed {sizes}: the box of target {self.id} is scaled"
-        self.state.presence.lose()
+        self.model.presence.lose()
         return f"the images changed {sizes}, another shape: target {self.id} is lost"
 
     def report(self, horizon: float) -> TargetResult:
@@ -108,21 +108,13 @@ class TrackedTarget:
             box=self.result.box,
             last_seen=self.last_seen,
             predicted=self.motion.predict(horizon) if horizon and seen else None,
-            response=getattr(self.state, "response", None),
+            response=getattr(self.model, "response", None),
         )
 
 
 def image_size(image: Image) -> Size:
     """Return width and height of an image in pixels."""
     return image.shape[1], image.shape[0]
-
-
-def _scale(target: Target, factor: float, image: Image) -> None:
-    """Scale a target's position, size and search window, in place."""
-    if isinstance(target, SiamFCTarget):
-        low, high = target.side_limits
-        target.side_limits = low * factor, high * factor
-    target.move_and_scale(target.center * factor, factor, image)
 
 
 @dataclass(frozen=True)
@@ -147,10 +139,10 @@ def track(searches: Sequence[FrameSearch], tracker: MultiTracker[Any]) -> None:
     decoded = [(search, search.image) for search in searches if search.image is not None]
     if not decoded:
         return
-    states = [(image, [target.state for target in search.targets]) for search, image in decoded]
-    for (search, image), results in zip(decoded, tracker.update_many(states), strict=True):
+    models = [(image, [target.model for target in search.targets]) for search, image in decoded]
+    for (search, image), results in zip(decoded, tracker.update_many(models), strict=True):
         for target, result in zip(search.targets, results, strict=True):
-            target.take(search.frame, image, result)
+            target.record(search.frame, image, result)
 
 
 @dataclass(frozen=True)
@@ -212,15 +204,15 @@ class Targets:
         image, start = start_box(request.bbox, first, engine.extents)
         target = TrackedTarget(
             id=request.target_id or self._new_id(),
-            state=engine.method.start(image, start.box),
+            model=engine.tracker.start(image, start.box),
             frame=first,
             size=image_size(image),
             result=TrackResult(start.box, 1.0, State.TRACKED),
             last_seen=first.stamp,
             motion=BoxFilter(settings.smoothing),
         )
-        target.take(first, image, target.result)
-        searched = catch_up([target], later, engine.method, settings.catch_up_seconds)
+        target.record(first, image, target.result)
+        searched = catch_up([target], later, engine.tracker, settings.catch_up_seconds)
         target.ends = time.monotonic() + seconds if seconds else None
         self._targets[target.id] = target
         return Started(target, start.box, _start_message(target, start, searched, len(later)))
@@ -309,17 +301,17 @@ class Targets:
     def apply(self, settings: Settings) -> None:
         """Use changed thresholds and smoothing for all targets from now on."""
         for target in self:
-            target.state.presence.thresholds = settings.thresholds()
+            target.model.presence.thresholds = settings.thresholds()
             target.motion.time_constant = settings.smoothing
 
 
 def _start_message(target: TrackedTarget, start: StartBox, searched: int, newer: int) -> str:
-    message = f"tracking target {target.id} on camera {target.frame.camera}{start.note}"
+    parts = [f"tracking target {target.id} on camera {target.frame.camera}", start.note]
     if newer:
-        message += f"; {searched} of {newer} newer images searched"
+        parts.append(f"{searched} of {newer} newer images searched")
     if target.result.state is State.LOST:
-        message += "; the target was lost in them"
-    return message
+        parts.append("the target was lost in them")
+    return "; ".join(part for part in parts if part)
 
 
 def seconds_to_track(request: StartTracking.Request) -> float:
@@ -360,9 +352,9 @@ def catch_up(
             image = frame.image()
             for target in targets:
                 target.fit_to(image)
-            results = tracker.update(image, [target.state for target in targets])
+            results = tracker.update(image, [target.model for target in targets])
             for target, result in zip(targets, results, strict=True):
-                target.take(frame, image, result)
+                target.record(frame, image, result)
 
     return search_some(frames, search, seconds)
 

@@ -1,4 +1,4 @@
-"""Log messages that may come with every image, each kind at most once in a few seconds."""
+"""A node's log. Warnings and errors that may come with every image are throttled by kind."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ class ThrottledLog:
         self._lock = threading.Lock()
 
     def info(self, text: str) -> None:
-        """Log an information, not throttled."""
+        """Log an info message, not throttled: it comes once per event, not with every image."""
         self._node.get_logger().info(text)
 
     def warning(self, kind: str, text: str) -> None:

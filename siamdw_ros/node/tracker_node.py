@@ -6,7 +6,7 @@ docs/architecture.md shows the threads and the path of an image.
 
 import sys
 
-if __name__ == "__main__":  # before the imports that an interrupt must not meet
+if __name__ == "__main__":  # before the slow imports: Ctrl-C in them would print a traceback
     from siamdw_ros.node.__main__ import main as run
 
     run()
@@ -33,19 +33,20 @@ from siamdw_ros.node.diagnostics import DiagnosticsPublisher, Snapshot
 from siamdw_ros.node.engine import Engine, Loader, free_memory
 from siamdw_ros.node.frame_buffer import FrameBuffer
 from siamdw_ros.node.managed_node import ManagedNode
-from siamdw_ros.node.node_parameters import NodeParameters, ParameterError
-from siamdw_ros.node.parameters import Parameter, Read, Settings
 from siamdw_ros.node.process.dds_ports import ports_of_its_own
 from siamdw_ros.node.publishers import CameraOutput
-from siamdw_ros.node.rclpy_internals import RCLError
 from siamdw_ros.node.receiver import Receiver
 from siamdw_ros.node.services import PendingCall, RefusedError, TrackingServices
+from siamdw_ros.node.settings import Settings
+from siamdw_ros.ros.node_parameters import NodeParameters, ParameterError
+from siamdw_ros.ros.parameters import Parameter, Read
+from siamdw_ros.ros.rclpy_internals import RCLError
 
 if TYPE_CHECKING:  # needs torch
     from siamdw_ros.node.inference import InferenceThread
 
 MEGABYTE = 2**20
-END_SECONDS = 5.0  # that a thread may take to end; if it takes longer, it hangs in a driver
+END_SECONDS = 5.0  # time for a thread to end; one that takes longer hangs in a driver
 ADVICE = {
     "unconfigured": "configure and activate it",
     "configuring": "the network is being loaded, try again in a moment",
@@ -76,7 +77,7 @@ class TrackerNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("siamdw_tracker")
-        self.parameters = NodeParameters(self, self._check_change, self._on_changed)
+        self.parameters = NodeParameters(self, Settings, self._check_change, self._on_changed)
         self.inputs: dict[str, CameraInput] = {}
         self.outputs: dict[str, CameraOutput] = {}
         self.engine: Engine | None = None
@@ -107,8 +108,8 @@ class TrackerNode(ManagedNode):
             settings.check()
             check_cameras(self, settings.topics(), TRANSPORTS[settings.image_transport])
             engine = await self._load(settings)
-        except (ValueError, OSError, RuntimeError) as error:  # requests are refused with it
-            self.failure = str(error)
+        except (ValueError, OSError, RuntimeError) as error:
+            self.failure = str(error)  # the reason in later refusals
             self.get_logger().error(f"not configured: {error}")
             return FAILURE
         self.engine = engine
@@ -132,6 +133,7 @@ class TrackerNode(ManagedNode):
         if self._loader is not None and self._loader.is_alive():
             raise RuntimeError("an earlier attempt to load the network has not ended yet")
         self._loader = Loader(settings, self.wake, self.log)
+        self._loader.start()
         watch = self.create_steady_timer(1.0, self._loader.check_deadline)
         try:
             loaded: Engine | str = await self._loader.outcome.future
@@ -172,11 +174,11 @@ class TrackerNode(ManagedNode):
         received = self._end_receiver()
         self._tracking.refuse_all("the node is being deactivated")
         inferred = self._end_inference()
-        # Only now: a thread that still runs would write again what is cleared here.
+        # Only now: a thread that still runs would write again what is reset here.
         for camera in self.inputs.values():
             camera.unsubscribe()
         for output in self.outputs.values():
-            output.clear()
+            output.reset()
         self._buffer = None
         if not (received and inferred):
             return ERROR
@@ -253,7 +255,7 @@ class TrackerNode(ManagedNode):
                     f"{self.state}: deactivate it and clean it up first"
                 )
         if self.engine is not None:
-            self.engine.check(settings)
+            self.engine.hyperparameters(settings)  # refuses those that do not fit the network
         elif self.state == "configuring":
             raise ValueError("the network is being loaded: try again in a moment")
 

@@ -9,7 +9,6 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from siamdw_msgs.srv import StartTracking, StopTracking
 
-from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.services import RateLimit
 from siamdw_ros.panel.hub import Hub, box_numbers
 from siamdw_ros.panel.protocol import (
@@ -24,6 +23,7 @@ from siamdw_ros.panel.protocol import (
     parse,
 )
 from siamdw_ros.panel.ros_link import UnavailableError
+from siamdw_ros.ros.conversions import box_to_message
 
 STATE_PERIOD = 1.0  # seconds between states; sooner when something changes
 MAX_MESSAGES = 200.0  # a second; a 120 Hz camera takes 120

@@ -12,13 +12,13 @@ from siamdw_msgs.msg import TargetState, TrackerStatus
 from vision_msgs.msg import BoundingBox2D
 
 from siamdw_ros.node.decoding import ImageMessage
-from siamdw_ros.node.messages import box_from_message
-from siamdw_ros.node.tracker_state import Camera, TrackerState, read_diagnostics
+from siamdw_ros.node.diagnostics_reader import Camera, TrackerDiagnostics, read_diagnostics
 from siamdw_ros.panel.encoding import Encoder, Jpeg
 from siamdw_ros.panel.pairing import Frame, Pairing
 from siamdw_ros.panel.protocol import number
 from siamdw_ros.panel.ros_link import RosLink
 from siamdw_ros.panel.settings import Settings
+from siamdw_ros.ros.conversions import box_from_message
 
 ALIVE_SECONDS = 3.0  # the tracker's diagnostics come every second
 STATES = {
@@ -60,7 +60,7 @@ class Hub:
 
     def __init__(self, link: RosLink, settings: Settings) -> None:
         self.link, self.settings = link, settings
-        self.tracker = TrackerState()
+        self.tracker = TrackerDiagnostics()
         self.viewers: set[Viewer] = set()
         self._streams: dict[str, Stream] = {}
         self._heard = -1e9  # steady time of the last diagnostics

@@ -14,7 +14,7 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from std_msgs.msg import Bool
 
 from siamdw_ros.node.decoding import TRANSPORTS, ImageMessage
-from siamdw_ros.node.tracker_state import Camera
+from siamdw_ros.node.diagnostics_reader import Camera
 
 ANSWER_SECONDS = 10.0  # the tracker itself refuses after 5 s
 ERROR_PERIOD = 5.0  # seconds between errors of one kind in the log

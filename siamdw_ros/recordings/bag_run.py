@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from siamdw_ros.node import messages
 from siamdw_ros.node.decoding import TRANSPORTS, Transport
-from siamdw_ros.node.frame_buffer import Frame, nanoseconds
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.publishers import jpeg_message
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.recordings.bag_reader import Bag, BagError, Record, Topic, open_bag
 from siamdw_ros.recordings.outputs import Outputs, annotated
 from siamdw_ros.recordings.pace import Arrival, Done, as_a_robot, every_frame, in_stamp_order
@@ -24,6 +24,7 @@ from siamdw_ros.recordings.run import Run, open_window, pick, warn
 from siamdw_ros.recordings.settings import settings_of
 from siamdw_ros.recordings.starts import Start, by_frame, first_frame, starts_of
 from siamdw_ros.recordings.tracking import Tracking
+from siamdw_ros.ros.conversions import seconds
 
 if TYPE_CHECKING:  # needs rosbags
     from siamdw_ros.recordings.bag_writer import BagWriter
@@ -208,9 +209,11 @@ class BagRun:
         if found.detections and found.detections[0].id == result.targets[0].id:
             self._writer.write("detection", found.detections[0], time)
         self._writer.write("detections", found, time)
-        age = done.published - nanoseconds(result.frame.stamp) * 1e-9
+        processed = tracking.processed
+        age = done.published - seconds(result.frame.stamp)
+        latency = processed.count_latency(done.published, age)
         status = messages.status(
-            result, tracking.received, tracking.processed, tracking.device, done.published, age
+            result, tracking.received, processed, tracking.device, done.published, latency
         )
         self._writer.write("status", status, time)
         if self._options.images:

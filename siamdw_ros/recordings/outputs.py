@@ -10,8 +10,8 @@ from typing import Any
 from siamdw_ros.evaluation.drawing import VideoFile
 from siamdw_ros.evaluation.table import Cell, Table
 from siamdw_ros.node.debug_image import draw
-from siamdw_ros.node.frame_buffer import nanoseconds
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.ros.conversions import nanoseconds
 from siamdw_ros.siamdw.crops import Image
 from siamdw_ros.siamdw.presence import State
 

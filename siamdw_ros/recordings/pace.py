@@ -6,8 +6,9 @@ from heapq import heappop, heappush
 
 from siamdw_msgs.srv import StartTracking
 
-from siamdw_ros.node.frame_buffer import Frame, nanoseconds
+from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.ros.conversions import nanoseconds
 
 JUMP = 60.0  # seconds that the tracker is behind at most; more: the time has jumped back
 TICK = 1e-6  # seconds between two frames at least

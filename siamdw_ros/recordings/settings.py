@@ -1,15 +1,14 @@
 """The node's parameters, from a command line that is not the node's."""
 
 import argparse
-import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from siamdw_ros.node.node_parameters import KNOWN, OF_ROS, ParameterError, converted
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.settings import KNOWN, Settings
+from siamdw_ros.ros.node_parameters import OF_ROS, ParameterError, converted, similar_name
 
 
 def add_parameter_options(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +46,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 def _checked(name: str, value: Any) -> Any:
     if name not in KNOWN:
-        similar = difflib.get_close_matches(name, KNOWN, n=1)
-        hint = f": did you mean {similar[0]}?" if similar else ""
-        raise ParameterError(f"there is no parameter '{name}'{hint}")
+        raise ParameterError(f"there is no parameter '{name}'{similar_name(name, KNOWN)}")
     value = converted(KNOWN[name], value)
     low, high = KNOWN[name].limits or (None, None)
     if value is not None and low is not None and not low <= value <= high:

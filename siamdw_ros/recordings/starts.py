@@ -10,7 +10,7 @@ import numpy as np
 from siamdw_msgs.srv import StartTracking
 
 from siamdw_ros.evaluation.annotations import read_targets
-from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.ros.conversions import box_to_message
 from siamdw_ros.siamdw.crops import Box
 
 

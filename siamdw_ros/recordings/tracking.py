@@ -13,8 +13,8 @@ from siamdw_ros.node.decoding import RAW, ImageDecoder, ImageMessage, Transport,
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
-from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.targets import Targets, track
 
 
@@ -66,7 +66,7 @@ class Tracking:
         self.received.count(arrived)
         if problem := self._transport.check(message):
             self.received.rejected += 1
-            self._warn(f"image {self.received.received - 1} rejected: {problem}")
+            self._warn(f"image {self.received.images - 1} rejected: {problem}")
             return None
         return Frame(self._camera, message, arrived, self._decoder)
 
@@ -94,7 +94,7 @@ class Tracking:
             search = self._targets.search_in(frame)
             for warning in search.warnings.values():
                 self._warn(warning)
-            track([search], self._engine.method)
+            track([search], self._engine.tracker)
             for request in requests:
                 self._targets.start(request, [frame], self._engine, settings)
         except UndecodableError as error:

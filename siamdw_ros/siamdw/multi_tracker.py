@@ -74,6 +74,15 @@ class Target:
         """Set the position and multiply the size by `growth`; see :meth:`move`."""
         self.move(center, self.size * growth, image)
 
+    def rescale(self, factor: float, image: Image) -> None:
+        """Adapt the target to the same scene at another resolution.
+
+        Args:
+            factor: width of the images divided by their width before.
+            image: H x W x 3, of the new size.
+        """
+        self.move_and_scale(self.center * factor, factor, image)
+
     def report(self, image: Image, score: float) -> TrackResult:
         """Update the presence with the score of an image, in [0, 1], and return the result."""
         if size_of(image).tolist() != self.image_size.tolist():

@@ -59,6 +59,12 @@ class SiamFCTarget(WideSearchTarget):
         super().move_and_scale(center, growth, image)
         self.search_side = float(np.clip(self.search_side * growth, *self.side_limits))
 
+    def rescale(self, factor: float, image: Image) -> None:
+        """Adapt the target and its limits to the same scene at another resolution."""
+        low, high = self.side_limits
+        self.side_limits = low * factor, high * factor
+        super().rescale(factor, image)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PeakMatch(Match):

@@ -13,13 +13,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.following.camera import Box, Camera, Mount, box_center
+from siamdw_ros.following.camera import Camera, Mount, box_center
 from siamdw_ros.following.control import STOP, Motion
 from siamdw_ros.following.guard import Guard, Now
 from siamdw_ros.following.obstacles import points_from_depth
-from siamdw_ros.following.pilot import Observation, Pilot, Plan, State
+from siamdw_ros.following.pilot import Observation, Pilot, Plan
 from siamdw_ros.following.settings import FollowSettings, PoseSettings
 from siamdw_ros.following.sources import DepthView, DistanceSources
+from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.siamdw.presence import State
 from siamdw_ros.simulation.renderer import Picture, Renderer
 from siamdw_ros.simulation.scenarios import Actors, Scenario
 from siamdw_ros.simulation.vehicles import Quadrotor, Vehicle

@@ -10,10 +10,11 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D, Detection2DArray
 
-from siamdw_ros.following.camera import Box, Camera
+from siamdw_ros.following.camera import Camera
 from siamdw_ros.following.control import Motion
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.ros.conversions import box_to_message
+from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.simulation.renderer import Picture
 from siamdw_ros.simulation.vehicles import Vehicle
 

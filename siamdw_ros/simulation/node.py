@@ -22,9 +22,9 @@ from vision_msgs.msg import Detection2DArray
 from siamdw_ros.evaluation.node_process import use_fastdds_profile
 from siamdw_ros.following.camera import Camera
 from siamdw_ros.following.control import STOP, Motion
-from siamdw_ros.following.parameters import guarded
-from siamdw_ros.following.running import run_node
-from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.ros.callbacks import guarded
+from siamdw_ros.ros.conversions import box_to_message
+from siamdw_ros.ros.running import run_node
 from siamdw_ros.simulation.closed_loop import vehicle_for
 from siamdw_ros.simulation.messages import (
     camera_info,

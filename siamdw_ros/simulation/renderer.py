@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.following.camera import Box, Camera, Matrix, Vector
+from siamdw_ros.following.camera import Camera, Matrix, Vector
+from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.simulation import textures
 
 NEAR = 0.3  # metres; cards that come nearer are not drawn

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.following.camera import Box, Camera
-from siamdw_ros.following.pilot import State
+from siamdw_ros.following.camera import Camera
 from siamdw_ros.following.settings import FollowSettings
+from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.siamdw.presence import State
 from siamdw_ros.simulation.closed_loop import TARGET_RADIUS, Record
 from siamdw_ros.simulation.scenarios import PILLAR, Scenario
 

@@ -73,7 +73,7 @@ class CameraListener:
         self.lost = event.total_count
 
     def _on_image(self, message: Any) -> None:
-        from siamdw_ros.node.frame_buffer import nanoseconds
+        from siamdw_ros.ros.conversions import nanoseconds
         from siamdw_ros.tools.camera_report import Sample
 
         problem = self._transport.check(message) or ""

@@ -1,15 +1,17 @@
 """Print the table of parameters, or write config/tracker.yaml, from the declarations.
 
-The documentation has the table from here: docs/site_pages.py.
+The documentation has its tables from here.
 """
 
 import argparse
 import json
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from siamdw_ros.node.parameters import PARAMETERS, Parameter, Read
+from siamdw_ros.node.settings import PARAMETERS
+from siamdw_ros.ros.parameters import Parameter, Read
 
 HEAD = """\
 # Parameters of the tracker node, written by `python -m siamdw_ros.tools.parameter_table --yaml`.
@@ -28,20 +30,21 @@ KINDS = {
 CHANGES = {Read.START: "no", Read.CONFIGURE: "unconfigured", Read.ALWAYS: "any time"}
 
 
-def table() -> str:
-    """Return all parameters as a Markdown table."""
+def table(parameters: Iterable[Parameter] = PARAMETERS) -> str:
+    """Return parameters as a Markdown table."""
     head = f"| parameter | type | default | range | change | |\n{'| --- ' * 6}|"
-    return "\n".join([head, *map(_row, PARAMETERS)])
+    return "\n".join([head, *map(_row, parameters)])
 
 
 def _row(parameter: Parameter) -> str:
     limits = "{} to {}".format(*parameter.limits) if parameter.limits else ""
+    change = "only safer" if parameter.envelope else CHANGES[parameter.read]
     cells = [
         f"`{parameter.name}`",
         KINDS[type(parameter.default)],
         _default(parameter.default),
         limits,
-        CHANGES[parameter.read],
+        change,
         parameter.description,
     ]
     return f"| {' | '.join(cells)} |"

@@ -13,7 +13,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from siamdw_msgs.srv import StartTracking
 
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, ImageMessage
-from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.ros.conversions import box_to_message
 from siamdw_ros.siamdw.crops import Box, Image
 
 POLL_SECONDS = 0.02  # between two searches for a new image, and for what the user does

@@ -49,7 +49,7 @@ def launch_arguments(name: str) -> set[str]:
 def parameters(node: str) -> dict[str, object]:
     """Return the parameters of a node and their defaults."""
     if node == "siamdw_tracker":
-        from siamdw_ros.node.parameters import PARAMETERS
+        from siamdw_ros.node.settings import PARAMETERS
 
         return {p.name: p.default for p in PARAMETERS}
     if node == "panel":
@@ -61,7 +61,7 @@ def parameters(node: str) -> dict[str, object]:
 
     kinds = {"target_pose": PoseSettings, "mavlink_camera": MavlinkSettings}
     kind = kinds.get(node, FollowSettings)
-    return {field.name: field.default for field in dataclasses.fields(kind)}
+    return dataclasses.asdict(kind())
 
 
 def check_parameter(node: str, name: str, value: str) -> None:
@@ -72,7 +72,8 @@ def check_parameter(node: str, name: str, value: str) -> None:
     assert name in known, f"{node} has no parameter {name}"
     loaded = yaml.safe_load(value)
     if node == "siamdw_tracker":
-        from siamdw_ros.node.node_parameters import KNOWN, converted
+        from siamdw_ros.node.settings import KNOWN
+        from siamdw_ros.ros.node_parameters import converted
 
         parameter = KNOWN[name]
         loaded = converted(parameter, loaded)

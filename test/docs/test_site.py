@@ -8,7 +8,7 @@ import sys
 import pages
 import pytest
 
-from siamdw_ros.node.parameters import PARAMETERS
+from siamdw_ros.node.settings import PARAMETERS
 
 pytest.importorskip("sphinx")
 pytest.importorskip("myst_parser")

@@ -8,7 +8,7 @@ from field import Field, node_process
 from rig import Trials
 from standing import FOLLOWER, LIMIT, Fault, measure
 
-from siamdw_ros.following.pilot import State
+from siamdw_ros.siamdw.presence import State
 
 pytestmark = pytest.mark.ros
 

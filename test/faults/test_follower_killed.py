@@ -18,7 +18,7 @@ from standing import FOLLOWER, LIMIT, Fault, measure
 
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.ros.conversions import box_to_message
 
 pytestmark = pytest.mark.ros
 STARTING = 180.0  # seconds, on a busy machine

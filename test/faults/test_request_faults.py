@@ -12,7 +12,7 @@ from rig import START, LaunchRig, Rig, Trials
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.evaluation.robot import Robot
-from siamdw_ros.node.messages import box_to_message
+from siamdw_ros.ros.conversions import box_to_message
 
 pytestmark = pytest.mark.ros
 

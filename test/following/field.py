@@ -31,8 +31,9 @@ from vision_msgs.msg import BoundingBox2D, Detection2D, Detection2DArray
 
 from siamdw_ros.evaluation.node_process import ModuleProcess
 from siamdw_ros.following.control import Motion
-from siamdw_ros.following.pilot import Observation, State
+from siamdw_ros.following.pilot import Observation
 from siamdw_ros.following.settings import FollowSettings
+from siamdw_ros.siamdw.presence import State
 
 PATIENCE = 60.0
 ASK_AGAIN_SECONDS = 5.0

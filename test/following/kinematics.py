@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from siamdw_ros.following.camera import Box, Camera, Mount, rotation_from_euler
+from siamdw_ros.following.camera import Camera, Mount, rotation_from_euler
 from siamdw_ros.following.control import STOP, Motion
 from siamdw_ros.following.guard import Guard, Now
 from siamdw_ros.following.own_motion import Pose
-from siamdw_ros.following.pilot import Observation, Pilot, Plan, State
+from siamdw_ros.following.pilot import Observation, Pilot, Plan
 from siamdw_ros.following.settings import FollowSettings
+from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.siamdw.presence import State
 
 CAMERA = Camera.from_field_of_view(640, 480, math.radians(70))
 PERIOD = 1 / 30

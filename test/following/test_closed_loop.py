@@ -8,8 +8,8 @@ import pytest
 from kinematics import PERIOD, World
 
 from siamdw_ros.following.guard import Now
-from siamdw_ros.following.pilot import State
 from siamdw_ros.following.settings import FollowSettings
+from siamdw_ros.siamdw.presence import State
 
 SETTINGS = FollowSettings(camera_z=0.6, max_speed=1.0)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from siamdw_ros.following.control import Aim, Controller, DeadZone, Motion, clamp
 from siamdw_ros.following.limiter import STOP_SECONDS, Axis, AxisLimits, Limiter
-from siamdw_ros.following.settings import VEHICLES, FollowSettings, loosened
+from siamdw_ros.following.settings import VEHICLES, FollowSettings
+from siamdw_ros.ros.parameters import loosened
 
 FINITE = st.floats(-1e6, 1e6)
 VEHICLE = st.sampled_from(VEHICLES)

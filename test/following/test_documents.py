@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from siamdw_ros.following.settings import FollowSettings, PoseSettings, table
+from siamdw_ros.following.settings import FollowSettings, PoseSettings
+from siamdw_ros.ros.parameters import parameters_of
+from siamdw_ros.tools.parameter_table import table
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_page_has_every_parameter_as_it_is(kind) -> None:
     page = (ROOT / "docs" / "following.md").read_text()
     begin = f"<!-- settings: {kind.__name__} -->\n"
-    assert page.split(begin)[1].split("<!-- end -->")[0] == table(kind)
+    assert page.split(begin)[1].split("<!-- end -->")[0].rstrip() == table(parameters_of(kind))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.time import Time
 from std_srvs.srv import SetBool, Trigger
 
-from siamdw_ros.following.messages import seconds
-from siamdw_ros.following.pilot import State
+from siamdw_ros.ros.conversions import seconds
+from siamdw_ros.siamdw.presence import State
 
 pytestmark = pytest.mark.ros
 

@@ -17,8 +17,9 @@ from siamdw_ros.following.obstacles import (
     points_from_scan,
     speed_for,
 )
-from siamdw_ros.following.pilot import Observation, Plan, State
+from siamdw_ros.following.pilot import Observation, Plan
 from siamdw_ros.following.settings import FollowSettings
+from siamdw_ros.siamdw.presence import State
 
 FAST = Motion(forward=0.5, turn=0.5)
 TICK = 1 / 30

@@ -7,10 +7,10 @@ from ground_station import AUTOPILOT, Station
 from pymavlink.dialects.v20 import common as mavlink
 from wired import BOX, Wired
 
-from siamdw_ros.following.pilot import State
 from siamdw_ros.mavlink.cameras import Cameras, Network
 from siamdw_ros.mavlink.commands import FAILED, REJECTED
 from siamdw_ros.mavlink.messages import CameraDescription, stream_type
+from siamdw_ros.siamdw.presence import State
 
 ACTIVE = mavlink.CAMERA_TRACKING_STATUS_FLAGS_ACTIVE
 COASTING = mavlink.CAMERA_TRACKING_STATUS_FLAGS_COASTING

@@ -2,11 +2,11 @@
 
 from ground_station import Station
 
-from siamdw_ros.following.pilot import State
 from siamdw_ros.mavlink.camera import Request
 from siamdw_ros.mavlink.cameras import Cameras, Network
 from siamdw_ros.mavlink.commands import ACCEPTED
 from siamdw_ros.mavlink.messages import CameraDescription, Target
+from siamdw_ros.siamdw.presence import State
 
 BOX = (0.25, 0.5, 0.25, 0.25)  # values that float32 holds exactly
 

@@ -20,9 +20,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.rclpy_internals import NotForTheExecutor
 from siamdw_ros.node.receiver import Receiver
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.ros.rclpy_internals import NotForTheExecutor
 
 QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 RATE = 30.0  # images per second

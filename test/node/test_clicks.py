@@ -10,7 +10,7 @@ from tracker_rig import START, TrackerRig
 
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.node.clicks import request_of_click, request_of_polygon
-from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.ros.conversions import box_from_message
 
 REFUSED = "point (5000, 5): must be inside the image of 640x480 px"
 MIDDLE = (360.0, 254.0)  # of the bottle in cup.mp4, on its first frame

@@ -11,7 +11,7 @@ from rclpy.logging import get_logger
 from rclpy.utilities import get_default_context
 
 from siamdw_ros.node.engine import Engine, Loader
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
 from siamdw_ros.siamdw.bundled import BUNDLED
 
@@ -26,6 +26,7 @@ def log() -> ThrottledLog:
 def load(**values: Any) -> Engine | str:
     loaded = threading.Event()
     loader = Loader(dataclasses.replace(SETTINGS, **values), lambda _: loaded.set(), log())
+    loader.start()
     assert loaded.wait(60)
     made: Engine | str = loader.outcome.future.result()
     return made
@@ -86,6 +87,7 @@ def test_loading_that_takes_too_long_is_given_up() -> None:
     loader = Loader(
         dataclasses.replace(SETTINGS, load_timeout=0.0), lambda _: settled.set(), log()
     )
+    loader.start()
     loader.check_deadline()
     assert settled.wait(10)
     assert loader.outcome.future.result() == "not loaded within 0 s"

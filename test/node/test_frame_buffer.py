@@ -62,14 +62,14 @@ def test_closing_ends_the_wait() -> None:
 def test_history_is_bounded_in_seconds() -> None:
     history = History()
     for second in range(10):
-        history.add(frame(second), seconds=3, size=1e6)
+        history.add(frame(second), seconds=3, max_bytes=1e6)
     assert stamps(history) == [6, 7, 8, 9]
 
 
 def test_history_is_bounded_in_bytes() -> None:
     history = History()
     for second in range(10):
-        history.add(frame(second, size=100), seconds=100, size=350)
+        history.add(frame(second, size=100), seconds=100, max_bytes=350)
     assert stamps(history) == [7, 8, 9]
 
 
@@ -84,9 +84,9 @@ def test_without_a_history_the_newest_frame_is_held(seconds: float, size: float)
 def test_when_time_jumps_back_the_frames_from_before_are_released() -> None:
     history = History()
     for arrived, stamp in enumerate([7, 8, 9, 1, 2]):
-        history.add(frame(stamp, arrived=arrived), seconds=100, size=350)
+        history.add(frame(stamp, arrived=arrived), seconds=100, max_bytes=350)
     assert stamps(history) == [1, 2]
-    history.add(frame(3, arrived=6), seconds=100, size=350)  # the sizes were released as well
+    history.add(frame(3, arrived=6), seconds=100, max_bytes=350)  # the sizes were released as well
     assert stamps(history) == [1, 2, 3]
 
 

@@ -20,8 +20,8 @@ from tracker_rig import START
 from siamdw_ros.node import engine as engine_module
 from siamdw_ros.node import tracker_node
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.tracker_node import TrackerNode
+from siamdw_ros.ros.conversions import box_to_message
 
 PATIENCE = 240.0
 CONFIGURE = Transition.TRANSITION_CONFIGURE
@@ -68,9 +68,9 @@ class Host:
     def show_until_processed(self, picture: np.ndarray) -> None:
         """Give the node an image and wait for its result."""
         (output,) = self.node.outputs.values()
-        before = output.processed.processed
+        before = output.processed.images
         self.show(picture)
-        wait(lambda: output.processed.processed > before)
+        wait(lambda: output.processed.images > before)
 
     def statuses(self) -> dict[str, DiagnosticStatus]:
         """What the diagnostics report now, by the last word of its name."""
@@ -240,7 +240,7 @@ def test_a_search_that_hangs_past_deactivation_publishes_nothing_later(
     host.show_until_processed(frames[0])
     assert host.start().success
     hangs, goes_on = threading.Event(), threading.Event()
-    method = host.node.engine.method
+    method = host.node.engine.tracker
     search = method.update_many
 
     def hang(*arguments: Any) -> Any:
@@ -259,4 +259,4 @@ def test_a_search_that_hangs_past_deactivation_publishes_nothing_later(
     goes_on.set()
     thread.join(PATIENCE)
     (output,) = host.node.outputs.values()
-    assert (output.targets, output.processed.processed) == ([], 0)
+    assert (output.targets, output.processed.images) == ([], 0)

@@ -20,12 +20,12 @@ from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frame_buffer import Frame, FrameBuffer
 from siamdw_ros.node.inference import InferenceThread
-from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.metrics import ProcessStats
-from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.results import FrameResult
 from siamdw_ros.node.services import PendingCall
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.ros.conversions import box_to_message
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.presence import State
 
@@ -199,7 +199,7 @@ def test_a_start_that_fails_is_answered(
     def fail(*_arguments: object) -> None:
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(engine.method, "start", fail)
+    monkeypatch.setattr(engine.tracker, "start", fail)
     answer = harness.ask(start_request())
     assert not answer.success
     assert "CUDA out of memory" in answer.message

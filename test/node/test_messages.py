@@ -8,11 +8,12 @@ from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
 from siamdw_ros.node.frame_buffer import Frame
-from siamdw_ros.node.messages import box_from_message, detections, predictions
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.messages import detections, predictions
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.smoothing import BoxFilter
 from siamdw_ros.node.targets import TrackedTarget
+from siamdw_ros.ros.conversions import box_from_message
 from siamdw_ros.siamdw.presence import State, TrackResult
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
@@ -32,7 +33,7 @@ def moving(smoothing: float, states: list[State]) -> TrackedTarget:
     )
     for index, state in enumerate(states):
         box = (10.0 * index, 4.0 * (index % 2), 20.0, 30.0)
-        target.take(frame(100 + index / 10), IMAGE, TrackResult(box, 0.9, state))
+        target.record(frame(100 + index / 10), IMAGE, TrackResult(box, 0.9, state))
     return target
 
 
@@ -69,6 +70,6 @@ def test_a_lost_target_is_not_predicted_and_smoothing_starts_over() -> None:
     target = moving(0.5, [State.TRACKED] * 10 + [State.LOST])
     assert predictions(shown(target, 0.1)).detections == []
     assert detections(shown(target)).detections == []
-    target.take(frame(101.1), IMAGE, TrackResult((400.0, 0.0, 20.0, 30.0), 0.9, State.TRACKED))
+    target.record(frame(101.1), IMAGE, TrackResult((400.0, 0.0, 20.0, 30.0), 0.9, State.TRACKED))
     assert target.result.box == (400.0, 0.0, 20.0, 30.0)
     assert target.motion.predict(1.0) == target.motion.predict(0.0)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
-from siamdw_ros.node.messages import box_to_message
 from siamdw_ros.node.redetection import MAX_BOXES, MAX_DETECTIONS, usable_boxes
+from siamdw_ros.ros.conversions import box_to_message
 
 
 def detection(

@@ -13,7 +13,8 @@ from rclpy.parameter import Parameter
 from siamdw_msgs.msg import TargetState
 from tracker_rig import TrackerRig
 
-from siamdw_ros.node.parameters import PARAMETERS, Read
+from siamdw_ros.node.settings import PARAMETERS
+from siamdw_ros.ros.parameters import Read
 
 
 def messages(values: dict[str, Any]) -> list[Any]:

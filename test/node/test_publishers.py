@@ -15,9 +15,9 @@ from siamdw_ros.node import debug_image
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, Transport, image_message
 from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.metrics import ProcessStats, ReceiveStats
-from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.publishers import CameraOutput
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 
 PICTURE = np.full((48, 64, 3), 100, np.uint8)

@@ -13,9 +13,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from siamdw_ros.node.rclpy_internals import NotForTheExecutor
 from siamdw_ros.node.receiver import THREAD, Receiver
 from siamdw_ros.node.throttled_log import ThrottledLog
+from siamdw_ros.ros.rclpy_internals import NotForTheExecutor
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks

@@ -8,10 +8,11 @@ from std_msgs.msg import Header
 from tracker_rig import START, TrackerRig
 
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.frame_buffer import Frame, HeldFrames, frames_from
-from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.node.frame_buffer import Frame, HeldFrames
+from siamdw_ros.node.requested_frames import frames_from
 from siamdw_ros.node.services import RefusedError
 from siamdw_ros.node.targets import search_some
+from siamdw_ros.ros.conversions import box_from_message
 
 
 def held(*stamps: int, camera: str = "front", frame_id: str = "front_optical") -> list[Frame]:

@@ -15,7 +15,7 @@ from tracker_rig import START, TrackerRig, track_through_the_first_second
 
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.ros.conversions import box_from_message
 
 Frames = list[np.ndarray]
 

@@ -12,8 +12,8 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.decoding import ImageMessage, image_message
-from siamdw_ros.node.messages import box_from_message, box_to_message
 from siamdw_ros.node.publishers import jpeg_message
+from siamdw_ros.ros.conversions import box_from_message, box_to_message
 
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in cup.mp4, on its first frame
 PATIENCE = 180.0  # seconds; a busy machine loads torch and the network in that time

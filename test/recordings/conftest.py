@@ -8,7 +8,7 @@ import pytest
 
 from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.node.engine import Engine
-from siamdw_ros.node.parameters import Settings
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.recordings import tracking
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -7,8 +7,8 @@ from sensor_msgs.msg import Image
 from siamdw_msgs.srv import StartTracking
 
 from siamdw_ros.node.frame_buffer import Frame
-from siamdw_ros.node.parameters import Settings
 from siamdw_ros.node.results import FrameResult
+from siamdw_ros.node.settings import Settings
 from siamdw_ros.recordings.pace import Arrival, Done, as_a_robot, in_stamp_order
 
 

@@ -17,8 +17,8 @@ from vision_msgs.msg import Detection2DArray
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.node.frame_buffer import nanoseconds
 from siamdw_ros.node.publishers import jpeg_message
+from siamdw_ros.ros.conversions import nanoseconds
 from siamdw_ros.tools.track_bag import main
 
 BOX = "306,124,108,260"

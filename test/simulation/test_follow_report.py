@@ -9,8 +9,9 @@ import pytest
 
 from siamdw_ros.following.camera import Camera
 from siamdw_ros.following.control import STOP, Motion
-from siamdw_ros.following.pilot import Observation, State
+from siamdw_ros.following.pilot import Observation
 from siamdw_ros.following.settings import FollowSettings
+from siamdw_ros.siamdw.presence import State
 from siamdw_ros.simulation.closed_loop import Record
 from siamdw_ros.simulation.report import Video, figures, overlap, plot
 from siamdw_ros.simulation.scenarios import Scenario

@@ -18,7 +18,7 @@ from vision_msgs.msg import Detection2DArray
 from siamdw_ros.evaluation.node_process import ModuleProcess
 from siamdw_ros.following.messages import camera_from, depth_pixels, pose_from
 from siamdw_ros.following.settings import FollowSettings
-from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.ros.conversions import box_from_message
 from siamdw_ros.simulation.closed_loop import vehicle_for
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from siamdw_ros.node.parameters import PARAMETERS
+from siamdw_ros.node.settings import PARAMETERS
 from siamdw_ros.tools.parameter_table import configuration, table
 
 ROOT = Path(__file__).parents[2]

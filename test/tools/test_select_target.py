@@ -16,7 +16,7 @@ from siamdw_msgs.msg import TrackerStatus
 from siamdw_ros.evaluation.annotations import read_annotation
 from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.evaluation.node_process import NODE, ModuleProcess
-from siamdw_ros.node.messages import box_from_message
+from siamdw_ros.ros.conversions import box_from_message
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.tools.select_target import parse_arguments
 from siamdw_ros.tools.target_selector import TargetSelector

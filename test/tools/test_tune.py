@@ -57,7 +57,8 @@ def test_a_range_that_cannot_be_is_said_at_once(
 def test_the_node_takes_all_that_is_written_for_it(tmp_path: Path, spec: SiamDW) -> None:
     """By the same way as ros2 run --params-file; what it cannot take is said in the file."""
     rclpy = pytest.importorskip("rclpy")
-    from siamdw_ros.node.node_parameters import KNOWN, NodeParameters
+    from siamdw_ros.node.settings import KNOWN, Settings
+    from siamdw_ros.ros.node_parameters import NodeParameters
 
     assert {f"tracker.{name}" for name in OF_NODE} == {n for n in KNOWN if "tracker." in n}
     best = {name: low for name, (low, _) in RANGES.items() if hasattr(starting_point(spec), name)}
@@ -70,7 +71,7 @@ def test_the_node_takes_all_that_is_written_for_it(tmp_path: Path, spec: SiamDW)
     rclpy.init(args=["--ros-args", "--params-file", str(file)], context=context, domain_id=99)
     node = rclpy.create_node("siamdw_tracker", context=context)
     try:
-        settings = NodeParameters(node, lambda *_: None, lambda _: None).settings
+        settings = NodeParameters(node, Settings).settings
         undeclared = set(node._parameter_overrides) - set(node.get_parameters_by_prefix(""))
     finally:
         node.destroy_node()

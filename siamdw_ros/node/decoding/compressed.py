@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
-from siamdw_ros.node.abridge import abridge
 from siamdw_ros.node.decoding.raw import ToBytes, UndecodableError, bgr_from_values, check_size
+from siamdw_ros.ros.abridge import abridge
 
 MAX_BYTES = 2**26  # of a message
 MAX_SCANS = 64  # of a progressive JPEG; some ten are usual, and each is a pass over the image

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
-from siamdw_ros.node.abridge import MAX_LENGTH, abridge
+from siamdw_ros.ros.abridge import MAX_LENGTH, abridge
 
 CHANNELS = 1, 3, 4  # grey, BGR, BGR and alpha
 

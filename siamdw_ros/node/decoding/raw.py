@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
-from siamdw_ros.node.abridge import abridge
 from siamdw_ros.node.decoding import cv_bridge_encodings
+from siamdw_ros.ros.abridge import abridge
 
 MAX_SIDE = 16384  # pixels; a larger side is a corrupt message
 MAX_PIXELS = 2**26  # 67 million: 200 MB as BGR
@@ -164,8 +164,9 @@ def to_bgr(message: Image, to_bytes: ToBytes) -> NDArray[np.uint8]:
         return _bgr_by_cv_bridge(message, to_bytes)
     pixels = _values(message, encoding)
     if encoding.dtype is not np.uint8:
-        # Alpha goes first, because its values would count as bright pixels; a Bayer mosaic is
-        # converted to 8 bits before it becomes colours, because that is a third of the values.
+        # Alpha is dropped before the conversion to 8 bits, because its values would count as
+        # bright pixels. A Bayer mosaic is converted to 8 bits before it becomes colours, because
+        # it has a third of the values then.
         pixels = to_bytes(pixels[..., :3] if encoding.channels == 4 else pixels)
     if encoding.conversion is None:
         return pixels

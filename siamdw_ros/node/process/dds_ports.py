@@ -10,7 +10,7 @@ from pathlib import Path
 VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 OUR_PROFILE = '<participant profile_name="siamdw_ros"'
 # Participants whose numbers are below 32 find each other without multicast, too. Fast DDS counts
-# from 0: what else runs on the machine is in the first half.
+# from 0: other programs on the machine use the lower numbers.
 NUMBERS = range(16, 100)
 
 

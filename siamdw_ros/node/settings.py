@@ -1,77 +1,21 @@
-"""The node's parameters. Each is declared once, as a field of :class:`Settings`.
-
-From these fields follow the declaration in ROS with type, range and description
-(node_parameters.py), config/tracker.yaml and the table in the documentation
-(tools/parameter_table.py).
-"""
+"""The parameters of the tracker node, see ros/parameters.py for how they are declared."""
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
 
 from siamdw_ros.node.decoding import TRANSPORTS
+from siamdw_ros.ros.parameters import ParameterSet, Read, parameter, parameters_of
 from siamdw_ros.siamdw.bundled import BUNDLED, DEFAULT_NETWORK
 from siamdw_ros.siamdw.precisions import PRECISIONS
 from siamdw_ros.siamdw.presence import PresenceThresholds
 
 MAX_CAMERAS = 16
 MAX_NAME_LENGTH = 64  # characters of a class or a target
-
-
-class Read(Enum):
-    """When a parameter is read, and so when it may be changed."""
-
-    START = "when the node starts"
-    CONFIGURE = "when the node is configured"
-    ALWAYS = "at any time"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """Declaration of one parameter.
-
-    Attributes:
-        name: Name in ROS.
-        default: Default value. None: the parameter is a number or an empty string, which is None
-            in Settings.
-        description: What it does, understandable without its neighbours.
-        limits: Smallest and largest value.
-        read: When it is read.
-    """
-
-    name: str
-    default: Any
-    description: str
-    limits: tuple[Any, Any] | None = None
-    read: Read = Read.ALWAYS
-
-    @property
-    def field(self) -> str:
-        """Name of the field in :class:`Settings`."""
-        return self.name.replace(".", "_")
-
-
-def _parameter(
-    default: Any,
-    description: str,
-    limits: tuple[Any, Any] | None = None,
-    read: Read = Read.ALWAYS,
-    prefix: str = "",
-) -> Any:
-    """Declare a field of Settings as a parameter.
-
-    See :class:`Parameter` for the arguments. `prefix` is the first part of the name in ROS, for
-    example `tracker`.
-    """
-    metadata = {"description": description, "limits": limits, "read": read, "prefix": prefix}
-    if isinstance(default, list):
-        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 def _hyper(networks: str, description: str, largest: float, least: float = 0.0) -> Any:
@@ -84,144 +28,144 @@ def _hyper(networks: str, description: str, largest: float, least: float = 0.0) 
         least: Smallest value.
     """
     text = f"{networks}: {description}; empty: the value of the preset"
-    return _parameter(None, text, (least, largest), prefix="tracker")
+    return parameter(None, text, (least, largest), prefix="tracker")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(ParameterSet):
     """The values of all parameters."""
 
-    autostart: bool = _parameter(
+    autostart: bool = parameter(
         True,
         "the node configures and activates itself; false: a lifecycle manager does it",
         read=Read.START,
     )
-    model: str = _parameter(
+    model: str = parameter(
         DEFAULT_NETWORK,
         f"name of the network; {' and '.join(BUNDLED)} have bundled weights, the others "
         "need `checkpoint`; an unknown name is refused with the list of all",
         read=Read.CONFIGURE,
     )
-    checkpoint: str = _parameter(
+    checkpoint: str = parameter(
         "",
         "file with the weights of the network `model`; empty: the bundled weights",
         read=Read.START,  # no peer on the network may choose a file to open
     )
-    device: str = _parameter(
+    device: str = parameter(
         "auto",
         "device of the network: auto (a GPU if there is one), cpu, cuda or cuda:N",
         read=Read.CONFIGURE,
     )
-    precision: str = _parameter(
+    precision: str = parameter(
         "auto",
         "precision of the network: full, half (float16 on a GPU, bfloat16 on a CPU), int8 (CPU "
         "with openvino and quantised weights), or auto: the fastest that keeps the boxes",
         read=Read.CONFIGURE,
     )
-    backend: str = _parameter(
+    backend: str = parameter(
         "auto",
         "library that runs the network: torch, openvino (CPU only), cuda_graph (GPU only, "
         "unproven), or auto: openvino or torch",
         read=Read.CONFIGURE,
     )
-    preset: str = _parameter(
+    preset: str = parameter(
         "",
         "name of a set of tuned hyper-parameters, for example res22_otb2015; empty: the defaults",
         read=Read.CONFIGURE,
     )
-    threads: int = _parameter(
+    threads: int = parameter(
         0,
         "number of CPU threads for the network; 0: one less than there are cores, at most 4",
         (0, 256),
         Read.CONFIGURE,
     )
-    load_timeout: float = _parameter(
+    load_timeout: float = parameter(
         120.0,
         "seconds that loading the network may take before configuring fails",
         (1.0, 3600.0),
         Read.CONFIGURE,
     )
-    image_topics: Sequence[str] = _parameter(
+    image_topics: Sequence[str] = parameter(
         [""],
         "image topics of several cameras; empty: one camera on the topic `image`",
         read=Read.CONFIGURE,
     )
-    image_transport: str = _parameter(
+    image_transport: str = parameter(
         "raw",
         "how the images arrive: raw, or compressed (JPEG or PNG from the image topics with "
         "/compressed appended)",
         read=Read.CONFIGURE,
     )
-    camera_timeout: float = _parameter(
+    camera_timeout: float = parameter(
         2.0,
         "seconds without an image after which a camera counts as stalled: diagnostics report it, "
         "and starting on its newest image is refused",
         (0.1, 3600.0),
     )
-    history_seconds: float = _parameter(
+    history_seconds: float = parameter(
         2.0,
         "seconds for which received images are held, so that a target can be started on the image "
         "that the operator saw",
         (0.0, 60.0),
     )
-    history_megabytes: float = _parameter(
+    history_megabytes: float = parameter(
         128.0,
         "largest memory for held images (see history_seconds), in MiB per camera",
         (0.0, 1e5),
     )
-    catch_up_seconds: float = _parameter(
+    catch_up_seconds: float = parameter(
         0.5,
         "seconds that a start on an older image may spend on the newer held images; frames are "
         "skipped evenly if necessary",
         (0.0, 10.0),
     )
-    max_targets: int = _parameter(
+    max_targets: int = parameter(
         16, "largest number of targets tracked at the same time; more are refused", (1, 256)
     )
-    class_id: str = _parameter("target", "class_id in the hypotheses of published detections")
-    tracked_score: float = _parameter(
+    class_id: str = parameter("target", "class_id in the hypotheses of published detections")
+    tracked_score: float = parameter(
         0.5, "smallest presence score of a target that counts as seen (TRACKED)", (0.0, 1.0)
     )
-    lost_score: float = _parameter(
+    lost_score: float = parameter(
         0.15,
         "presence score below which a target is lost after lost_patience such images",
         (0.0, 1.0),
     )
-    lost_patience: int = _parameter(
+    lost_patience: int = parameter(
         5,
         "number of consecutive images with a score below lost_score after which a target is LOST",
         (1, 1000),
     )
-    recovered_score: float = _parameter(
+    recovered_score: float = parameter(
         0.8, "presence score that an image needs to re-acquire a LOST target", (0.0, 1.0)
     )
-    recovered_confirmations: int = _parameter(
+    recovered_confirmations: int = parameter(
         2,
         "number of consecutive images with recovered_score that re-acquire a LOST target",
         (1, 1000),
     )
-    give_up_seconds: float = _parameter(
+    give_up_seconds: float = parameter(
         0.0,
         "seconds after which a LOST target is no longer searched but removed; 0: never",
         (0.0, 1e6),
     )
-    redetection_class: str = _parameter(
+    redetection_class: str = parameter(
         "",
         "class of the detector boxes on ~/detector that are searched for LOST targets; *: any "
         "class; empty: the topic is not subscribed to",
         read=Read.CONFIGURE,
     )
-    smoothing: float = _parameter(
+    smoothing: float = parameter(
         0.0,
         "time constant of the filter of published boxes, in seconds; 0: no smoothing",
         (0.0, 2.0),
     )
-    prediction_horizon: float = _parameter(
+    prediction_horizon: float = parameter(
         0.0,
         "how far boxes are predicted on ~/predictions, in seconds; needs smoothing; 0: none",
         (0.0, 1.0),
     )
-    debug_image_rate: float = _parameter(
+    debug_image_rate: float = parameter(
         10.0, "largest rate of debug images, in images per second", (0.1, 1e3)
     )
     tracker_window_influence: float | None = _hyper(
@@ -273,10 +217,10 @@ class Settings:
         "slope of the presence score over the logit; belongs to the weights in `checkpoint`",
         1e3,
     )
-    request_timeout: float = _parameter(
+    request_timeout: float = parameter(
         5.0, "seconds after which a service call that still waits is refused", (0.1, 60.0)
     )
-    max_request_rate: float = _parameter(
+    max_request_rate: float = parameter(
         100.0,
         "largest number of start and stop requests per second; more are refused; 0: any number",
         (0.0, 1e5),
@@ -349,12 +293,5 @@ class Settings:
                 raise ValueError(f"image_topics: '{topic}' cannot name a topic") from error
 
 
-def _declared(field: "dataclasses.Field[Any]") -> Parameter:
-    meta = field.metadata
-    prefix = meta["prefix"]
-    name = f"{prefix}.{field.name.removeprefix(f'{prefix}_')}" if prefix else field.name
-    default = getattr(Settings(), field.name)
-    return Parameter(name, default, meta["description"], meta["limits"], meta["read"])
-
-
-PARAMETERS = tuple(_declared(field) for field in dataclasses.fields(Settings))
+PARAMETERS = parameters_of(Settings)
+KNOWN = {one.name: one for one in PARAMETERS}

@@ -9,13 +9,15 @@ import rclpy
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from siamdw_ros.node.node_parameters import NodeParameters, ParameterError, converted
-from siamdw_ros.node.parameters import PARAMETERS, Settings
+from siamdw_ros.following.settings import FollowSettings, PoseSettings
+from siamdw_ros.mavlink.settings import MavlinkSettings
+from siamdw_ros.node.settings import KNOWN, Settings
+from siamdw_ros.ros.node_parameters import NodeParameters, ParameterError, converted
+from siamdw_ros.ros.parameters import ParameterSet, parameters_of
 from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.hyperparameters import OURS, hyperparameters
 
 Make = Callable[..., tuple[Node, NodeParameters]]
-KNOWN = {parameter.name: parameter for parameter in PARAMETERS}
 HYPER = {name.removeprefix("tracker."): one for name, one in KNOWN.items() if "tracker." in name}
 
 
@@ -24,13 +26,17 @@ def make() -> Iterator[Make]:
     """Create nodes with parameters from the command line."""
     made: list[tuple[Node, rclpy.Context]] = []
 
-    def start(*values: str, check: Callable[..., None] = lambda *_: None) -> Any:
+    def start(
+        *values: str,
+        kind: type[ParameterSet] = Settings,
+        check: Callable[..., None] = lambda *_: None,
+    ) -> Any:
         context = rclpy.Context()
         arguments = [part for value in values for part in ("-p", value)]
         rclpy.init(args=["--ros-args", *arguments], context=context)
         node = Node("parameters", context=context)
         made.append((node, context))
-        return node, NodeParameters(node, check, lambda _: None)
+        return node, NodeParameters(node, kind, check)
 
     yield start
     for node, context in made:
@@ -123,11 +129,29 @@ def test_an_unknown_name_is_reported_with_the_one_that_was_meant(
     assert "use_sim_time" not in said
 
 
-def test_no_description_leans_on_another_one() -> None:
-    for parameter in PARAMETERS:
-        assert len(parameter.description) > 30
+def test_safety_limits_are_kept_while_the_node_runs(make: Make) -> None:
+    node, parameters = make("max_speed:=1", kind=FollowSettings)
+    assert parameters.settings.max_speed == 1.0
+    for speed, accepted in ((0.3, True), (0.9, True), (1.1, False)):
+        (result,) = node.set_parameters([Parameter("max_speed", value=speed)])
+        assert result.successful == accepted, result.reason
+    assert "1.1 is above 1, its value at the start" in result.reason
+    assert parameters.settings.max_speed == 0.9
+
+
+def test_a_name_that_the_follower_does_not_have_is_reported(
+    make: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make("max_sped:=1.0", kind=FollowSettings)
+    assert "did you mean max_speed?" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [Settings, FollowSettings, PoseSettings, MavlinkSettings])
+def test_no_description_leans_on_another_one(kind: type[ParameterSet]) -> None:
+    for parameter in parameters_of(kind):
+        assert len(parameter.description) > 20
         assert "..." not in parameter.description
-        assert parameter.description.split()[0] not in ("such", "these", "them", "until")
+        assert parameter.description.split()[0] not in ("such", "these", "them", "until", "of")
 
 
 def test_empty_means_the_value_of_the_preset() -> None:

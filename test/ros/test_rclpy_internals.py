@@ -11,8 +11,8 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from siamdw_ros.node import rclpy_internals
-from siamdw_ros.node.rclpy_internals import (
+from siamdw_ros.ros import rclpy_internals
+from siamdw_ros.ros.rclpy_internals import (
     NotForTheExecutor,
     RCLError,
     StateMachine,
@@ -30,13 +30,13 @@ def context() -> Iterator[rclpy.Context]:
     rclpy.try_shutdown(context=made)
 
 
-def test_no_other_module_of_the_node_uses_private_parts() -> None:
+def test_no_other_module_uses_private_parts() -> None:
     folder = inspect.getsourcefile(rclpy_internals)
     assert folder is not None
     from pathlib import Path
 
     private = ("rclpy.impl", "rclpy_implementation", "_state_machine", "_parameter_overrides")
-    for path in Path(folder).parent.rglob("*.py"):
+    for path in Path(folder).parents[1].rglob("*.py"):
         if path.name != "rclpy_internals.py":
             text = path.read_text()
             assert not [word for word in private if word in text], path

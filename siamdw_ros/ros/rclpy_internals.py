@@ -96,7 +96,7 @@ class SubscriptionWaitSet:
 
 def _take_message(subscription: Subscription) -> None:
     taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
-    if taken is not None:  # a reader of depth 1 may have lost it to a newer one
+    if taken is not None:  # None if a newer message replaced it in the queue of depth 1
         subscription.callback(taken[0])
 
 

@@ -1,4 +1,4 @@
-"""The state of one tracker by its diagnostics: its cameras, and why something does not work."""
+"""Reads a tracker's diagnostics, for other nodes: its cameras, and why something does not work."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,7 +6,13 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+# Names in the statuses that diagnostics.py writes and this module reads.
 CAMERA = "camera "
+TOPIC = "topic"
+IMAGE_SIZE = "image size"
+RECEIVE_RATE = "images/s received"
+STARTS_FROM_A_POINT = "starts from a point"
+
 COMPRESSED = "/compressed"
 LEVELS = {
     DiagnosticStatus.OK: "ok",
@@ -47,7 +53,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class TrackerState:
+class TrackerDiagnostics:
     """The tracker, as its diagnostics describe it.
 
     Attributes:
@@ -63,7 +69,7 @@ class TrackerState:
     takes_points: bool = False
 
 
-def read_diagnostics(statuses: Iterable[Any], tracker: str) -> TrackerState | None:
+def read_diagnostics(statuses: Iterable[Any], tracker: str) -> TrackerDiagnostics | None:
     """Read the statuses of one tracker.
 
     Args:
@@ -81,20 +87,20 @@ def read_diagnostics(statuses: Iterable[Any], tracker: str) -> TrackerState | No
     for status in ours:
         part = status.name.removeprefix(prefix)
         values = {item.key: item.value for item in status.values}
-        if part.startswith(CAMERA) and values.get("topic"):
-            topics[part.removeprefix(CAMERA)] = values["topic"]
+        if part.startswith(CAMERA) and values.get(TOPIC):
+            topics[part.removeprefix(CAMERA)] = values[TOPIC]
             images[part.removeprefix(CAMERA)] = _images(values)
-        takes_points = takes_points or values.get("starts from a point") == "yes"
+        takes_points = takes_points or values.get(STARTS_FROM_A_POINT) == "yes"
         level = LEVELS.get(status.level, "stale")
         parts.append({"level": level, "part": part, "message": status.message})
     cameras = {name: _camera(name, topic, tracker, len(topics)) for name, topic in topics.items()}
-    return TrackerState(cameras, images, parts, takes_points)
+    return TrackerDiagnostics(cameras, images, parts, takes_points)
 
 
 def _images(values: dict[str, str]) -> Images:
-    width, _, height = values.get("image size", "").partition("x")
+    width, _, height = values.get(IMAGE_SIZE, "").partition("x")
     try:
-        return Images((int(width), int(height)), float(values["images/s received"]))
+        return Images((int(width), int(height)), float(values[RECEIVE_RATE]))
     except (KeyError, ValueError):
         return Images()
 

@@ -2,7 +2,7 @@
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from siamdw_ros.node.tracker_state import Camera, Images, read_diagnostics
+from siamdw_ros.node.diagnostics_reader import Camera, Images, read_diagnostics
 
 
 def status(name: str, level: bytes = DiagnosticStatus.OK, **values: str) -> DiagnosticStatus:

@@ -1,9 +1,10 @@
-"""The parameters at a node: declared in ROS, converted, checked and kept as Settings."""
+"""The parameters of a node: declared in ROS, converted, checked and kept as settings."""
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -14,11 +15,18 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from siamdw_ros.node.abridge import abridge
-from siamdw_ros.node.parameters import PARAMETERS, Parameter, Settings
-from siamdw_ros.node.rclpy_internals import parameter_overrides
+from siamdw_ros.ros.abridge import abridge
+from siamdw_ros.ros.parameters import (
+    Parameter,
+    ParameterSet,
+    Read,
+    loosened,
+    parameters_of,
+)
+from siamdw_ros.ros.rclpy_internals import parameter_overrides
 
-KNOWN = {parameter.name: parameter for parameter in PARAMETERS}
+Values = TypeVar("Values", bound=ParameterSet)
+Known = Mapping[str, Parameter]  # by name
 OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 
 
@@ -26,11 +34,12 @@ class ParameterError(ValueError):
     """A parameter was given a value that it cannot have; the message says what it needs."""
 
 
-class NodeParameters:
-    """Declares all parameters at a node and keeps their values.
+class NodeParameters(Generic[Values]):
+    """Declares all parameters of a node and keeps their values.
 
     Args:
         node: Node of the parameters.
+        kind: The settings class that declares them.
         check: Raises ValueError for values that do not fit the node's state. Called with the
             settings as they would become, and the parameters whose values would change.
         changed: Called after a change.
@@ -46,28 +55,31 @@ class NodeParameters:
     def __init__(
         self,
         node: Node,
-        check: Callable[[Settings, Sequence[Parameter]], None],
-        changed: Callable[[Settings], None],
+        kind: type[Values],
+        check: Callable[[Values, Sequence[Parameter]], None] = lambda *_: None,
+        changed: Callable[[Values], None] = lambda _: None,
     ) -> None:
-        _convert_overrides(node)
-        for parameter in PARAMETERS:
+        self._known = {parameter.name: parameter for parameter in parameters_of(kind)}
+        _convert_overrides(node, self._known)
+        values = {}
+        for name, parameter in self._known.items():
             try:
                 default = "" if parameter.default is None else parameter.default
-                node.declare_parameter(parameter.name, default, descriptor(parameter))
+                declared = node.declare_parameter(name, default, descriptor(parameter))
             except Exception as error:  # rclpy has a class of its own for each reason
-                raise ParameterError(f"parameter {parameter.name}: {error}") from error
-        self.settings = Settings(
-            **{p.field: converted(p, node.get_parameter(p.name).value) for p in PARAMETERS}
-        )
+                raise ParameterError(f"parameter {name}: {error}") from error
+            values[parameter.field] = converted(parameter, declared.value)
+        self.settings = kind(**values)
+        self._first = self.settings
         self._check = check
         self._changed = changed
         if hasattr(node, "add_pre_set_parameters_callback"):  # since Iron
-            node.add_pre_set_parameters_callback(_convert_changes)
+            node.add_pre_set_parameters_callback(partial(_convert_changes, self._known))
         node.add_on_set_parameters_callback(self._on_set)
 
     def _on_set(self, changes: Sequence[Any]) -> SetParametersResult:
         """Accept all changes, or none of them."""
-        ours = [(KNOWN[change.name], change.value) for change in changes if change.name in KNOWN]
+        ours = [(self._known[c.name], c.value) for c in changes if c.name in self._known]
         try:
             values = {p.field: converted(p, value) for p, value in ours}
             changed = [p for p, _ in ours if values[p.field] != getattr(self.settings, p.field)]
@@ -75,6 +87,8 @@ class NodeParameters:
                 return SetParametersResult(successful=True)
             settings = dataclasses.replace(self.settings, **values)
             settings.check()
+            if reason := loosened(self._first, settings):
+                raise ValueError(reason)
             self._check(settings, changed)
         except Exception as error:  # whatever it is, it becomes the answer
             return SetParametersResult(successful=False, reason=str(error))
@@ -85,10 +99,11 @@ class NodeParameters:
 
 def descriptor(parameter: Parameter) -> ParameterDescriptor:
     """Return the description of a parameter for ROS."""
+    tightened = "; can only be tightened while the node runs" if parameter.envelope else ""
     made = ParameterDescriptor(
         description=parameter.description,
-        additional_constraints=f"read {parameter.read.value}",
-        read_only=parameter.read.name == "START",
+        additional_constraints=f"read {parameter.read.value}{tightened}",
+        read_only=parameter.read is Read.START,
         dynamic_typing=parameter.default is None,  # a number or an empty string
     )
     if parameter.limits is not None:
@@ -101,10 +116,10 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
 
 
 def converted(parameter: Parameter, value: Any) -> Any:
-    """Convert a value to a parameter's type, where that is meant without doubt.
+    """Convert a number to the double or the string that a parameter needs.
 
-    YAML and the command line make an integer of `2` and of the class name `0`. ROS refuses both
-    for a double and a string.
+    YAML and the command line read `2` and a class named `0` as integers. ROS would refuse the
+    first for a double and the second for a string.
 
     Args:
         parameter: The parameter.
@@ -135,16 +150,22 @@ def converted(parameter: Parameter, value: Any) -> Any:
     raise ParameterError(f"parameter {parameter.name} needs {wanted}, not {value!r}")
 
 
-def _convert_changes(changes: Sequence[RosParameter]) -> list[RosParameter]:
+def similar_name(name: str, known: Iterable[str]) -> str:
+    """Return which parameter an unknown name may mean, to append to a message; may be empty."""
+    similar = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {similar[0]}?" if similar else ""
+
+
+def _convert_changes(known: Known, changes: Sequence[RosParameter]) -> list[RosParameter]:
     """Convert what a client sets. What cannot be converted is left for ROS to refuse."""
-    return [_converted_or_same(change) for change in changes]
+    return [_converted_or_same(known, change) for change in changes]
 
 
-def _converted_or_same(change: RosParameter) -> RosParameter:
-    if change.name not in KNOWN:
+def _converted_or_same(known: Known, change: RosParameter) -> RosParameter:
+    if change.name not in known:
         return change
     try:
-        return _ros_parameter(KNOWN[change.name], change.value)
+        return _ros_parameter(known[change.name], change.value)
     except (ParameterError, TypeError):
         return change
 
@@ -157,7 +178,7 @@ def _ros_parameter(parameter: Parameter, value: Any) -> RosParameter:
     return RosParameter(parameter.name, kind, value)
 
 
-def _convert_overrides(node: Node) -> None:
+def _convert_overrides(node: Node, known: Known) -> None:
     """Convert the values given at the start, and warn of names that the node does not have.
 
     Raises:
@@ -165,9 +186,8 @@ def _convert_overrides(node: Node) -> None:
     """
     overrides = parameter_overrides(node)
     for name, override in overrides.items():
-        if name in KNOWN:
-            overrides[name] = _ros_parameter(KNOWN[name], override.value)
+        if name in known:
+            overrides[name] = _ros_parameter(known[name], override.value)
         elif not name.startswith(OF_ROS):
-            similar = difflib.get_close_matches(name, KNOWN, n=1)
-            hint = f": did you mean {similar[0]}?" if similar else ""
+            hint = similar_name(name, known)
             node.get_logger().warning(f"there is no parameter '{abridge(name)}'{hint}")
