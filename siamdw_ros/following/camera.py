@@ -18,7 +18,7 @@ DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant", "")
 
 
 class CalibrationError(ValueError):
-    """A calibration that describes no camera; the message says why."""
+    """A calibration that describes no camera; the message has the reason."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Camera:
 
     Attributes:
         matrix: 3 x 3, pixels.
-        distortion: coefficients of the model, empty for a rectified image.
-        width: of the image, pixels.
-        height: of the image, pixels.
+        distortion: Coefficients of the model, empty for a rectified image.
+        width: Width of the image, pixels.
+        height: Height of the image, pixels.
         model: plumb_bob or rational_polynomial (OpenCV's), equidistant (fisheye).
     """
 
@@ -47,10 +47,10 @@ class Camera:
 
         Args:
             k: 9 values, row by row.
-            d: distortion coefficients.
-            width: of the image, pixels.
-            height: of the image, pixels.
-            model: name of the distortion model.
+            d: Distortion coefficients.
+            width: Width of the image, pixels.
+            height: Height of the image, pixels.
+            model: Name of the distortion model.
 
         Raises:
             CalibrationError: the camera is not calibrated, or its model is not known.
@@ -77,9 +77,9 @@ class Camera:
         """Build an ideal camera with square pixels.
 
         Args:
-            width: of the image, pixels.
-            height: of the image, pixels.
-            horizontal: field of view, radians.
+            width: Width of the image, pixels.
+            height: Height of the image, pixels.
+            horizontal: Field of view, radians.
         """
         focal = width / (2 * math.tan(horizontal / 2))
         k = np.array([focal, 0, width / 2, 0, focal, height / 2, 0, 0, 1.0])
@@ -87,7 +87,7 @@ class Camera:
 
     @property
     def focal(self) -> Vector:
-        """Focal lengths in x and y, pixels."""
+        """Return the focal lengths in x and y, pixels."""
         return np.array([self.matrix[0, 0], self.matrix[1, 1]])
 
     def normalized(self, pixels: Vector) -> Vector:
@@ -103,22 +103,22 @@ class Camera:
         return np.asarray(undistorted[:, 0], np.float64)
 
     def rays(self, pixels: Vector) -> Matrix:
-        """Unit vectors in the optical frame towards pixels: n x 2 to n x 3."""
+        """Return unit vectors towards pixels: n x 2 pixels to n x 3 in the optical frame."""
         plane = self.normalized(pixels)
         directions = np.column_stack([plane, np.ones(len(plane))])
         return np.asarray(directions / np.linalg.norm(directions, axis=1, keepdims=True))
 
     def project(self, points: Matrix) -> Vector:
-        """Pixels of points before an ideal camera: n x 3 in the optical frame to n x 2."""
+        """Project points without distortion: n x 3 in the optical frame to n x 2 pixels."""
         plane = points[:, :2] / points[:, 2:]
         return np.asarray(plane * self.focal + self.matrix[:2, 2])
 
     def angles(self, pixel: tuple[float, float]) -> tuple[float, float]:
-        """Bearing (left positive) and elevation (up positive) of a pixel, radians."""
+        """Return bearing (left positive) and elevation (up positive) of a pixel, radians."""
         return bearing_and_elevation(OPTICAL_IN_ROBOT @ self.rays(np.array([pixel]))[0])
 
     def horizontal_field_of_view(self) -> float:
-        """Angle between the left and the right edge of the image at its middle row, radians."""
+        """Return the angle between the image's left and right edge at its middle row, radians."""
         middle = self.height / 2
         left = self.angles((0.0, middle))[0]
         return left - self.angles((float(self.width), middle))[0]
@@ -126,14 +126,14 @@ class Camera:
 
 @dataclass(frozen=True)
 class Mount:
-    """Where the camera sits on the robot, and which way it looks.
+    """Position and direction of the camera on the robot.
 
     Attributes:
-        x: forward of the robot's origin, metres.
-        y: left of it, metres.
-        z: above the ground, on which the robot's origin is, metres; 0: not known.
-        pitch: positive looks down (REP 103), radians.
-        yaw: positive looks left, radians.
+        x: Distance forward of the robot's origin, metres.
+        y: Distance to the left of the robot's origin, metres.
+        z: Height above the ground, on which the robot's origin is, metres; 0: not known.
+        pitch: Radians; positive: the camera looks down (REP 103).
+        yaw: Radians; positive: the camera looks left.
     """
 
     x: float = 0.0
@@ -143,28 +143,28 @@ class Mount:
     yaw: float = 0.0
 
     def rotation(self) -> Matrix:
-        """Optical frame to robot frame, 3 x 3."""
+        """Return the rotation from the optical frame to the robot frame, 3 x 3."""
         return rotation_from_euler(0.0, self.pitch, self.yaw) @ OPTICAL_IN_ROBOT
 
     def origin(self) -> Vector:
-        """Of the camera in the robot frame, metres."""
+        """Return the camera's position in the robot frame, metres."""
         return np.array([self.x, self.y, self.z])
 
 
 def box_center(box: Box) -> tuple[float, float]:
-    """Centre of a box, pixels."""
+    """Return the centre of a box, pixels."""
     x, y, width, height = box
     return x + width / 2, y + height / 2
 
 
 def bearing_and_elevation(direction: Vector) -> tuple[float, float]:
-    """Angles of a direction in robot axes: left positive and up positive, radians."""
+    """Return the angles of a direction in robot axes: left and up positive, radians."""
     x, y, z = (float(value) for value in direction)
     return math.atan2(y, x), math.atan2(z, math.hypot(x, y))
 
 
 def rotation_from_euler(roll: float, pitch: float, yaw: float) -> Matrix:
-    """Rotation about fixed axes x, then y, then z, 3 x 3; radians."""
+    """Return the rotation about fixed axes x, then y, then z, 3 x 3; radians."""
     cr, sr = math.cos(roll), math.sin(roll)
     cp, sp = math.cos(pitch), math.sin(pitch)
     cy, sy = math.cos(yaw), math.sin(yaw)
@@ -178,7 +178,7 @@ def rotation_from_euler(roll: float, pitch: float, yaw: float) -> Matrix:
 
 
 def rotation_from_quaternion(x: float, y: float, z: float, w: float) -> Matrix:
-    """Rotation of a quaternion of any length but zero, 3 x 3."""
+    """Return the rotation of a quaternion of any length but zero, 3 x 3."""
     length = math.sqrt(x * x + y * y + z * z + w * w)
     if not length > 0 or not math.isfinite(length):
         raise ValueError(f"quaternion ({x:g}, {y:g}, {z:g}, {w:g}) is not a rotation")
@@ -193,5 +193,5 @@ def rotation_from_quaternion(x: float, y: float, z: float, w: float) -> Matrix:
 
 
 def wrap(angle: float) -> float:
-    """The same angle in [-pi, pi), radians."""
+    """Return the same angle in [-pi, pi), radians."""
     return (angle + math.pi) % (2 * math.pi) - math.pi

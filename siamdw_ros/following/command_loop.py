@@ -1,4 +1,4 @@
-"""A thread that decides on commands at a steady rate, however busy the node's executor is."""
+"""A thread that calls a function at a steady rate, however busy the node's executor is."""
 
 import threading
 import time
@@ -10,12 +10,12 @@ END_SECONDS = 2.0
 class CommandLoop:
     """Calls a function at a steady rate in a thread of its own.
 
-    The executor runs one callback after the other: a timer of it comes late when messages queue
-    up, and a command that should be zero would come late, too.
+    The executor runs one callback after the other: its timers come late when messages queue up,
+    and so would a command of zero.
 
     Args:
-        period: seconds between two calls.
-        step: the function; it must not raise.
+        period: Seconds between two calls.
+        step: The function; it must not raise.
     """
 
     def __init__(self, period: float, step: Callable[[], None]) -> None:
@@ -25,7 +25,7 @@ class CommandLoop:
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
 
     def start(self) -> None:
-        """Start to call."""
+        """Start the thread."""
         self._thread.start()
 
     def end(self) -> None:
@@ -38,5 +38,5 @@ class CommandLoop:
         due = time.monotonic()
         while not self._ended.wait(max(due - time.monotonic(), 0.0)):
             self._step()
-            # A late call is not made up for.
+            # After a late call, the next one is a period later: no burst of calls.
             due = max(due + self._period, time.monotonic())

@@ -1,4 +1,4 @@
-"""Control laws: from where the target is, seen from the robot, to how the robot should move.
+"""Control laws: from the target's position relative to the robot to the robot's velocity.
 
 Image-based visual servoing in its simplest stable form: each image feature drives one axis. The
 horizontal angle drives the turn, the vertical angle the climb or the tilt, and the distance (or
@@ -6,14 +6,13 @@ the size, which gives it) the approach. The target's own motion is fed forward.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from siamdw_ros.following.settings import FollowSettings
 
-MAX_APPROACH_BEARING = math.radians(60)  # beyond, the robot turns without driving
+MAX_APPROACH_BEARING = math.radians(60)  # beyond it, the robot turns without driving
 STANDING_SPEED = 0.15  # m/s; a slower target is taken to stand
-CLIMB_DISTANCE = 2.0  # metres that an unknown distance counts as
+CLIMB_DISTANCE = 2.0  # assumed distance where it is not known, metres
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,8 @@ class Motion:
         forward: m/s.
         left: m/s.
         up: m/s.
-        turn: to the left, rad/s.
-        tilt: of a pan-tilt head, positive up, rad/s.
+        turn: Turn rate to the left, rad/s.
+        tilt: Tilt rate of a pan-tilt head, positive up, rad/s.
     """
 
     forward: float = 0.0
@@ -35,7 +34,7 @@ class Motion:
     tilt: float = 0.0
 
     def stands(self) -> bool:
-        """Whether every velocity is zero."""
+        """Return whether every velocity is zero."""
         return not any(getattr(self, field.name) for field in fields(self))
 
 
@@ -44,17 +43,16 @@ STOP = Motion()
 
 @dataclass(frozen=True)
 class Aim:
-    """Where the target is, seen from the robot, now.
+    """Present position of the target relative to the robot.
 
     Attributes:
-        bearing: left positive, radians.
-        bearing_rate: of the line of sight in the odometry frame, rad/s.
-        elevation: up positive, radians.
+        bearing: Left positive, radians.
+        bearing_rate: Rate of the line of sight in the odometry frame, rad/s.
+        elevation: Up positive, radians.
         elevation_rate: rad/s.
-        excess: metres between the robot's edge and the target's beyond the gap to keep; None:
-            the distance is not known.
-        target_speed: of the target away from the robot, m/s.
-        distance: metres between the centres, None: not known.
+        excess: Clear distance minus `gap`, metres; positive: too far away; None: not known.
+        target_speed: Speed of the target away from the robot, m/s.
+        distance: Distance between the centres, metres; None: not known.
     """
 
     bearing: float
@@ -76,13 +74,13 @@ class DeadZone:
     active: bool = False
 
     def apply(self, error: float, size: float) -> float:
-        """The error, or zero inside the dead zone."""
+        """Return the error, or zero inside the dead zone."""
         self.active = abs(error) > (size / 2 if self.active else size)
         return error if self.active else 0.0
 
 
 class Controller:
-    """Control law of one vehicle. Holds the dead zones' state, nothing else."""
+    """Control law of one vehicle. Its only state is that of the dead zones."""
 
     def __init__(self) -> None:
         self._bearing = DeadZone()
@@ -93,16 +91,28 @@ class Controller:
         """Compute the velocities that bring and keep the target where it should be.
 
         Args:
-            aim: where it is.
-            settings: gains, limits and the kind of vehicle.
-            turn_only: do not approach, only turn to it.
+            aim: Position of the target.
+            settings: Gains, limits and the kind of vehicle.
+            turn_only: Do not approach, only turn to the target.
         """
-        law = LAWS[settings.vehicle]
+        turn = self._turn(aim, settings)
         approach = 0.0 if turn_only else self._approach(aim, settings)
-        motion = law(aim, self._turn(aim, settings), approach, self, settings)
+        motion = self._move(aim, turn, approach, settings)
         if turn_only:
             motion = Motion(turn=motion.turn, tilt=motion.tilt)
         return clamp(motion, settings)
+
+    def _move(self, aim: Aim, turn: float, approach: float, settings: FollowSettings) -> Motion:
+        """Return the motion with which a kind of vehicle turns and approaches."""
+        if settings.vehicle == "pan_tilt":
+            return Motion(turn=turn, tilt=self._tilt(aim, settings))
+        if settings.vehicle == "ackermann":
+            return _along_arc(aim, turn, approach, settings)
+        if settings.vehicle == "omni":  # along the line of sight, while it turns
+            forward = approach * math.cos(aim.bearing)
+            return Motion(forward=forward, left=approach * math.sin(aim.bearing), turn=turn)
+        climb = self._climb(aim, settings) if settings.vehicle == "drone" else 0.0
+        return Motion(forward=approach * facing(aim.bearing), up=climb, turn=turn)
 
     def _turn(self, aim: Aim, settings: FollowSettings) -> float:
         error = self._bearing.apply(aim.bearing, settings.bearing_dead_zone)
@@ -120,7 +130,7 @@ class Controller:
         forward = settings.feed_forward * aim.target_speed if moving else 0.0
         return settings.approach_gain * error + forward
 
-    def climb(self, aim: Aim, settings: FollowSettings) -> float:
+    def _climb(self, aim: Aim, settings: FollowSettings) -> float:
         """Compute the climb that brings the target to the elevation to hold, m/s."""
         error = self._elevation.apply(
             aim.elevation - settings.elevation, settings.bearing_dead_zone
@@ -128,34 +138,23 @@ class Controller:
         distance = CLIMB_DISTANCE if aim.distance is None else aim.distance
         return settings.climb_gain * error * distance
 
-    def tilt(self, aim: Aim, settings: FollowSettings) -> float:
+    def _tilt(self, aim: Aim, settings: FollowSettings) -> float:
         """Compute the tilt rate that brings the target to the middle, rad/s."""
         error = self._elevation.apply(aim.elevation, settings.bearing_dead_zone)
         return settings.turn_gain * error
 
 
 def facing(bearing: float) -> float:
-    """Share of the approach that a robot drives which does not face the target yet, in [0, 1]."""
+    """Return the share of the approach speed to use while the robot is turned away, in [0, 1].
+
+    Args:
+        bearing: Bearing of the target, radians.
+    """
     return max(math.cos(bearing), 0.0) ** 2 if abs(bearing) < MAX_APPROACH_BEARING else 0.0
 
 
-def _differential(
-    aim: Aim, turn: float, approach: float, _: Controller, __: FollowSettings
-) -> Motion:
-    return Motion(forward=approach * facing(aim.bearing), turn=turn)
-
-
-def _omni(aim: Aim, turn: float, approach: float, _: Controller, __: FollowSettings) -> Motion:
-    """Drives along the line of sight while it turns."""
-    return Motion(
-        forward=approach * math.cos(aim.bearing), left=approach * math.sin(aim.bearing), turn=turn
-    )
-
-
-def _ackermann(
-    aim: Aim, turn: float, approach: float, _: Controller, settings: FollowSettings
-) -> Motion:
-    """Steers along the arc through the target (pure pursuit); it turns only while it drives."""
+def _along_arc(aim: Aim, turn: float, approach: float, settings: FollowSettings) -> Motion:
+    """Steer along the arc through the target (pure pursuit), turning only while driving."""
     forward = approach * facing(aim.bearing)
     if turn == 0.0:
         return Motion(forward=forward)
@@ -165,32 +164,8 @@ def _ackermann(
     return Motion(forward=forward, turn=forward * min(max(curvature, -most), most))
 
 
-def _pan_tilt(
-    aim: Aim, turn: float, _: float, controller: Controller, settings: FollowSettings
-) -> Motion:
-    return Motion(turn=turn, tilt=controller.tilt(aim, settings))
-
-
-def _drone(
-    aim: Aim, turn: float, approach: float, controller: Controller, settings: FollowSettings
-) -> Motion:
-    return Motion(
-        forward=approach * facing(aim.bearing), up=controller.climb(aim, settings), turn=turn
-    )
-
-
-Law = Callable[[Aim, float, float, Controller, FollowSettings], Motion]
-LAWS: dict[str, Law] = {
-    "differential": _differential,
-    "omni": _omni,
-    "ackermann": _ackermann,
-    "pan_tilt": _pan_tilt,
-    "drone": _drone,
-}
-
-
 def clamp(motion: Motion, settings: FollowSettings) -> Motion:
-    """Cut velocities to the envelope; not finite ones become zero.
+    """Limit velocities to the envelope; those that are not finite become zero.
 
     An ackermann base keeps its curvature, an omni base its direction.
     """
@@ -213,5 +188,5 @@ def clamp(motion: Motion, settings: FollowSettings) -> Motion:
 
 
 def _within(value: float, below: float, above: float) -> float:
-    """Cut a value to [-below, above]."""
+    """Limit a value to [-below, above]."""
     return min(max(value, -below), above) if math.isfinite(value) else 0.0

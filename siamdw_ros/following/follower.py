@@ -42,17 +42,19 @@ from siamdw_ros.ros.conversions import seconds
 from siamdw_ros.ros.node_parameters import NodeParameters
 from siamdw_ros.ros.running import run_node
 
-ENDING_ZEROS = 15  # commands of zero after a stop; then the topic is left to others
-ENDING_SECONDS = 0.5  # at most, for the last zero to arrive
-ROBOT_HEIGHT = 1.0  # metres that depth pixels count as obstacles in
+ENDING_ZEROS = 15  # commands of zero after a stop; then other nodes can use the topic
+ENDING_SECONDS = 0.5  # longest wait until the last zero has arrived
+ROBOT_HEIGHT = 1.0  # metres above the ground: depth points higher than this are not obstacles
 STATE_PERIOD = 0.1  # seconds
 
 
 class FollowerNode(Node):
     """Follows the tracker's target. Stands until ~/start, and until ~/enable is true.
 
-    A status from the tracker makes a plan, in the executor's thread. The command loop's thread
-    turns the newest plan into a command.
+    For each status from the tracker, the executor's thread makes a plan. The command loop's
+    thread turns the newest plan into commands. The guard has a lock; `_sent` is a deque, whose
+    `append` and `popleft` are atomic; everything else that both threads use is replaced as a
+    whole by one of them.
     """
 
     def __init__(self) -> None:
@@ -63,9 +65,8 @@ class FollowerNode(Node):
         self.pilot = Pilot(values, mount_from(values))
         self.guard = Guard(values)
         self._zeros = 0
-        self._sent: deque[tuple[float, Motion]] = deque(
-            maxlen=100
-        )  # not yet in the dead reckoning
+        # Commands that are not yet in the dead reckoning, with the time at which they were sent.
+        self._sent: deque[tuple[float, Motion]] = deque(maxlen=100)
         self._plan: Plan | None = None
         self._problem = ""
         self._last = Command(STOP, ("starting",), math.inf)
@@ -100,15 +101,15 @@ class FollowerNode(Node):
             self.create_subscription(Image, "depth", self._on_depth, sensor)
 
     def now(self) -> Now:
-        """Both clocks."""
+        """Return the time of both clocks."""
         return Now(self.get_clock().now().nanoseconds * 1e-9, time.monotonic())
 
     def arrival(self, info: Mapping[str, int]) -> Now:
-        """When a message arrived, not when its callback came to run."""
+        """Return when a message arrived, which is earlier than its callback runs."""
         now = self.now()
         return Now(now.ros, now.steady - waited(info))
 
-    # What arrives
+    # Callbacks of subscriptions
 
     @guarded
     def _on_status(self, status: TrackerStatus) -> None:
@@ -173,7 +174,7 @@ class FollowerNode(Node):
 
     @guarded
     def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Follow the tracker's target from now on, whatever was lost before."""
+        """Follow the tracker's target from now on, also after a search was given up."""
         self.pilot.restart()
         response.success = True
         response.message = "; ".join(self.guard.start(self.now())) or "following"
@@ -188,7 +189,7 @@ class FollowerNode(Node):
 
     @guarded
     def _on_preview(self, request: SetBool.Request, response: SetBool.Response) -> Any:
-        """Show commands on ~/command only, or let the robot move."""
+        """Only show commands on ~/command, or let the robot move."""
         self.guard.set_preview(request.data)
         response.success = True
         response.message = "preview only" if request.data else "commands go to cmd_vel"
@@ -199,13 +200,10 @@ class FollowerNode(Node):
         self.pilot.mount = mount_from(values)
         self.guard.configure(values)
 
-    # What goes out
+    # Commands, in the command loop's thread
 
     def _command(self) -> None:
-        """Decide on a command and publish it; if deciding fails, it is zero.
-
-        Runs in the command loop's thread.
-        """
+        """Decide on a command and publish it; if deciding fails, it is zero."""
         try:
             command = self.guard.command(self.now())
         except Exception as error:
@@ -225,7 +223,7 @@ class FollowerNode(Node):
             self._sent.append((self.now().ros, motion))
 
     def _integrate(self, sent: float, motion: Motion) -> None:
-        """Move the dead reckoning on by a command, sent at a time in seconds."""
+        """Add a command to the dead reckoning; `sent` is its time in seconds."""
         linear = np.array([motion.forward, motion.left, motion.up])
         self.pilot.own.integrate(sent, linear, np.array([0.0, 0.0, motion.turn]))
 
@@ -239,7 +237,7 @@ class FollowerNode(Node):
         return message
 
     def _state(self) -> DiagnosticStatus:
-        """What the follower does, and every reason why the robot stands or is slowed down."""
+        """Return the mode, and every reason why the robot stands or is slowed down."""
         command = self._last
         plan = self._plan
         mode = plan.mode if plan is not None and self.guard.started else "disabled"
@@ -295,7 +293,7 @@ def _text(value: float | None) -> str:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
-    # The context is shut down at the end, not by the signal: a last zero has to go out.
+    # The context is shut down at the end, not by the signal: a last zero has to be published.
     run_node(FollowerNode, args, halt=FollowerNode.halt, signals=SignalHandlerOptions.NO)
 
 

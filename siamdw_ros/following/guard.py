@@ -1,4 +1,4 @@
-"""The last stage before the motors: what of a plan goes out, by the clocks of this machine.
+"""The last stage before the motors: turns plans into commands, by the clocks of this machine.
 
 Whatever the stages before it do, the command is within the envelope, decays with the image's age,
 and is zero when that age, the operator's enable message or a sensor is too old.
@@ -19,16 +19,16 @@ from siamdw_ros.following.pilot import Observation, Plan
 from siamdw_ros.following.settings import FollowSettings
 from siamdw_ros.siamdw.presence import State
 
-AHEAD = 0.1  # seconds that an image may be newer than this machine's clock
-SENSOR_SECONDS = 0.25  # age of a laser scan or odometry from which on it does not count
-FROZEN_SECONDS = 0.2  # of identical results while the robot moves
-FROZEN_RESULTS = 3  # that are identical at least
-# Age of the distance from which on the robot slows down, and at which it does not drive. The pilot
-# drops an old distance with the next image; this holds when that image comes late.
+AHEAD = 0.1  # largest time by which an image may be ahead of this machine's clock, seconds
+SENSOR_SECONDS = 0.25  # age from which on a laser scan or odometry is too old
+FROZEN_SECONDS = 0.2  # duration of identical results while the robot moves that stops it
+FROZEN_RESULTS = 3  # smallest number of identical results that stops it
+# Ages of the distance from which on the robot slows down, and from which on it does not drive, in
+# seconds. The pilot drops an old distance with the next image; this is for a late image.
 DISTANCE_OLD = 0.28
 DISTANCE_TOO_OLD = 0.4
 HALTED = ("waiting", "stopped", "given up")  # modes in which the robot stands
-MAX_STEP = 0.1  # seconds; a longer pause does not make the command jump
+MAX_STEP = 0.1  # seconds; after a longer pause, the velocity changes by this time's worth only
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Now:
 
 @dataclass(frozen=True)
 class Command:
-    """What goes out.
+    """Velocity command.
 
     Attributes:
-        motion: velocities.
-        reasons: why the robot stands or is slowed down, in words; empty when it drives freely.
-        age: of the image, seconds; infinite before the first one.
+        motion: Velocities.
+        reasons: Why the robot stands or is slowed down, for the operator; empty if it is not.
+        age: Age of the image, seconds; infinite before the first one.
     """
 
     motion: Motion
@@ -61,14 +61,14 @@ class Command:
 
 @dataclass
 class Freshness:
-    """How old the newest image is, by both clocks."""
+    """Age of the newest image, by both clocks."""
 
     _stamp: float = -math.inf
     _age_on_arrival: float = math.inf
     _arrived: float = -math.inf
 
-    def arrive(self, stamp: float, now: Now) -> None:
-        """Note the result of an image; an older one than the last makes nothing fresher."""
+    def update(self, stamp: float, now: Now) -> None:
+        """Store the stamp of an image with a result; an older one than the last is ignored."""
         if stamp <= self._stamp and self.age(now) < 1.0:
             return
         self._stamp = stamp
@@ -76,26 +76,26 @@ class Freshness:
         self._arrived = now.steady
 
     def age(self, now: Now) -> float:
-        """The larger age of the two clocks, seconds."""
+        """Return the larger of the ages by the two clocks, seconds."""
         return max(now.ros - self._stamp, now.steady - self._arrived + self._age_on_arrival)
 
     def ahead(self, now: Now) -> float:
-        """How far the image's stamp lies in the future, seconds."""
+        """Return how far the image's stamp is in the future, seconds."""
         return self._stamp - now.ros
 
 
 @dataclass
 class FrozenResults:
-    """Notices results that repeat the same box and score under new stamps while the robot moves.
+    """Detects results that repeat the same box and score under new stamps while the robot moves.
 
-    A target that is really seen from a moving robot never gives the same numbers twice.
+    Results of different images from a moving robot are never exactly the same.
     """
 
     _last: tuple[object, ...] | None = None
     _since: float = 0.0
     _count: int = 0
 
-    def see(self, seen: Observation | None, steady: float) -> None:
+    def update(self, seen: Observation | None, steady: float) -> None:
         """Compare a result with the last one."""
         visible = seen is not None and seen.state in (State.TRACKED, State.UNCERTAIN)
         key = (seen.box, seen.score) if seen is not None and visible else None
@@ -105,13 +105,13 @@ class FrozenResults:
         self._count += 1
         self._last = key
 
-    def moved(self, motion: Motion, steady: float) -> None:
-        """Note the command: while the robot stands, identical results are right."""
+    def add_command(self, motion: Motion, steady: float) -> None:
+        """Take a command into account: while the robot stands, identical results are right."""
         if motion.stands() and not self.frozen(steady):
             self._since = steady
 
     def frozen(self, steady: float) -> bool:
-        """Whether the results have not changed for too long."""
+        """Return whether the results have not changed for too long."""
         repeated = self._last is not None and self._count >= FROZEN_RESULTS
         return repeated and steady - self._since > FROZEN_SECONDS
 
@@ -142,24 +142,24 @@ class Guard:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def configure(self, settings: FollowSettings) -> None:
-        """Take over changed settings."""
+        """Use changed settings from now on."""
         with self._lock:
             self.settings = settings
 
     def accept(self, plan: Plan, seen: Observation | None, now: Now) -> None:
-        """Take over a plan, made from the newest image."""
+        """Store the plan of the newest image."""
         with self._lock:
-            self.freshness.arrive(plan.stamp, now)
-            self.frozen.see(seen, now.steady)
+            self.freshness.update(plan.stamp, now)
+            self.frozen.update(seen, now.steady)
             self._plan = plan
 
     def enable(self, pressed: bool, now: Now) -> None:
-        """Note a message on ~/enable."""
+        """Store a message on ~/enable."""
         with self._lock:
             self._enabled = (pressed, now.steady)
 
     def odometry(self, height: float, now: Now) -> None:
-        """Note that odometry arrived; height of the robot, metres."""
+        """Store that odometry arrived, and the robot's height, metres."""
         with self._lock:
             self._odometry = (now.steady, height)
 
@@ -193,7 +193,7 @@ class Guard:
             self.preview = preview
 
     def command(self, now: Now) -> Command:
-        """Decide on the command that goes out now."""
+        """Decide on the command to send now."""
         with self._lock:
             return self._decide(now)
 
@@ -210,8 +210,8 @@ class Guard:
         else:
             motion, reasons = self._follow(self._plan, seconds, age, now)
         motion = clamp(motion, self.settings)
-        self._limiter.hold_to(motion)
-        self.frozen.moved(motion, now.steady)
+        self._limiter.reduce_to(motion)
+        self.frozen.add_command(motion, now.steady)
         return Command(motion, tuple(reasons), age)
 
     def _reasons_to_stop(self, now: Now) -> list[str]:
@@ -251,7 +251,7 @@ class Guard:
     def _follow(
         self, plan: Plan, seconds: float, age: float, now: Now
     ) -> tuple[Motion, list[str]]:
-        """Move as the plan wants, as far as the limits allow."""
+        """Return the plan's motion within all limits, and why it is slowed down."""
         reasons = [plan.reason] if plan.reason else []
         motion = self._limiter.step(
             plan.motion,
@@ -270,7 +270,7 @@ class Guard:
         return motion, reasons
 
     def _decayed(self, motion: Motion, plan: Plan, age: float) -> tuple[Motion, list[str]]:
-        """Cut a motion to the share of the plan that its image and distance are good for."""
+        """Scale the motion down as the image and the distance get old."""
         reasons = []
         share = _fresh(age, self.settings.stale_from, self.settings.stale_at)
         if share < 1:
@@ -287,7 +287,7 @@ class Guard:
     def _clear_of_obstacles(
         self, motion: Motion, plan: Plan, now: Now
     ) -> tuple[Motion, list[str]]:
-        """Slow down before what stands in the way, stop where the sensor is silent."""
+        """Slow down before obstacles; stand if the obstacle sensor is silent."""
         settings = self.settings
         if settings.obstacle_source == "none" or not (motion.forward or motion.left):
             return motion, []
@@ -314,7 +314,7 @@ class Guard:
         return slowed, [f"an obstacle is {free:.2f} m ahead"]
 
     def _within_altitude(self, motion: Motion) -> tuple[Motion, list[str]]:
-        """Keep a drone between its floor and its ceiling; without a height it does neither."""
+        """Keep a drone between its floor and its ceiling; without a height it keeps its own."""
         height = self._odometry[1]
         settings = self.settings
         if motion.up < 0 and not height > settings.min_altitude:
@@ -327,12 +327,12 @@ class Guard:
 
 
 def _fresh(age: float, old: float, too_old: float) -> float:
-    """Share of a command that information of this age is good for, in [0, 1]."""
+    """Return the share of a command that is left at an age of its data, in [0, 1]."""
     return min(max((too_old - age) / (too_old - old), 0.0), 1.0)
 
 
 def _bounded(motion: Motion, plan: Motion, linear: float, angular: float) -> Motion:
-    """Cut a motion to shares of a plan, axis by axis."""
+    """Limit a motion to shares of a plan, axis by axis."""
     values = {}
     for axis in dataclasses.fields(Motion):
         share = angular if axis.name in ("turn", "tilt") else linear

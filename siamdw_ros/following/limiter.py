@@ -1,4 +1,4 @@
-"""Limits on acceleration and jerk: how fast a command may follow what is wanted."""
+"""Limits on acceleration and jerk: how fast a command may approach the wanted velocity."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from siamdw_ros.following.control import Motion
 from siamdw_ros.following.settings import FollowSettings
 
-STOP_SECONDS = 0.1  # from full speed to zero when the robot has to stop
+STOP_SECONDS = 0.1  # time from full speed to zero when the robot has to stop
 
 
 @dataclass(frozen=True)
 class AxisLimits:
-    """How fast a velocity may change: a second, and a second squared for jerk.
+    """Limits on the change of a velocity, per second (jerk: per second squared).
 
     Attributes:
-        acceleration: of the speed's rise.
-        deceleration: of its fall.
-        jerk: change of the acceleration.
+        acceleration: Limit while the speed rises.
+        deceleration: Limit while it falls.
+        jerk: Limit on the change of the acceleration.
     """
 
     acceleration: float
@@ -29,20 +29,20 @@ class Axis:
     """One velocity with limited acceleration and jerk.
 
     Attributes:
-        velocity: now.
-        acceleration: now.
+        velocity: Present velocity.
+        acceleration: Present acceleration.
     """
 
     velocity: float = 0.0
     acceleration: float = 0.0
 
     def step(self, wanted: float, seconds: float, limits: AxisLimits) -> float:
-        """Move towards a velocity for a time; it is reached without overshoot.
+        """Approach a velocity for a time, without overshoot, and return the new velocity.
 
         Args:
-            wanted: velocity.
-            seconds: since the last step.
-            limits: of the motion.
+            wanted: Velocity to approach.
+            seconds: Time since the last step.
+            limits: Limits on the change.
         """
         error = wanted - self.velocity
         if seconds <= 0:
@@ -50,7 +50,7 @@ class Axis:
         if error * self.velocity < 0:
             return self._slow_down(wanted, seconds * limits.deceleration)
         most, jerk = limits.acceleration, limits.jerk
-        # The largest acceleration from which the jerk limit still lets it end at the velocity.
+        # The largest acceleration that the jerk limit lets fall to zero in time.
         ending = math.sqrt(2 * jerk * abs(error))
         aim = math.copysign(min(most, ending, abs(error) / seconds), error)
         change = min(max(aim - self.acceleration, -jerk * seconds), jerk * seconds)
@@ -63,13 +63,13 @@ class Axis:
         return moved
 
     def _slow_down(self, wanted: float, less: float) -> float:
-        """Move towards a lower speed, or towards zero, without regard to jerk.
+        """Approach a lower speed without a limit on jerk, and return the new velocity.
 
         A limit on jerk would let the robot roll on when the target stops.
 
         Args:
-            wanted: velocity; of the other direction: it stops first.
-            less: most change of the velocity.
+            wanted: Velocity to approach. If its sign is opposite, the axis slows to zero first.
+            less: Largest change of the velocity.
         """
         aim = wanted if wanted * self.velocity > 0 else 0.0
         change = min(max(aim - self.velocity, -less), less)
@@ -77,13 +77,13 @@ class Axis:
         return self.velocity
 
     def brake(self, seconds: float, most: float) -> float:
-        """Move towards zero at a rate, without regard to jerk."""
+        """Approach zero without a limit on jerk, and return the new velocity."""
         less = max(abs(self.velocity) - most * seconds, 0.0)
         self.set(math.copysign(less, self.velocity) if less else 0.0)
         return self.velocity
 
     def set(self, velocity: float) -> None:
-        """Put the velocity to a value at once, as a safety limit does."""
+        """Set the velocity at once, as a safety limit does."""
         self.velocity = velocity
         self.acceleration = 0.0
 
@@ -107,14 +107,14 @@ class Limiter:
         halt: bool = False,
         halt_linear: bool = False,
     ) -> Motion:
-        """Move towards a command for a time.
+        """Approach a command for a time, and return the new velocities.
 
         Args:
-            wanted: the command.
-            seconds: since the last step.
-            settings: limits.
-            halt: brake on all axes instead.
-            halt_linear: brake on the linear ones instead.
+            wanted: Command to approach.
+            seconds: Time since the last step.
+            settings: Limits.
+            halt: Brake on all axes instead.
+            halt_linear: Brake on the linear axes instead.
         """
         if halt:
             return self.brake(seconds, settings)
@@ -155,8 +155,8 @@ class Limiter:
             tilt=self.tilt.brake(seconds, turn),
         )
 
-    def hold_to(self, motion: Motion) -> None:
-        """Put those axes that a later limit has changed to what it left."""
+    def reduce_to(self, motion: Motion) -> None:
+        """Set each axis that a later limit has reduced to the reduced velocity."""
         for name in ("forward", "left", "up", "turn", "tilt"):
             axis: Axis = getattr(self, name)
             if axis.velocity != getattr(motion, name):

@@ -1,4 +1,4 @@
-"""ROS messages to and from what the modules without ROS work with."""
+"""Conversions between ROS messages and the values of the modules without ROS."""
 
 import math
 import time
@@ -28,19 +28,19 @@ MAX_WAIT = 2.0  # seconds; a longer wait is a jump of the system clock
 
 
 def waited(info: Mapping[str, int]) -> float:
-    """Seconds that a message has waited for its callback since the middleware received it.
+    """Return how long a message has waited for its callback, seconds.
 
     Args:
-        info: that rclpy gives to a subscription's callback.
+        info: MessageInfo that rclpy gives to a subscription's callback.
     """
-    received = info["received_timestamp"]  # of the system clock; 0: this middleware has none
+    received = info["received_timestamp"]  # system clock, ns; 0: this middleware has none
     if received <= 0:
         return 0.0
     return min(max((time.time_ns() - received) * 1e-9, 0.0), MAX_WAIT)
 
 
 def mount_from(settings: MountSettings) -> Mount:
-    """The camera's mount."""
+    """Return the camera's mount."""
     return Mount(
         settings.camera_x,
         settings.camera_y,
@@ -51,14 +51,14 @@ def mount_from(settings: MountSettings) -> Mount:
 
 
 def camera_from(info: CameraInfo, *, rectified: bool) -> Camera:
-    """The camera of a CameraInfo.
+    """Return the camera of a CameraInfo.
 
     Args:
-        info: of the raw image.
-        rectified: the tracker works in the rectified image, which has no distortion.
+        info: CameraInfo of the raw image.
+        rectified: The tracker works in the rectified image, which has no distortion.
 
     Raises:
-        CalibrationError: it is not calibrated.
+        CalibrationError: The camera is not calibrated.
     """
     if rectified:
         matrix = np.array(info.p, np.float64).reshape(3, 4)[:, :3]
@@ -69,10 +69,10 @@ def camera_from(info: CameraInfo, *, rectified: bool) -> Camera:
 
 
 def box_from(bbox: BoundingBox2D) -> Box:
-    """Centre and size to (x, y, w, h) of the top-left corner, pixels.
+    """Convert a box to (x, y, w, h) with the top-left corner, pixels.
 
     Raises:
-        ValueError: it is not finite, or has no area.
+        ValueError: The box is not finite, or has no area.
     """
     box = box_from_message(bbox)
     if not all(map(math.isfinite, box)):
@@ -84,10 +84,10 @@ def box_from(bbox: BoundingBox2D) -> Box:
 
 
 def depth_pixels(message: Image) -> NDArray[np.generic]:
-    """H x W depth pixels of an image message, uint16 or float32, as a view.
+    """Return the H x W depth pixels of an image message, uint16 or float32, as a view.
 
     Raises:
-        ValueError: it is no depth image, or its data is too short.
+        ValueError: It is no depth image, or its data is too short.
     """
     dtype = DEPTH_TYPES.get(message.encoding)
     if dtype is None:
@@ -107,14 +107,14 @@ def depth_pixels(message: Image) -> NDArray[np.generic]:
 
 
 def observation_from(status: TrackerStatus, target_id: str) -> Observation | None:
-    """A target in a tracker's status.
+    """Return the observation of a target in a tracker's status; None if it is not there.
 
     Args:
-        status: after an image.
-        target_id: which target; empty: the first one.
+        status: Status after an image.
+        target_id: Id of the target; empty: the first one.
 
     Raises:
-        ValueError: the target is seen, but its box is not possible.
+        ValueError: The target is seen, but its box is not possible.
     """
     chosen = [t for t in status.targets if not target_id or t.id == target_id]
     if not chosen:
@@ -132,10 +132,10 @@ def observation_from(status: TrackerStatus, target_id: str) -> Observation | Non
 
 
 def pose_from(odometry: Odometry) -> Pose:
-    """The robot's pose and velocity.
+    """Return the robot's pose and velocity.
 
     Raises:
-        ValueError: it has values that are not finite, or no orientation.
+        ValueError: The message has values that are not finite, or no orientation.
     """
     where = odometry.pose.pose.position
     q = odometry.pose.pose.orientation
@@ -159,7 +159,7 @@ def obstacles_from(scan: LaserScan) -> Matrix:
 
 
 def twist_from(motion: Motion) -> Twist:
-    """Velocities as a Twist (REP 103): a pan-tilt head's tilt is about y, positive looks down."""
+    """Return velocities as a Twist (REP 103): a tilt is about y, positive looks down."""
     twist = Twist()
     twist.linear.x = motion.forward
     twist.linear.y = motion.left

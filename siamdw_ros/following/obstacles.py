@@ -1,4 +1,4 @@
-"""What stands in the robot's way: the corridor ahead in a laser scan or a depth image."""
+"""Obstacle points from a laser scan or a depth image, and the clearance ahead of the robot."""
 
 import math
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from siamdw_ros.following.camera import Camera, Matrix, Mount, Vector
 from siamdw_ros.following.ranging import depth_in_metres
 
-REACTION_SECONDS = 0.25  # from a reading to the robot braking
-GROUND_CLEARANCE = 0.08  # metres above the ground below which depth pixels are the ground
-DEPTH_STRIDE = 8  # pixels
+REACTION_SECONDS = 0.25  # time from a reading until the robot brakes
+GROUND_CLEARANCE = 0.08  # metres above the ground: depth points below this are the ground
+DEPTH_STRIDE = 8  # every eighth pixel in both directions is used
 
 
 def points_from_scan(
@@ -19,13 +19,16 @@ def points_from_scan(
     angle_increment: float,
     limits: tuple[float, float],
 ) -> Matrix:
-    """Points of a laser scan, n x 2, metres; readings outside the sensor's limits are left out.
+    """Return the points of a laser scan without readings outside the sensor's limits.
 
     Args:
-        ranges: metres.
-        angle_min: of the first one, left positive, radians.
-        angle_increment: radians.
-        limits: the sensor's smallest and largest range, metres.
+        ranges: Metres.
+        angle_min: Angle of the first range, left positive, radians.
+        angle_increment: Radians.
+        limits: Smallest and largest range of the sensor, metres.
+
+    Returns:
+        n x 2, forward and left of the sensor, metres.
     """
     values = np.asarray(ranges, np.float64)
     angles = angle_min + angle_increment * np.arange(len(values))
@@ -37,13 +40,16 @@ def points_from_scan(
 def points_from_depth(
     pixels: NDArray[np.generic], camera: Camera, mount: Mount, height: float
 ) -> Matrix:
-    """Points of a depth image between the ground and the robot's height, n x 2, metres.
+    """Return the points of a depth image between the ground and the robot's height.
 
     Args:
-        pixels: H x W, uint16 in millimetres or float32 in metres, of `camera`.
+        pixels: H x W, uint16 in millimetres or float32 in metres.
         camera: Camera of the image that the depth is registered to.
         mount: Mount of that camera on the robot.
-        height: of what the robot cannot pass under, metres.
+        height: Height under which the robot cannot pass, metres.
+
+    Returns:
+        n x 2, forward and left of the robot's origin, metres.
     """
     rows, columns = pixels.shape[:2]
     depth = depth_in_metres(pixels[::DEPTH_STRIDE, ::DEPTH_STRIDE])
@@ -64,13 +70,16 @@ def clearance(
     target: tuple[float, float] | None = None,
     target_radius: float = 0.0,
 ) -> float:
-    """Free metres between the robot's edge and the first point in its corridor.
+    """Return the distance from the robot's edge to the first point in its corridor, metres.
 
     Args:
         points: n x 2, forward and left of the robot's origin, metres.
-        robot_radius: half of the corridor's width, metres.
-        target: bearing and distance of the target, whose own points are no obstacle.
-        target_radius: metres.
+        robot_radius: Half of the corridor's width, metres.
+        target: Bearing and distance of the target, whose own points are no obstacle.
+        target_radius: Metres.
+
+    Returns:
+        Infinite if the corridor is free.
     """
     ahead = points[:, 0]
     inside = (ahead > 0) & (np.abs(points[:, 1]) < robot_radius)
@@ -84,18 +93,18 @@ def clearance(
 
 
 def speed_for(free: float, margin: float, deceleration: float) -> float:
-    """The largest speed from which the robot stops `margin` before an obstacle, m/s.
+    """Return the largest speed from which the robot stops `margin` before an obstacle, m/s.
 
     Args:
-        free: metres to the obstacle.
-        margin: metres.
-        deceleration: m/s^2.
+        free: Distance to the obstacle, metres.
+        margin: Distance to keep, metres.
+        deceleration: Deceleration of the robot, m/s^2.
     """
-    room = free - margin
-    if room <= 0:
+    stopping = free - margin  # distance in which to stop
+    if stopping <= 0:
         return 0.0
-    if math.isinf(room):
+    if math.isinf(stopping):
         return math.inf
-    # v * reaction + v^2 / (2 a) = room
+    # The v that solves v * reaction + v^2 / (2 a) = stopping.
     lag = deceleration * REACTION_SECONDS
-    return math.sqrt(lag * lag + 2 * deceleration * room) - lag
+    return math.sqrt(lag * lag + 2 * deceleration * stopping) - lag

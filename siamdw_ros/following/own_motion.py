@@ -1,4 +1,4 @@
-"""The robot's own motion over time, so that what an image showed can be seen from here and now."""
+"""The robot's own motion over time, to transform an older observation to the present pose."""
 
 import bisect
 from collections import deque
@@ -8,20 +8,20 @@ import numpy as np
 
 from siamdw_ros.following.camera import Matrix, Vector, rotation_from_euler
 
-HISTORY = 2.0  # seconds
-MAX_EXTRAPOLATION = 0.25  # seconds past the newest pose; later, the robot is taken to stand
+HISTORY = 2.0  # age up to which poses are kept, seconds
+MAX_EXTRAPOLATION = 0.25  # seconds past the newest pose; after that the robot is taken to stand
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the robot was.
+    """Pose and velocity of the robot at a time.
 
     Attributes:
-        stamp: seconds.
-        position: in the odometry frame, metres.
-        rotation: robot frame to odometry frame, 3 x 3.
-        velocity: linear, in the robot frame, m/s.
-        turn: angular velocity, in the robot frame, rad/s.
+        stamp: Seconds.
+        position: Position in the odometry frame, metres.
+        rotation: Robot frame to odometry frame, 3 x 3.
+        velocity: Linear velocity in the robot frame, m/s.
+        turn: Angular velocity in the robot frame, rad/s.
     """
 
     stamp: float
@@ -31,7 +31,7 @@ class Pose:
     turn: Vector
 
     def moved(self, seconds: float) -> "Pose":
-        """The pose so much later (or earlier), at constant velocity."""
+        """Return the pose some seconds later (negative: earlier), at constant velocity."""
         spin = self.turn * seconds
         # Small steps: first order in roll and pitch, exact in yaw.
         rotation = self.rotation @ rotation_from_euler(*(float(angle) for angle in spin))
@@ -58,12 +58,12 @@ class OwnMotion:
             self._poses.popleft()
 
     def integrate(self, stamp: float, velocity: Vector, turn: Vector) -> None:
-        """Dead reckoning: from the newest pose on, the robot moved as it did until `stamp`.
+        """Add the pose at a stamp by dead reckoning: the last pose, moved on with its velocity.
 
         Args:
-            stamp: now, seconds.
-            velocity: commanded from now on, robot frame, m/s.
-            turn: commanded from now on, robot frame, rad/s.
+            stamp: Present time, seconds.
+            velocity: Linear velocity that is commanded from now on, robot frame, m/s.
+            turn: Angular velocity that is commanded from now on, robot frame, rad/s.
         """
         last = self.newest()
         if last is None:
@@ -75,11 +75,11 @@ class OwnMotion:
         self.add(Pose(stamp, moved.position, moved.rotation, velocity, turn))
 
     def newest(self) -> Pose | None:
-        """The last pose that was added."""
+        """Return the last pose that was added."""
         return self._poses[-1] if self._poses else None
 
     def at(self, stamp: float) -> Pose:
-        """The pose at a time; a robot that nothing is known of stands at the origin."""
+        """Return the pose at a time; without any pose, the robot stands at the origin."""
         if not self._poses:
             return STANDING
         index = bisect.bisect_right(self._poses, stamp, key=lambda pose: pose.stamp)

@@ -1,7 +1,7 @@
-"""What the follower wants to do after each image: the part that only depends on messages.
+"""Plans a velocity after each image. It depends on messages only.
 
-Fed the same observations, distances and odometry in the same order, it gives the same commands:
-it reads no clock. guard.py decides which commands are sent.
+It reads no clock: the same observations, distances and odometry in the same order lead to the
+same plans. guard.py decides which commands are sent.
 """
 
 import math
@@ -26,11 +26,11 @@ from siamdw_ros.following.target_filter import Sight, TargetFilter
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.siamdw.presence import State
 
-MAX_LATENCY = 0.5  # seconds that are predicted over
-DRIFT_SECONDS = 1.5  # in which a target shows where it goes
-LEAST_DRIFT = 0.05  # radians; less is no direction
-SIGMA_TRACKED = 0.008  # of a direction, radians
-SIGMA_UNCERTAIN = 0.05
+MAX_LATENCY = 0.5  # largest latency that is compensated, seconds
+DRIFT_SECONDS = 1.5  # time over which a target's drift is measured
+MIN_DRIFT = 0.05  # radians; a smaller drift has no direction
+SIGMA_TRACKED = 0.008  # standard deviation of the direction to a TRACKED target, radians
+SIGMA_UNCERTAIN = 0.05  # of the direction to an UNCERTAIN target
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Observation:
     """The tracker's result for the target after an image.
 
     Attributes:
-        stamp: of the image, seconds.
-        latency: from the image to the tracker's result, seconds.
-        state: of the target.
-        box: pixels. When the state is LOST: where the search continues, not where the target is.
-        score: in [0, 1].
+        stamp: Stamp of the image, seconds.
+        latency: Time from the image to the tracker's result, seconds.
+        state: State of the target.
+        box: Pixels. When the state is LOST: where the search continues, not where the target is.
+        score: Presence score in [0, 1].
     """
 
     stamp: float
@@ -54,16 +54,16 @@ class Observation:
 
 @dataclass(frozen=True)
 class Plan:
-    """A command, and why.
+    """A planned velocity, and the reason for it.
 
     Attributes:
-        stamp: of the image, seconds.
-        motion: wanted.
+        stamp: Stamp of the image, seconds.
+        motion: Velocity, before the guard's limits.
         mode: waiting, driving, turning, stopped, searching, confirming or given up.
-        reason: in words, why the robot does not drive; empty when it does.
-        bearing: of the target from the robot, radians; None: not known.
-        distance: between the centres, metres; None: not known.
-        measured: stamp of the newest measurement of the distance, seconds; None: not known.
+        reason: Why the robot does not drive, for the operator; empty if it drives.
+        bearing: Bearing of the target from the robot, radians; None: not known.
+        distance: Distance between the centres, metres; None: not known.
+        measured: Stamp of the newest measurement of the distance, seconds; None: not known.
     """
 
     stamp: float
@@ -79,8 +79,8 @@ class Pilot:
     """Follows one target. All methods take stamps, in seconds, and read no clock.
 
     Args:
-        settings: of the follower.
-        mount: of the camera on the robot.
+        settings: Settings of the follower.
+        mount: Mount of the camera on the robot.
     """
 
     def __init__(self, settings: FollowSettings, mount: Mount) -> None:
@@ -91,7 +91,7 @@ class Pilot:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the target, as when the operator starts to follow another one."""
+        """Start over, as for another target."""
         self._filter = TargetFilter()
         self._tracked: deque[tuple[float, float]] = deque(maxlen=100)
         self._controller = Controller()
@@ -104,12 +104,12 @@ class Pilot:
         self._last_stamp: float | None = None
 
     def measure(self, stamp: float, position: Vector, sigma: float) -> None:
-        """Take in the target's position.
+        """Update the filter with a measured position of the target.
 
         Args:
-            stamp: of the image it was measured in, seconds.
-            position: in the camera's optical frame, metres.
-            sigma: standard deviation of the distance, metres.
+            stamp: Stamp of the image it was measured in, seconds.
+            position: Position in the camera's optical frame, metres.
+            sigma: Standard deviation of the distance, metres.
         """
         in_robot = self.mount.rotation() @ position + self.mount.origin()
         level = self._level(self.own.at(stamp)) @ in_robot
@@ -117,16 +117,16 @@ class Pilot:
         if not math.isfinite(metres) or not math.isfinite(sigma):
             return
         advance = self._advance(self._filter.distance.stamp, stamp)
-        self._filter.measure(metres, max(sigma, 1e-3), stamp, advance)
-        if self._gap == 0.0:  # to keep the distance that it has at the start
+        self._filter.update_distance(metres, max(sigma, 1e-3), stamp, advance)
+        if self._gap == 0.0:  # the robot keeps the distance that it has at the start
             self._gap = max(self._clear(metres), 0.01)
 
     def plan(self, seen: Observation | None, stamp: float) -> Plan:
-        """Decide on the command after an image.
+        """Plan a velocity after an image.
 
         Args:
-            seen: the target; None: the tracker has no target.
-            stamp: of the image, seconds.
+            seen: Observation of the target; None: the tracker has no target.
+            stamp: Stamp of the image, seconds.
         """
         if self._last_stamp is not None and 0 < stamp - self._last_stamp < 1:
             self._image_seconds += 0.1 * (stamp - self._last_stamp - self._image_seconds)
@@ -146,7 +146,7 @@ class Pilot:
         plausible, reason = self._confirm(seen, size)
         if not plausible:
             return self._turn_to(seen, camera, reason)
-        self._look(seen, camera, SIGMA_TRACKED if tracked else SIGMA_UNCERTAIN)
+        self._add_direction(seen, camera, SIGMA_TRACKED if tracked else SIGMA_UNCERTAIN)
         if tracked:
             self._image_size = size
         sight = self._sight(seen)
@@ -166,26 +166,27 @@ class Pilot:
         return Plan(seen.stamp, motion, mode, reason, aim.bearing, sight.distance, measured)
 
     def _confirm(self, seen: Observation, size: float) -> tuple[bool, str]:
-        """After a loss: whether the target has been seen often enough to be accepted."""
+        """Return whether a target is accepted after a loss, and if not, why."""
         if self._confirmation is None:
             return True, ""
         if seen.state is not State.TRACKED:
             self._confirmation.missed()
             return False, "re-acquired, but uncertain"
         distance = self._filter.at(seen.stamp)
-        confirmed, reason = self._confirmation.see(
+        confirmed, reason = self._confirmation.update(
             size, distance.distance if distance else None, self.settings.confirmations
         )
         if confirmed:
             self._search = None
             self._confirmation = None
             self._gave_up = False
-            self._filter.azimuth.value = None  # start anew, where it is now
+            # The filter of the direction starts over: the target did not move there, it came back.
+            self._filter.azimuth.value = None
             self._filter.elevation.value = None
         return confirmed, reason
 
     def _turn_to(self, seen: Observation, camera: Camera, reason: str) -> Plan:
-        """Keep a candidate in view until it is confirmed; a wrong one is not followed far."""
+        """Turn slowly to a candidate until it is confirmed, so that it stays in view."""
         pose = self.own.at(seen.stamp)
         direction = self._level(pose) @ self.mount.rotation() @ _ray(seen.box, camera)
         bearing, _ = bearing_and_elevation(direction)
@@ -197,7 +198,7 @@ class Pilot:
         return Plan(seen.stamp, slow, "confirming", reason, bearing)
 
     def _lost(self, seen: Observation) -> Plan:
-        """Stand, search, and give up in the end."""
+        """Plan for a lost target: stand, search, and give up in the end."""
         assert self.camera is not None
         if self._confirmation is None:
             self._begin_search(seen)
@@ -221,22 +222,22 @@ class Pilot:
         return Plan(seen.stamp, Motion(turn=turn), "searching", "the target is lost: searching")
 
     def _begin_search(self, seen: Observation) -> None:
-        """Note where and how large the target was when it was lost."""
+        """Store the direction and the size that the target had when it was lost."""
         sight = self._filter.at(seen.stamp)
         if sight is None or self._image_size == 0.0:
             return
         metric = sight.distance * self._image_size if sight.distance is not None else None
         self._confirmation = Confirmation(self._image_size, metric)
         side = self._drift()
-        if abs(side) < LEAST_DRIFT:
+        if abs(side) < MIN_DRIFT:
             side = wrap(sight.azimuth - _yaw(self.own.at(seen.stamp)))
         self._search = Search(seen.stamp, sight.azimuth, 1.0 if side >= 0 else -1.0)
 
     def _drift(self) -> float:
-        """How far the target moved to the left in the last DRIFT_SECONDS it was tracked, radians.
+        """Return how far the target moved to the left in the last DRIFT_SECONDS, radians.
 
-        The filter's rate is no measure of it: just before a loss the box often sticks to what
-        covers the target.
+        The filter's rate is no measure of it: just before a loss the box often stays on the object
+        that occludes the target.
         """
         if not self._tracked:
             return 0.0
@@ -244,17 +245,17 @@ class Pilot:
         recent = (a for stamp, a in self._tracked if newest - stamp <= DRIFT_SECONDS)
         return wrap(azimuth - next(recent))
 
-    def _look(self, seen: Observation, camera: Camera, sigma: float) -> None:
-        """Put the direction to the target into the filter."""
+    def _add_direction(self, seen: Observation, camera: Camera, sigma: float) -> None:
+        """Update the filter with the direction to the target."""
         rotation = self.own.at(seen.stamp).rotation
         direction = rotation @ self.mount.rotation() @ _ray(seen.box, camera)
         azimuth, elevation = bearing_and_elevation(direction)
-        self._filter.see(azimuth, elevation, sigma, seen.stamp)
+        self._filter.update_direction(azimuth, elevation, sigma, seen.stamp)
         if seen.state is State.TRACKED:
             self._tracked.append((seen.stamp, azimuth))
 
     def _sight(self, seen: Observation) -> Sight | None:
-        """Where the target is when the tracker's result is published, latency compensated."""
+        """Return where the target is when the tracker's result is published."""
         now = seen.stamp + min(max(seen.latency, 0.0), MAX_LATENCY)
         return self._filter.at(now, self._advance(self._filter.distance.stamp, now))
 
@@ -272,11 +273,11 @@ class Pilot:
         )
 
     def _clear(self, metres: float) -> float:
-        """Distance between the edges of robot and target, metres."""
+        """Return the distance between the edges of robot and target, metres."""
         return metres - self.settings.robot_radius - self.settings.target_radius
 
     def _advance(self, begin: float, end: float) -> float:
-        """How far the robot moved towards the target between two stamps, metres."""
+        """Return how far the robot moved towards the target between two stamps, metres."""
         azimuth = self._filter.azimuth.value
         if azimuth is None or not 0 < end - begin < 1:
             return 0.0
@@ -285,7 +286,7 @@ class Pilot:
 
     @staticmethod
     def _level(pose: Pose) -> Vector:
-        """Robot frame to a level frame with the robot's heading, 3 x 3."""
+        """Return the rotation from the robot frame to a level frame with its heading, 3 x 3."""
         yaw = _yaw(pose)
         c, s = math.cos(yaw), math.sin(yaw)
         back = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
@@ -297,11 +298,11 @@ def _yaw(pose: Pose) -> float:
 
 
 def _ray(box: Box, camera: Camera) -> Vector:
-    """Unit vector in the optical frame to the middle of a box."""
+    """Return the unit vector to the middle of a box, in the optical frame."""
     return np.asarray(camera.rays(np.array([box_center(box)]))[0])
 
 
 def _angular_size(box: Box, camera: Camera) -> float:
-    """Geometric mean of a box's sides, radians."""
+    """Return the geometric mean of a box's sides, radians."""
     fx, fy = (float(value) for value in camera.focal)
     return math.sqrt(max(box[2], 1e-6) / fx * max(box[3], 1e-6) / fy)

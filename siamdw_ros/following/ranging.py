@@ -1,6 +1,6 @@
-"""How far the target is: from depth, known size, the ground plane, or relative to the start.
+"""Distance of the target: from depth, known size, the ground plane, or relative to the start.
 
-Every function returns None where it cannot know, never a guess. Distances are along the ray from
+Each function returns None where the distance cannot be computed. Distances are along the ray from
 the camera to the target's centre, in metres; sigma is one standard deviation.
 """
 
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from siamdw_ros.following.camera import Camera, Mount, Vector, box_center
 from siamdw_ros.siamdw.crops import Box
 
-INNER_SHARE = 0.4  # of the box's sides: what lies further out is often background
-MIN_PIXELS = 20  # valid depth pixels; fewer are noise
-CLUSTER_PERCENTILE = 25.0  # the target is in front of what is seen beside it
-CLUSTER_WIDTH = 0.12  # share of the distance: the depth of what counts as one surface
-MAX_PIXELS = 4000  # more are subsampled
+INNER_SHARE = 0.4  # share of the box's sides that is used: further out is often background
+MIN_PIXELS = 20  # smallest number of valid depth pixels; fewer are noise
+CLUSTER_PERCENTILE = 25.0  # of the depth: the target is in front of the background beside it
+CLUSTER_WIDTH = 0.12  # depth of one surface, as a share of the distance
+MAX_PIXELS = 4000  # largest number of depth pixels that is used; more are subsampled
 BOX_ERROR = 0.08  # standard deviation of a tracked box's side, as a share of it
 GROUND_PIXELS = 3.0  # standard deviation of the box's lower edge, pixels
 MIN_DEPRESSION = 0.03  # radians below the horizon; flatter rays meet the ground anywhere
@@ -25,11 +25,11 @@ MIN_DEPRESSION = 0.03  # radians below the horizon; flatter rays meet the ground
 
 @dataclass(frozen=True)
 class Distance:
-    """A distance and where it comes from.
+    """A distance and its source.
 
     Attributes:
-        metres: from the camera to the target.
-        sigma: standard deviation, metres.
+        metres: Distance from the camera to the target.
+        sigma: Standard deviation, metres.
         source: depth, size, ground or relative.
     """
 
@@ -44,7 +44,7 @@ def depth_in_metres(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
     Invalid pixels (zero, NaN, infinite, negative) become NaN.
 
     Raises:
-        ValueError: the pixels are of another type.
+        ValueError: The pixels are of another type.
     """
     metres: NDArray[np.float32]
     if pixels.dtype == np.uint16:
@@ -67,9 +67,9 @@ def distance_from_depth(
 
     Args:
         pixels: H x W, uint16 in millimetres or float32 in metres, registered to the image.
-        box: in pixels of the colour image.
-        camera: that took the colour image.
-        image_size: width and height of the colour image; the depth image may be smaller.
+        box: Pixels of the colour image.
+        camera: Camera of the colour image.
+        image_size: Width and height of the colour image; the depth image may be smaller.
     """
     height, width = pixels.shape[:2]
     scale = np.array([width / image_size[0], height / image_size[1]])
@@ -103,10 +103,10 @@ def distance_from_size(
     With both sides known, the geometric mean of the two distances counts, which is right then.
 
     Args:
-        box: in pixels of the image.
-        camera: that took it.
-        height: of the target, metres; 0: not known.
-        width: of the target, metres; 0: not known.
+        box: Pixels of the image.
+        camera: Camera of the image.
+        height: Height of the target, metres; 0: not known.
+        width: Width of the target, metres; 0: not known.
     """
     sides = [
         (real, _angle_across(box, camera, vertical))
@@ -121,7 +121,7 @@ def distance_from_size(
 
 
 def _angle_across(box: Box, camera: Camera, vertical: bool) -> float:
-    """Angle between two opposite edges of a box, seen from the camera, radians."""
+    """Return the angle between two opposite edges of a box, seen from the camera, radians."""
     x, y, width, height = box
     cx, cy = box_center(box)
     ends = [(cx, y), (cx, y + height)] if vertical else [(x, cy), (x + width, cy)]
@@ -137,10 +137,10 @@ def distance_from_ground(
     The ray through the middle of the box's lower edge meets the ground there.
 
     Args:
-        box: in pixels of the image.
-        camera: that took it.
-        mount: of the camera; its z is the camera's height above the ground.
-        attitude: 3 x 3 rotation of the robot against the level, None: the robot is level.
+        box: Pixels of the image.
+        camera: Camera of the image.
+        mount: Mount of the camera.
+        attitude: 3 x 3, rotation of the robot from the level; None: the robot is level.
     """
     x, y, width, height = box
     rotation = mount.rotation() if attitude is None else attitude @ mount.rotation()
@@ -168,9 +168,9 @@ def distance_from_ratio(box: Box, first: Box, first_metres: float) -> Distance |
     """Compute the distance from how much larger or smaller the box became.
 
     Args:
-        box: now.
-        first: when the target was started.
-        first_metres: distance at that time; 1.0 gives a distance in units of the first one.
+        box: Present box.
+        first: Box when the target was started.
+        first_metres: Distance at that time.
     """
     area, first_area = box[2] * box[3], first[2] * first[3]
     if area <= 0 or first_area <= 0 or first_metres <= 0:
@@ -183,8 +183,8 @@ def distance_from_ratio(box: Box, first: Box, first_metres: float) -> Distance |
 class JumpGate:
     """Rejects distances that no target can have reached since the last one.
 
-    Where all are rejected for longer than `patience`, the last accepted one was wrong: the next
-    one is accepted, whatever it is.
+    A distance that arrives more than `patience` seconds after the last accepted one is always
+    accepted: the old one was wrong.
 
     Attributes:
         max_speed: Largest speed at which the distance can change, m/s.
@@ -209,12 +209,12 @@ class JumpGate:
 
 
 def position_covariance(ray: Vector, distance: Distance, sigma_angle: float) -> Vector:
-    """Covariance of a position seen along a ray, 3 x 3 in the ray's frame, square metres.
+    """Return the covariance of a position along a ray, 3 x 3 in the ray's frame, square metres.
 
     Args:
-        ray: unit vector from the camera to the target.
-        distance: along it.
-        sigma_angle: standard deviation of the ray's direction, radians.
+        ray: Unit vector from the camera to the target.
+        distance: Distance along it.
+        sigma_angle: Standard deviation of the ray's direction, radians.
     """
     along = np.outer(ray, ray)
     across = np.eye(3) - along

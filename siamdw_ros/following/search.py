@@ -1,4 +1,4 @@
-"""How the robot searches for a lost target, and when a re-detection is accepted."""
+"""Search of the robot for a lost target, and acceptance of a re-detection."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from siamdw_ros.following.camera import wrap
 from siamdw_ros.following.settings import FollowSettings
 
-IMAGES_IN_VIEW = 3  # in which a standing target is seen while the robot turns past it
-ARRIVED = 0.05  # radians
+IMAGES_IN_VIEW = 3  # images that show a standing target while the robot turns past it
+ARRIVED = 0.05  # angle to the end of a leg at which it counts as reached, radians
 SIZE_TOLERANCE = 1.8  # factor by which a re-acquired target's size in metres may differ
 IMAGE_SIZE_TOLERANCE = 3.0  # the same for its size in the image, where no distance is known
 
@@ -17,9 +17,9 @@ class Search:
     """One search: stand, turn to where the target was lost, then sweep to both sides.
 
     Attributes:
-        begun: seconds.
-        middle: azimuth at which the target was lost, odometry frame, radians.
-        side: 1 when it left to the left, -1 to the right; swept first.
+        begun: Stamp of the loss, seconds.
+        middle: Azimuth at which the target was lost, odometry frame, radians.
+        side: 1 if the target left to the left, -1 to the right. This side is swept first.
     """
 
     begun: float
@@ -38,11 +38,11 @@ class Search:
         """Compute the turn rate, rad/s; None when the time is over.
 
         Args:
-            stamp: now, seconds.
-            yaw: of the robot in the odometry frame, radians.
-            settings: of the search.
-            field_of_view: horizontal, radians.
-            image_seconds: between two images.
+            stamp: Present time, seconds.
+            yaw: Yaw of the robot in the odometry frame, radians.
+            settings: Settings of the search.
+            field_of_view: Horizontal field of view, radians.
+            image_seconds: Time between two images.
         """
         elapsed = stamp - self.begun - settings.search_wait
         if settings.search_seconds and elapsed > settings.search_seconds:
@@ -63,24 +63,24 @@ class Search:
 
 @dataclass
 class Confirmation:
-    """Counts images with the target again; only then the robot drives.
+    """Counts images that show the target again. The robot drives after enough of them.
 
     Attributes:
-        image_size: of the target before the loss, radians across.
-        metric_size: in metres, None: the distance was not known.
+        image_size: Size of the target before the loss, radians across.
+        metric_size: The same in metres; None: the distance was not known.
     """
 
     image_size: float
     metric_size: float | None
     seen: int = 0
 
-    def see(self, image_size: float, distance: float | None, needed: int) -> tuple[bool, str]:
+    def update(self, image_size: float, distance: float | None, needed: int) -> tuple[bool, str]:
         """Count an image in which the tracker sees the target.
 
         Args:
-            image_size: of the target now, radians across.
-            distance: metres, None: not known.
-            needed: images.
+            image_size: Present size of the target, radians across.
+            distance: Metres; None: not known.
+            needed: Number of images.
 
         Returns:
             Whether the target is confirmed; if not, why.

@@ -1,4 +1,4 @@
-"""Which distance counts: depth before known size, ground plane and the ratio to the start."""
+"""Chooses the source of the distance: depth, known size, ground plane, or ratio to the start."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from siamdw_ros.following.ranging import (
 from siamdw_ros.following.settings import PoseSettings
 from siamdw_ros.siamdw.crops import Box
 
-# That the last good depth is continued by the box's size: holes of some images, no more, so that
-# a robot whose depth camera fails does not drive on.
+# For this long after the last valid depth, the distance is extrapolated from the box's size. Long
+# enough for a few images with holes; short, so that the robot stops when the depth camera fails.
 ANCHOR_SECONDS = 0.07
 
 
@@ -40,13 +40,13 @@ class Anchor(NamedTuple):
 
 @dataclass
 class DistanceSources:
-    """Measures the distance of one target, by the best source that there is.
+    """Measures the distance of one target by the best source that there is.
 
     Attributes:
-        settings: what is known of the target.
-        mount: of the camera.
-        source: of the last distance, or none.
-        rejected: distances no target can have jumped to.
+        settings: Known size and distance of the target.
+        mount: Mount of the camera.
+        source: Source of the last distance, or none.
+        rejected: Number of distances that no target can have jumped to.
     """
 
     settings: PoseSettings
@@ -64,11 +64,11 @@ class DistanceSources:
         """Measure the distance of a target in an image.
 
         Args:
-            target: its id; another one starts anew.
-            box: pixels.
-            camera: that took the image.
-            stamp: of the image, seconds.
-            depth: of the same moment, if there is any.
+            target: Id of the target; a new id starts over.
+            box: Pixels.
+            camera: Camera of the image.
+            stamp: Stamp of the image, seconds.
+            depth: Depth image of the same time, if there is one.
         """
         if target != self._target:
             self._target = target
@@ -84,13 +84,14 @@ class DistanceSources:
     def _by_depth(
         self, box: Box, camera: Camera, stamp: float, depth: DepthView | None
     ) -> Distance | None:
-        """By depth, or where it has holes and jumps by the size against the last good depth."""
+        """Measure by depth. Where it has holes or jumps, extrapolate the last valid depth."""
         if depth is not None:
             found = distance_from_depth(depth.pixels, box, camera, depth.image_size)
             if found is not None and self._gate.accept(found, stamp):
                 self._depth = Anchor(box, found.metres, stamp)
                 return found
-            self.rejected += found is not None
+            if found is not None:
+                self.rejected += 1
         if self._depth is None or not 0 <= stamp - self._depth.stamp <= ANCHOR_SECONDS:
             return None
         return distance_from_ratio(box, self._depth.box, self._depth.metres)

@@ -1,4 +1,4 @@
-"""Where the target is between and after images: a filter over stamps, in polar coordinates.
+"""A filter of the target's position over stamps, in polar coordinates.
 
 The line of sight is filtered in the odometry frame, so that the robot's own turn does not look
 like motion of the target. Direction and distance have filters of their own: a direction is known
@@ -11,8 +11,8 @@ import numpy as np
 
 from siamdw_ros.following.camera import Matrix, wrap
 
-DISTANCE_SECONDS = 0.25  # age from which on a distance is not known any more
-MAX_GAP = 1.0  # seconds without a measurement after which a filter starts anew
+DISTANCE_SECONDS = 0.25  # age from which on a distance counts as unknown
+MAX_GAP = 1.0  # seconds without a measurement after which a filter starts over
 
 
 @dataclass
@@ -20,11 +20,11 @@ class RateFilter:
     """A Kalman filter of a value and its rate of change.
 
     Attributes:
-        acceleration: standard deviation of the rate's change in a second.
-        cyclic: the value is an angle.
-        value: at `stamp`; None before the first measurement.
-        rate: a second.
-        stamp: seconds.
+        acceleration: Standard deviation of the rate's change per second.
+        cyclic: Whether the value is an angle.
+        value: Value at `stamp`; None before the first measurement.
+        rate: Change of the value per second.
+        stamp: Stamp of the last measurement, seconds.
     """
 
     acceleration: float
@@ -37,7 +37,7 @@ class RateFilter:
         self._covariance: Matrix = np.zeros((2, 2))
 
     def update(self, measured: float, sigma: float, stamp: float) -> None:
-        """Take in a measurement; one that is not newer than the last is left out."""
+        """Update the filter with a measurement; one that is not newer than the last is ignored."""
         elapsed = stamp - self.stamp
         if self.value is None or elapsed > MAX_GAP or elapsed < -MAX_GAP:
             self.value = measured
@@ -63,12 +63,12 @@ class RateFilter:
         self._covariance = predicted - np.outer(gain, predicted[0])
 
     def shift(self, amount: float) -> None:
-        """Move the value by a change that is known, not measured."""
+        """Add a known change to the value."""
         if self.value is not None:
             self.value += amount
 
     def predict(self, stamp: float) -> float | None:
-        """The value at a time; no further than MAX_GAP past the last measurement."""
+        """Return the value at a time; no further than MAX_GAP past the last measurement."""
         if self.value is None:
             return None
         return self.value + self.rate * float(np.clip(stamp - self.stamp, 0.0, MAX_GAP))
@@ -76,16 +76,16 @@ class RateFilter:
 
 @dataclass(frozen=True)
 class Sight:
-    """Where the target is, seen from the robot's origin.
+    """Position of the target relative to the robot's origin.
 
     Attributes:
-        stamp: seconds.
-        azimuth: of the line of sight in the odometry frame, radians.
+        stamp: Seconds.
+        azimuth: Angle of the line of sight in the odometry frame, radians.
         azimuth_rate: rad/s.
-        elevation: above the horizon, radians.
+        elevation: Angle above the horizon, radians.
         elevation_rate: rad/s.
-        distance: metres; None: not known.
-        target_speed: of the target away from the robot, m/s, the robot's own motion taken out.
+        distance: Metres; None: not known.
+        target_speed: Speed of the target away from the robot, without the robot's own, m/s.
     """
 
     stamp: float
@@ -105,29 +105,33 @@ class TargetFilter:
         self.elevation = RateFilter(acceleration=2.0)
         self.distance = RateFilter(acceleration=1.5)
 
-    def see(self, azimuth: float, elevation: float, sigma: float, stamp: float) -> None:
-        """Take in a direction in the odometry frame; radians, seconds."""
+    def update_direction(
+        self, azimuth: float, elevation: float, sigma: float, stamp: float
+    ) -> None:
+        """Update the filter with a direction in the odometry frame; radians, seconds."""
         self.azimuth.update(azimuth, sigma, stamp)
         self.elevation.update(elevation, sigma, stamp)
 
-    def measure(self, metres: float, sigma: float, stamp: float, own_advance: float) -> None:
-        """Take in a distance.
+    def update_distance(
+        self, metres: float, sigma: float, stamp: float, own_advance: float
+    ) -> None:
+        """Update the filter with a distance.
 
         Args:
-            metres: measured.
-            sigma: its standard deviation, metres.
-            stamp: of the measurement, seconds.
-            own_advance: metres the robot moved towards the target since the last measurement.
+            metres: Measured distance.
+            sigma: Standard deviation, metres.
+            stamp: Stamp of the measurement, seconds.
+            own_advance: Metres the robot moved towards the target since the last measurement.
         """
         self.distance.shift(-own_advance)
         self.distance.update(metres, sigma, stamp)
 
     def at(self, stamp: float, own_advance: float = 0.0) -> Sight | None:
-        """Where the target is at a time, None before it was seen.
+        """Return where the target is at a time; None before it was seen.
 
         Args:
-            stamp: seconds.
-            own_advance: metres the robot moved towards the target since the last distance.
+            stamp: Seconds.
+            own_advance: Metres the robot moved towards the target since the last distance.
         """
         azimuth = self.azimuth.predict(stamp)
         elevation = self.elevation.predict(stamp)

@@ -1,4 +1,4 @@
-"""The target_pose node: from detections to where the target is, in metres."""
+"""The target_pose node: from detections to the position of the target, in metres."""
 
 import math
 from collections import deque
@@ -32,14 +32,14 @@ from siamdw_ros.ros.conversions import seconds
 from siamdw_ros.ros.node_parameters import NodeParameters
 from siamdw_ros.ros.running import run_node
 
-DEPTH_IMAGES = 8  # held to find the one that belongs to a detection
-SIGMA_ANGLE = 0.01  # of a box's centre, radians
+DEPTH_IMAGES = 8  # number of depth images that are held, to find the one of a detection
+SIGMA_ANGLE = 0.01  # standard deviation of the direction to a box's centre, radians
 UNKNOWN_ROTATION = math.pi**2  # variance of an orientation that is not known, rad^2
-SILENCE = 1.0  # seconds without a pose until the source counts as none
+SILENCE = 1.0  # seconds without a pose after which the source counts as none
 
 
 class Fix(NamedTuple):
-    """The target's position in one frame: metres, square metres."""
+    """Position of the target in one frame, metres, and its covariance, square metres."""
 
     header: Header
     position: Vector
@@ -94,7 +94,7 @@ class TargetPoseNode(Node):
 
     @guarded
     def _on_detections(self, message: Detection2DArray) -> None:
-        """Publish where the target is, if this image shows it."""
+        """Publish the target's position, if this image shows it."""
         wanted = self.parameters.settings.target_id
         chosen = [d for d in message.detections if not wanted or d.id == wanted]
         if not chosen:
@@ -119,7 +119,7 @@ class TargetPoseNode(Node):
         self._publish(Fix(message.header, ray * distance.metres, covariance))
 
     def _depth_at(self, stamp: float) -> DepthView | None:
-        """The depth image that was taken with the image of this stamp."""
+        """Return the depth image that was taken with the image of this stamp."""
         nearest = min(
             self._depths, key=lambda d: abs(seconds(d.header.stamp) - stamp), default=None
         )
@@ -132,7 +132,7 @@ class TargetPoseNode(Node):
     def _publish(self, fix: Fix) -> None:
         self._in_camera.publish(_pose_with_covariance(fix))
         frame = self.parameters.settings.fixed_frame
-        placed = fix
+        in_frame = fix
         if frame and self.transforms.available:
             try:
                 found = self.transforms.lookup(frame, fix.header.frame_id, fix.header.stamp)
@@ -141,10 +141,10 @@ class TargetPoseNode(Node):
                 self.get_logger().warning(self._problem, throttle_duration_sec=WARN_SECONDS)
                 return
             header = Header(stamp=fix.header.stamp, frame_id=frame)
-            placed = Fix(header, found.point(fix.position), found.covariance(fix.covariance))
-        self._with_covariance.publish(_pose_with_covariance(placed))
-        self._pose.publish(PoseStamped(header=placed.header, pose=_pose(placed)))
-        self._marker.publish(_marker(placed, self.parameters.settings))
+            in_frame = Fix(header, found.point(fix.position), found.covariance(fix.covariance))
+        self._with_covariance.publish(_pose_with_covariance(in_frame))
+        self._pose.publish(PoseStamped(header=in_frame.header, pose=_pose(in_frame)))
+        self._marker.publish(_marker(in_frame, self.parameters.settings))
         if self.parameters.settings.target_frame:
             self.transforms.send(_transform(fix, self.parameters.settings.target_frame))
 
@@ -174,7 +174,7 @@ class TargetPoseNode(Node):
 
 
 def _pose(fix: Fix) -> Pose:
-    """The position as a pose without orientation."""
+    """Return the position as a pose without orientation."""
     message = Pose()
     message.position.x, message.position.y, message.position.z = map(float, fix.position)
     return message
@@ -191,7 +191,7 @@ def _pose_with_covariance(fix: Fix) -> PoseWithCovarianceStamped:
 
 
 def _marker(fix: Fix, settings: PoseSettings) -> Marker:
-    """A cylinder of the target's size, for RViz."""
+    """Return a cylinder of the target's size, for RViz."""
     marker = Marker(header=fix.header, ns="target", type=Marker.CYLINDER, action=Marker.ADD)
     marker.pose = _pose(fix)
     width = settings.target_width or 0.4
@@ -204,7 +204,7 @@ def _marker(fix: Fix, settings: PoseSettings) -> Marker:
 
 
 def _transform(fix: Fix, frame: str) -> TransformStamped:
-    """The target as a child of the camera's frame, for display."""
+    """Return the target as a child of the camera's frame, for display."""
     message = TransformStamped(header=fix.header, child_frame_id=frame)
     x, y, z = map(float, fix.position)
     message.transform.translation = Vector3(x=x, y=y, z=z)

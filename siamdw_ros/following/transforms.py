@@ -18,16 +18,16 @@ except ImportError:  # the PyPI wheels lack it
 
 
 class NoTransformError(RuntimeError):
-    """A transform is not known; the message says why."""
+    """A transform is not known; the message has the reason."""
 
 
 @dataclass(frozen=True)
 class Transform:
-    """From one frame to another.
+    """Transform from one frame to another.
 
     Attributes:
         rotation: 3 x 3.
-        translation: metres.
+        translation: Metres.
     """
 
     rotation: Matrix
@@ -43,7 +43,7 @@ class Transform:
 
 
 def transform_from(message: TransformStamped) -> Transform:
-    """The transform of a message."""
+    """Return the transform of a message."""
     q, t = message.transform.rotation, message.transform.translation
     return Transform(rotation_from_quaternion(q.x, q.y, q.z, q.w), np.array([t.x, t.y, t.z]))
 
@@ -52,7 +52,7 @@ class Transforms:
     """Listens to TF and sends to it.
 
     Args:
-        node: that listens.
+        node: Node of the listener and the broadcaster.
     """
 
     def __init__(self, node: Node) -> None:
@@ -63,10 +63,10 @@ class Transforms:
             self._broadcaster = tf2_ros.TransformBroadcaster(node)
 
     def lookup(self, target: str, source: str, stamp: Stamp) -> Transform:
-        """The transform from `source` to `target` at exactly a stamp, never the newest one.
+        """Return the transform from `source` to `target` at exactly a stamp, never the newest one.
 
         Raises:
-            NoTransformError: it is not known.
+            NoTransformError: It is not known.
         """
         if not self.available:
             raise NoTransformError("tf2_ros is not installed")

@@ -1,7 +1,7 @@
 """Control laws and limits: properties that hold for every target and every setting."""
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from siamdw_ros.following.control import Aim, Controller, DeadZone, Motion, clamp
 from siamdw_ros.following.limiter import STOP_SECONDS, Axis, AxisLimits, Limiter
 from siamdw_ros.following.settings import VEHICLES, FollowSettings
-from siamdw_ros.ros.parameters import loosened
+from siamdw_ros.ros.parameters import loosened, parameters_of
 
 FINITE = st.floats(-1e6, 1e6)
 VEHICLE = st.sampled_from(VEHICLES)
@@ -153,7 +153,7 @@ def test_braking_stops_from_full_speed_in_time(seconds: float) -> None:
     settings = FollowSettings(max_reverse=0.2)
     limiter = Limiter()
     full = Motion(0.5, 0.5, 0.5, -1.0, 1.0)
-    limiter.hold_to(full)
+    limiter.reduce_to(full)
     for _ in range(math.ceil(STOP_SECONDS / seconds + 1e-9)):
         motion = limiter.brake(seconds, settings)
     assert motion.stands()
@@ -167,9 +167,7 @@ def test_safety_limits_can_be_tightened_but_not_loosened() -> None:
     assert not loosened(first, replace(first, gap=3.0))
 
 
-def test_every_setting_is_described() -> None:
-    for field in fields(FollowSettings):
-        assert field.metadata["option"].description
-        limits = field.metadata["option"].limits
-        if limits:
-            assert limits[0] <= field.default <= limits[1], field.name
+def test_every_default_is_within_its_limits() -> None:
+    for parameter in parameters_of(FollowSettings):
+        if parameter.limits:
+            assert parameter.limits[0] <= parameter.default <= parameter.limits[1], parameter.name

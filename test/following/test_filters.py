@@ -94,8 +94,8 @@ def test_the_own_approach_is_not_motion_of_the_target() -> None:
     found = TargetFilter()
     for tick in range(90):
         stamp = tick / 30
-        found.see(0.0, 0.0, 0.01, stamp)
-        found.measure(5.0 - stamp, 0.05, stamp, 1 / 30 if tick else 0.0)
+        found.update_direction(0.0, 0.0, 0.01, stamp)
+        found.update_distance(5.0 - stamp, 0.05, stamp, 1 / 30 if tick else 0.0)
     sight = found.at(89 / 30 + 0.1, own_advance=0.1)
     assert sight is not None
     assert sight.target_speed == pytest.approx(0.0, abs=0.05)
@@ -104,9 +104,9 @@ def test_the_own_approach_is_not_motion_of_the_target() -> None:
 
 def test_an_old_distance_is_not_known_any_more() -> None:
     found = TargetFilter()
-    found.see(0.0, 0.0, 0.01, 1.0)
+    found.update_direction(0.0, 0.0, 0.01, 1.0)
     assert found.at(1.0) is not None
-    found.measure(3.0, 0.1, 1.0, 0.0)
+    found.update_distance(3.0, 0.1, 1.0, 0.0)
     early, late = found.at(1.2), found.at(1.3)
     assert early is not None
     assert late is not None
