@@ -44,7 +44,7 @@ class Harness:
     """A running thread, and what it published; some frames may wait for it already."""
 
     def __init__(self, engine: Engine, *waiting: Frame) -> None:
-        self.buffer = FrameBuffer({"front": "/front", "rear": "/rear"}, seconds=2.0, size=1e9)
+        self.buffer = FrameBuffer({"front": "/front", "rear": "/rear"}, seconds=2.0, max_bytes=1e9)
         for frame in waiting:
             self.buffer.put_frame(frame)
         self.published: list[FrameResult] = []
