@@ -43,9 +43,9 @@ def test_what_is_compiled_at_first_use_is_compiled_while_loading(model: str) -> 
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     engine = load(model=model, backend="openvino")
     assert isinstance(engine, Engine)
-    features = engine.method.runtime.search_features
+    features = engine.tracker.runtime.search_features
     sides = {shape[0] for shape in features.compiled_shapes}
-    assert sides == set(engine.method.window_sides())
+    assert sides == set(engine.tracker.window_sides())
     assert sides >= {255}
     changed = dataclasses.replace(SETTINGS, model=model, tracker_wide_instance_size=351.0)
     engine.apply(changed)

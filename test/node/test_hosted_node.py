@@ -135,7 +135,7 @@ def test_an_image_that_waits_while_the_node_is_deactivated_is_counted_as_dropped
     host.show_until_processed(frames[0])
     assert host.start().success
     searches, goes_on = threading.Event(), threading.Event()
-    method, buffer = host.node.engine.method, host.node._buffer
+    method, buffer = host.node.engine.tracker, host.node._buffer
     search, close = method.update_many, buffer.close
 
     def wait_and_search(*arguments: Any) -> Any:
