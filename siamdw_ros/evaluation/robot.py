@@ -1,4 +1,4 @@
-"""What a robot has of a tracker node: a camera topic, subscriptions and service clients."""
+"""A robot's side of a tracker node: a camera topic, subscriptions and service clients."""
 
 from collections import deque
 from collections.abc import Callable

@@ -38,7 +38,7 @@ OBJECTIVES = ("ao", "auc", "eao", "accuracy")
 
 @dataclass(frozen=True)
 class Range:
-    """What a hyper-parameter may be: from low to high, both included."""
+    """Range of a hyper-parameter, from low to high, both included."""
 
     name: str
     low: float

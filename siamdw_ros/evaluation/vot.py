@@ -30,7 +30,7 @@ EAO_INTERVALS = {  # lengths of sequences that the expected overlap is averaged 
 
 
 class Event(IntEnum):
-    """What a frame was; the numbers are those of VOT's result files."""
+    """Kind of a frame; the numbers are those of VOT's result files."""
 
     SKIPPED = 0
     STARTED = 1

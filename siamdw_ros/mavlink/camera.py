@@ -32,7 +32,7 @@ MAX_OUTPUT = 256  # packets that wait to be sent
 HEARTBEAT_SECONDS = 1.0
 STALE_SECONDS = 1.0  # without news of the tracker: the last box is not reported any more
 PROGRESS_SECONDS = 0.5  # between two IN_PROGRESS; ground stations repeat a command after some 3 s
-REPEAT_SECONDS = 10.0  # in which a repeated command is answered, not carried out again
+REPEAT_SECONDS = 10.0  # time in which a repeated command is answered, not carried out again
 TRACKING_STATUS = mavlink.MAVLINK_MSG_ID_CAMERA_TRACKING_IMAGE_STATUS
 
 BUILDERS: dict[int, Callable[[View], Any | None]] = {
@@ -59,7 +59,7 @@ OLD_REQUESTS = {
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What the tracker is asked for; give the answer to :meth:`CameraComponent.answer`.
+    """A request to the tracker; give its answer to :meth:`CameraComponent.answer`.
 
     Attributes:
         camera: Name of the camera.

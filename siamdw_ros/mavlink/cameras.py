@@ -18,7 +18,7 @@ COMPONENTS = range(mavlink.MAV_COMP_ID_CAMERA, mavlink.MAV_COMP_ID_CAMERA6 + 1)
 
 @dataclass(frozen=True)
 class Network:
-    """What belongs to all cameras.
+    """Settings of all cameras.
 
     Attributes:
         system: System id; on a drone that of the autopilot.
@@ -35,7 +35,7 @@ class Cameras:
     """Several camera components with one system id.
 
     It knows no sockets and no clock: give it what arrives by :meth:`receive`, call :meth:`tick`
-    some fifty times a second, send what :meth:`take_output` returns, and answer what
+    some fifty times per second, send what :meth:`take_output` returns, and answer what
     :meth:`take_requests` returns. All times are of a steady clock, in seconds.
 
     Args:
@@ -84,7 +84,7 @@ class Cameras:
 
     @property
     def counts(self) -> Counts:
-        """What has arrived."""
+        """Counts of packets that have arrived."""
         return self._parser.counts
 
     def receive(self, data: bytes, now: float) -> bool:

@@ -10,7 +10,7 @@ MAX_PACKET = 280  # bytes of a MAVLink 2 packet: header, 255 of payload, checksu
 
 @dataclass
 class Counts:
-    """What has arrived.
+    """Counts of packets that have arrived.
 
     Attributes:
         accepted: Packets with a known message and the right checksum.

@@ -1,4 +1,4 @@
-"""What ground stations ask of a camera: commands with checked arguments."""
+"""Commands of ground stations to a camera, with checked arguments."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TRACK_RECTANGLE: int = mavlink.MAV_CMD_CAMERA_TRACK_RECTANGLE
 STOP_TRACKING: int = mavlink.MAV_CMD_CAMERA_STOP_TRACKING
 # Which parameter names the camera, counted from 0.
 CAMERA_ID = {TRACK_POINT: 3, TRACK_RECTANGLE: 4, STOP_TRACKING: 0}
-LEAST_SIDE = 1e-4  # of a rectangle, as a share of the image's side
+LEAST_SIDE = 1e-4  # smallest side of a rectangle, as a share of the image's side
 
 ACCEPTED: int = mavlink.MAV_RESULT_ACCEPTED
 DENIED: int = mavlink.MAV_RESULT_DENIED  # the command is known, its parameters are wrong

@@ -1,4 +1,4 @@
-"""What the tracker reports on one camera, as MAVLink wants it."""
+"""Converts the tracker's reports on one camera to MAVLink's units and states."""
 
 import math
 from collections import deque
@@ -10,7 +10,7 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from siamdw_ros.mavlink.messages import Box, Target
 from siamdw_ros.siamdw.presence import State
 
-MAX_STAMPS = 1200  # of images: 10 s at 120 Hz
+MAX_STAMPS = 1200  # largest number of stored stamps: 10 s at 120 Hz
 
 
 class Feed:

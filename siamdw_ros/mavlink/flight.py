@@ -49,7 +49,7 @@ MODES = {
 
 @dataclass(frozen=True)
 class Permissions:
-    """What vision may do with the vehicle.
+    """Permissions of vision over the vehicle.
 
     Attributes:
         forward: Move sideways, forwards and backwards.

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-MAX_DATAGRAMS = 200  # that are taken at a time; the others wait in the socket
+MAX_DATAGRAMS = 200  # largest number of datagrams per read; the others wait in the socket
 MAX_DATAGRAM = 2048  # bytes
 MAX_PEERS = 8
 PEER_SECONDS = 30.0  # after which a silent peer is forgotten

@@ -13,15 +13,15 @@ NAN = math.nan
 MODES = (
     mavlink.CAMERA_CAP_FLAGS_HAS_TRACKING_POINT | mavlink.CAMERA_CAP_FLAGS_HAS_TRACKING_RECTANGLE
 )
-TEXT_BYTES = 50  # of one STATUSTEXT
-MAX_CHUNKS = 6  # of one text
+TEXT_BYTES = 50  # length of the text of one STATUSTEXT
+MAX_CHUNKS = 6  # largest number of STATUSTEXT for one text
 
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class CameraDescription:
-    """What does not change of a camera.
+    """The constant properties of a camera.
 
     Attributes:
         name: As the tracker calls it; also the model that ground stations show.
@@ -57,7 +57,7 @@ class Target:
 
 @dataclass(frozen=True)
 class View:
-    """What the messages are made of.
+    """Values from which the messages are made.
 
     Attributes:
         description: Of the camera.

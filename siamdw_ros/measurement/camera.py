@@ -29,7 +29,7 @@ from siamdw_ros.evaluation.node_process import ModuleProcess
 from siamdw_ros.node.decoding import image_message
 from siamdw_ros.siamdw import crops
 
-IMAGES = 45  # of the clip; with more, 1080p would fill the memory of a small machine
+IMAGES = 45  # number of images of the clip; more in 1080p would fill a small machine's memory
 WARM_UP_RATE = 5.0  # frames per second before ~/play: slow enough for any tracker
 JPEG_QUALITY = 95  # as image_transport has it
 ENDLESS = 1e9  # seconds

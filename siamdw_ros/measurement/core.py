@@ -36,7 +36,7 @@ class Case:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What its features are computed in."""
+        """Precision in which the features are computed."""
         if self.precision == "full":
             return torch.float32
         return torch.float16 if self.device.startswith("cuda") else torch.bfloat16

@@ -64,7 +64,7 @@ def _tensor(window: Image) -> Tensor:
 
 
 def shift_error(still: Response, moved: Response) -> Response:
-    """What is left of the difference when the second response is moved back: 11 x 11."""
+    """Return the remaining difference after the second response is moved back: 11 x 11."""
     difference: Response = np.abs(moved[CELLS:, CELLS:] - still[:-CELLS, :-CELLS])
     return difference
 

@@ -23,7 +23,7 @@ from siamdw_ros.measurement.updates import resized, scattered
 from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.crops import Box, Image
 
-SECONDS = 4.0  # of a scenario; the first scenario gets twice as long
+SECONDS = 4.0  # duration of a scenario; the first one takes twice as long
 RATES, TARGETS = (30.0, 60.0), (1, 8)
 VGA = SIZES["VGA"]
 OVERLOAD_SECONDS = 15.0

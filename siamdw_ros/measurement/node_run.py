@@ -46,7 +46,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Run:
-    """What was sent and received in one scenario. Times in seconds, per processed frame.
+    """Record of one scenario. Times in seconds, per processed frame.
 
     Attributes:
         sent: frames.

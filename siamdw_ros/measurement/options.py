@@ -31,7 +31,7 @@ OF_METHOD: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
 }
 QUICK = 3  # contenders
-FRAMES = 80  # of each video
+FRAMES = 80  # number of frames of each video
 
 
 def run(plan: Plan) -> list[Table]:

@@ -61,7 +61,7 @@ class Lane:
 
 @dataclass
 class Race:
-    """What came of a race."""
+    """Result of a race."""
 
     lanes: list[Lane]
     truth: list[Box]

@@ -39,7 +39,7 @@ QUIET = 60.0  # seconds that a problem must be absent before it is logged again
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the diagnostics report about.
+    """The state of the node that the diagnostics report.
 
     Attributes:
         state: Lifecycle state of the node.

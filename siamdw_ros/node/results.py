@@ -19,7 +19,7 @@ SEEN = (State.TRACKED, State.UNCERTAIN)  # states in which there is a box to pub
 
 @dataclass(frozen=True)
 class TargetResult:
-    """What one frame showed of one target.
+    """Result of one target in one frame.
 
     Attributes:
         id: The target's id.
@@ -50,7 +50,7 @@ class TargetResult:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """What one frame showed.
+    """Results of all targets in one frame.
 
     Attributes:
         frame: The frame.

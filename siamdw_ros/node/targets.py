@@ -119,7 +119,7 @@ def image_size(image: Image) -> Size:
 
 @dataclass(frozen=True)
 class FrameSearch:
-    """What is to be searched in a frame.
+    """The targets to search in a frame.
 
     Attributes:
         frame: The frame.

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 
 LOCALHOST = "127.0.0.1"
-MOST_BYTES = 10_000  # of a request; a box takes a hundred
+MOST_BYTES = 10_000  # largest size of a request; a box takes a hundred
 
 Content: TypeAlias = tuple[str, bytes]  # content type and content
 

@@ -1,4 +1,4 @@
-"""What a run through a recording leaves: a CSV of boxes, a video, counts of states."""
+"""Output of a run through a recording: a CSV of boxes, a video, counts of states."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""What to track: boxes, points and annotation files, from the command line."""
+"""Targets to start: boxes, points and annotation files, from the command line."""
 
 import argparse
 import math

@@ -1,1 +1,1 @@
-"""What all nodes of the package share: running, callbacks, parameters, conversions of messages."""
+"""Shared by all nodes of the package: running, callbacks, parameters, conversions of messages."""

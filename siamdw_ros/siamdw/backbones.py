@@ -255,7 +255,7 @@ Backbone = ResNet | ResNet43 | Inception22 | ResNeXt22
 
 
 def cropped_stem_input(x: Tensor) -> Tensor:
-    """What the 7x7 stem sees when its padding of 3 is followed by a crop of 2 output cells.
+    """Input of the 7x7 stem when its padding of 3 is followed by a crop of 2 output cells.
 
     At stride 2 that drops the first input pixel and, of an even side, the last.
     """

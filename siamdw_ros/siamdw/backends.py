@@ -1,4 +1,4 @@
-"""What computes the network: torch, or OpenVINO on a CPU.
+"""Libraries that run the network: torch, or OpenVINO on a CPU.
 
 docs/runtime.md has the cost of each, and what else was tried.
 """

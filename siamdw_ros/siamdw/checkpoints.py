@@ -39,7 +39,7 @@ THINNER_KERNELS = 1280  # outputs of template_cls: 5 anchors * 256; the thicker 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file contains.
+    """Contents of a checkpoint file.
 
     Attributes:
         network: the name that follows from its shapes.
@@ -271,7 +271,7 @@ def _identify(path: Path, weights: dict[str, Tensor]) -> str:
 
 
 def _misfits(weights: Mapping[str, Tensor], network: Network) -> list[str]:
-    """What keeps weights from being all that a network needs, and nothing else."""
+    """Differences between the weights of a file and those that a network needs."""
     expected = {
         key: value.shape
         for key, value in network.state_dict().items()

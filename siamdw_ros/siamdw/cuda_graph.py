@@ -26,7 +26,7 @@ from siamdw_ros.siamdw.search_step import SearchStep
 BUCKETS = (1, 2, 4, 8, 16, 32)  # targets that a graph is made for; more come in multiples of 32
 WARM_UPS = 3  # runs before a graph is captured, in which cuDNN chooses its algorithms
 MAX_SHAPES = 3  # image shapes that keep their buffers: one per camera of a usual robot
-MAX_PROGRAMS = 8  # per image shape
+MAX_PROGRAMS = 8  # largest number of programs, one per image shape
 
 SearchResult = tuple[NDArray[np.float32], tuple[Tensor, ...]]  # the answer, search features
 StepResult = tuple[Tensor, tuple[Tensor, ...]]
@@ -109,7 +109,7 @@ class Program:
 
 @dataclass
 class FrameBuffers:
-    """What one image shape needs.
+    """Buffers and programs for one image shape.
 
     Attributes:
         pinned: H x W x 3 uint8 in host memory that the device reads by itself.

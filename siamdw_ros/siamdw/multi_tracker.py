@@ -1,4 +1,4 @@
-"""What all trackers share: a target's position and size, and how a tracker is called."""
+"""Base of all trackers: a target's position and size, and the interface of a tracker."""
 
 import copy
 from abc import ABC, abstractmethod

@@ -34,7 +34,7 @@ from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siamfc_step import Peak, scale_factors
 from siamdw_ros.siamdw.wide_search import Match, WideSearchTarget, WideSearchTracker
 
-SIDE_LIMITS = (0.2, 5.0)  # of the search side, as factors of the first one
+SIDE_LIMITS = (0.2, 5.0)  # smallest and largest search side, as factors of the first one
 
 
 @dataclass(kw_only=True)

@@ -25,7 +25,7 @@ from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.presence import PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.template_memory import mix_into_memory
 
-WIDE_INFLUENCE = 0.05  # of the cosine window in a wide search: the target may be anywhere
+WIDE_INFLUENCE = 0.05  # share of the cosine window in a wide search: the target may be anywhere
 
 
 @dataclass(kw_only=True)

@@ -50,7 +50,7 @@ class Result(Protocol):
 
 
 class Tracker(Protocol):
-    """What is needed of a tracker."""
+    """The interface of a tracker in the closed loop."""
 
     def init(self, image: Image, box: Box) -> None:
         """Start on a box."""
@@ -121,7 +121,7 @@ class ClosedLoop:
         scenario: what happens.
         kind: base or drone.
         tracker: that is tried.
-        rate: images a second.
+        rate: images per second.
         latency: from an image to the tracker's result, seconds.
         seed: of the place.
     """
@@ -192,7 +192,7 @@ class ClosedLoop:
         return command.motion, command.reasons
 
     def _measure(self, seen: Observation, picture: Picture) -> None:
-        """What target_pose does: a position by depth, where the target is seen."""
+        """Measure the position by depth as target_pose does, while the target is seen."""
         if seen.state not in (State.TRACKED, State.UNCERTAIN):
             return
         size = (self.camera.width, self.camera.height)

@@ -22,7 +22,7 @@ from siamdw_ros.simulation.scenarios import SCENARIOS, Scenario, paced
 
 VEHICLES = ("base", "drone")
 SEED = 3  # of the runs unless --seeds is given; people walk at the pace of the scenario
-PACES = (0.85, 1.15)  # of other seeds, to the scenario's
+PACES = (0.85, 1.15)  # range of the pace with other seeds, as a factor of the scenario's
 
 
 def run(
@@ -35,7 +35,7 @@ def run(
         kind: base or drone.
         tracker: of siamdw_ros.siamdw.
         folder: to write to.
-        rate: images a second.
+        rate: images per second.
         seed: of the place, of what people wear and of their pace.
     """
     if seed != SEED:
@@ -63,7 +63,7 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("follow_demo_out"))
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--vehicles", nargs="+", choices=VEHICLES, default=list(VEHICLES))
-    parser.add_argument("--rate", type=float, default=15.0, help="images a second")
+    parser.add_argument("--rate", type=float, default=15.0, help="images per second")
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[SEED], help="runs of each scenario"
     )

@@ -38,7 +38,7 @@ def camera_info(camera: Camera, header: Header) -> CameraInfo:
 
 
 def color_image(picture: Picture, header: Header) -> Image:
-    """What the camera sees, bgr8."""
+    """Return the camera's image, bgr8."""
     message = image_message(picture.image)
     message.header = header
     return message

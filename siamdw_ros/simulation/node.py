@@ -44,7 +44,7 @@ ASK_SECONDS = 2.0  # between two calls of a service that has not succeeded
 PARAMETERS = (
     ("scenario", "turning", f"one of {', '.join(s.name for s in SCENARIOS)}"),
     ("vehicle", "base", "base or drone"),
-    ("rate", 12.0, "images a second"),
+    ("rate", 12.0, "images per second"),
     ("motion_rate", 50.0, "steps of the robot and odometry messages a second"),
     ("seed", 3, "of the place and of what people wear"),
     ("stamped", True, "TwistStamped on cmd_vel; false: Twist"),

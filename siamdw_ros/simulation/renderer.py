@@ -1,4 +1,4 @@
-"""What a camera sees: a panorama, the ground and upright cards, drawn with OpenCV.
+"""A rendered camera: a panorama, the ground and upright cards, drawn with OpenCV.
 
 No GPU and no scene graph: the panorama and the ground are remapped along each pixel's ray, cards
 are warped by homographies and painted from far to near.

@@ -1,4 +1,4 @@
-"""What a run was like: figures, plots and a video with a map."""
+"""Report of a run: figures, plots and a video with a map."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from siamdw_ros.simulation.closed_loop import TARGET_RADIUS, Record
 from siamdw_ros.simulation.scenarios import PILLAR, Scenario
 
 SETTLE = 4.0  # seconds at the start that do not count for errors: the robot has to get there
-OVERLAP = 0.3  # of the boxes from which on the tracker is on the target
+OVERLAP = 0.3  # overlap of the boxes from which on the tracker is on the target
 MAP = 480  # pixels
 COLORS = {
     State.TRACKED: (80, 200, 80),
@@ -111,7 +111,7 @@ class Video:
 
     Args:
         path: of the file, mp4.
-        rate: images a second.
+        rate: images per second.
         scenario: what happens.
     """
 

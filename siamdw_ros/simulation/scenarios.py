@@ -1,4 +1,4 @@
-"""What happens around the robot: paths of people, pillars, and faults of the camera."""
+"""Scenarios: paths of people, pillars, and faults of the camera."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from siamdw_ros.simulation import textures
 from siamdw_ros.simulation.renderer import Card
 
 HEIGHT, WIDTH = 1.78, 0.80  # of a person's card, metres
-STRIDE = 0.7  # metres a step
+STRIDE = 0.7  # metres per step
 PILLAR = 1.2  # width, metres
 PHASES = 8  # pictures of a stride
 

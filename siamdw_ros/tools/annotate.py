@@ -94,7 +94,7 @@ class Annotation:
         write_annotation(self.path, interpolate(self.keyframes, len(self.frames)), self.keyframes)
 
     def as_json(self) -> dict[str, Any]:
-        """What the page shows; absent boxes are null."""
+        """Return the data of the page; absent boxes are null."""
         with self._lock:
             keyframes = dict(self.keyframes)
         height, width = self.blank.shape[:2]

@@ -62,7 +62,7 @@ class Publisher:
 
 @dataclass
 class Report:
-    """What was seen, and what to change."""
+    """Observations of a camera, and advice."""
 
     seen: dict[str, str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)

@@ -12,7 +12,7 @@ from typing import Any
 
 from siamdw_ros.tools.command_line import OneLineParser, called_as, number
 
-FIND_SECONDS = 5.0  # for the discovery of publishers
+FIND_SECONDS = 5.0  # time for the discovery of publishers
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

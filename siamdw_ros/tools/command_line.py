@@ -1,4 +1,4 @@
-"""What the command lines of several tools share. Imports only the standard library."""
+"""Options that several tools share. Imports only the standard library."""
 
 import argparse
 import math

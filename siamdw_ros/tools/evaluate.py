@@ -196,7 +196,7 @@ def plan(
 
 
 def _camera(options: argparse.Namespace) -> dict[str, Any]:
-    """What results through the node depend on, too."""
+    """Return the settings that results through the node depend on as well."""
     return {"through_node": True, "rate": options.rate} if options.through_node else {}
 
 

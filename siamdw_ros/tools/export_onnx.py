@@ -23,12 +23,12 @@ from siamdw_ros.siamdw.runtime import fold_batch_norms
 from siamdw_ros.tools.command_line import called_as
 
 OPSET = 17  # TensorRT 8.5 and later, onnxruntime 1.12 and later
-TOLERANCE = 1e-3  # of the largest output
+TOLERANCE = 1e-3  # as a share of the largest output
 PACKAGES = ("onnx", "onnxruntime")
 
 
 class SiamFCTemplate(nn.Module):
-    """What runs once a target: 1 x 3 x 127 x 127 -> features 1 x C x 5 x 5."""
+    """Run once per target: 1 x 3 x 127 x 127 -> features 1 x C x 5 x 5."""
 
     def __init__(self, network: SiamFCNetwork) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class SiamFCTemplate(nn.Module):
 
 
 class SiamFCSearch(nn.Module):
-    """What runs once an image: features and S x 3 x 255 x 255 -> logits S x 1 x 17 x 17."""
+    """Run once per image: features and S x 3 x 255 x 255 -> logits S x 1 x 17 x 17."""
 
     def __init__(self, network: SiamFCNetwork) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class SiamFCSearch(nn.Module):
 
 
 class SiamRPNTemplate(nn.Module):
-    """What runs once a target: 1 x 3 x 127 x 127 -> kernels K x C x 3 x 3, of two kinds."""
+    """Run once per target: 1 x 3 x 127 x 127 -> kernels K x C x 3 x 3, of two kinds."""
 
     def __init__(self, network: SiamRPNNetwork) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class SiamRPNTemplate(nn.Module):
 
 
 class SiamRPNSearch(nn.Module):
-    """What runs once an image: kernels and 1 x 3 x 255 x 255 -> scores and offsets."""
+    """Run once per image: kernels and 1 x 3 x 255 x 255 -> scores and offsets."""
 
     def __init__(self, network: SiamRPNNetwork) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class SiamRPNSearch(nn.Module):
 
 
 class BoxTemplateBranch(nn.Module):
-    """What runs once a target: 1 x 3 x 127 x 127 and the marked extents, 1 x 2 -> template."""
+    """Run once per target: 1 x 3 x 127 x 127 and the marked extents, 1 x 2 -> template."""
 
     def __init__(self, network: BoxNetwork) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class BoxTemplateBranch(nn.Module):
 
 
 class BoxSearchBranch(nn.Module):
-    """What runs once an image: template and 1 x 3 x 255 x 255 -> maps of 17 x 17 cells."""
+    """Run once per image: template and 1 x 3 x 255 x 255 -> maps of 17 x 17 cells."""
 
     def __init__(self, network: BoxNetwork) -> None:
         super().__init__()

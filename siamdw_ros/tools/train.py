@@ -81,7 +81,7 @@ def _check(config: "Config") -> int:
     config.folder.mkdir(parents=True, exist_ok=True)
     picture = config.folder / "pairs.jpg"
     cv2.imwrite(str(picture), pair_sheet(pairs))
-    print(f"one process draws {rate:.0f} pairs a second; here are some: {picture}")
+    print(f"one process draws {rate:.0f} pairs per second; here are some: {picture}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a camera does to an image: light, colour, blur, noise, low resolution, compression.
+"""Effects of a camera on an image: light, colour, blur, noise, low resolution, compression.
 
 Every function takes and gives H x W x 3 uint8 and draws from the generator it is handed, so that
 a seed reproduces an image.

@@ -1,4 +1,4 @@
-"""What cameras do to crops, for a whole batch at once: light, colour, blur, resolution, noise."""
+"""Effects of cameras on a whole batch of crops: light, colour, blur, resolution, noise."""
 
 import math
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 KERNEL = 9  # px, of the blur
 OWN_LIGHT = 0.35  # strength of the change of light that a crop does not share with its pair
-GREY_SHARE = 0.1  # of the pairs have no colour
-OTHER_LIGHT_SHARE = 0.15  # of the crops are seen in another light altogether
-COARSE_SHARE = 0.2  # of the pairs show a target of few pixels
+GREY_SHARE = 0.1  # share of the pairs without colour
+OTHER_LIGHT_SHARE = 0.15  # share of the crops in another light altogether
+COARSE_SHARE = 0.2  # share of the pairs with a target of few pixels
 COARSE_RANGE = 1.35, 8.1  # by which factor their resolution is lower
 
 

@@ -1,4 +1,4 @@
-"""What the box head is trained to: classes, boxes and their quality, at the cells of its maps."""
+"""Losses of the box head: classes, boxes and their quality, at the cells of its maps."""
 
 from typing import NamedTuple
 

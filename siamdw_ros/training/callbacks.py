@@ -1,4 +1,4 @@
-"""What a run leaves behind: checkpoints, weights, and a table of losses with its image."""
+"""Output of a run: checkpoints, weights, and a table of losses with its image."""
 
 import csv
 from pathlib import Path

@@ -124,6 +124,6 @@ class Training(pl.LightningModule):
         self.skipped = checkpoint["skipped"]
         if checkpoint["pairs_per_step"] != self.pairs_per_step:
             raise ConfigError(
-                f"the run had {checkpoint['pairs_per_step']} pairs a step, now it would have "
+                f"the run had {checkpoint['pairs_per_step']} pairs per step, now it would have "
                 f"{self.pairs_per_step}: go on with as many devices, or change batch to match"
             )

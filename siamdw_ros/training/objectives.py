@@ -1,4 +1,4 @@
-"""What is trained: which arrays a pair becomes, and which loss they have."""
+"""Training objectives: the arrays that a pair becomes, and their loss."""
 
 from typing import Any, Protocol
 

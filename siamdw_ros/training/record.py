@@ -38,7 +38,7 @@ def store_config(config: Config) -> None:
 
 
 def _versions() -> str:
-    """What a run was made with."""
+    """Versions and settings that a run was made with."""
     versions = []
     for package in ("siamdw_ros", "torch", "lightning", "numpy", "opencv-python-headless"):
         try:

@@ -33,7 +33,7 @@ class StepSampler(Sampler[list[int]]):
 
     Args:
         steps: an epoch.
-        batch: pairs a step and process.
+        batch: Pairs per step and process.
         position: returns how many steps of the run are done.
         rank, world: which process this is, of how many.
     """

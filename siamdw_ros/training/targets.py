@@ -1,4 +1,4 @@
-"""What responses are asked for: SiamFC's label map and SiamRPN's anchor targets.
+"""Training targets of the responses: SiamFC's label map and SiamRPN's anchor targets.
 
 A response cell (row, column) stands for a displacement of the target from the middle of the
 search region by stride * (index - middle) pixels.
@@ -15,7 +15,7 @@ from siamdw_ros.evaluation.metrics import overlap
 
 LABEL_RADIUS = 2  # cells, in L1 distance: 13 cells are hits (SiamDW's release)
 HIT_IOU, MISS_IOU = 0.6, 0.3  # SiamRPN, section 3.3; between them an anchor does not count
-MAX_HITS, MAX_ANCHORS = 16, 64  # that count in a pair
+MAX_HITS, MAX_ANCHORS = 16, 64  # largest numbers of anchors that count in a pair
 
 Floats = NDArray[np.float32]
 
@@ -57,7 +57,7 @@ def label_map(offsets: Tensor, cells: int, stride: int) -> Tensor:
 
 
 class AnchorTargets(NamedTuple):
-    """What a pair asks of A anchors at S x S cells.
+    """Training targets of a pair for A anchors at S x S cells.
 
     labels: A x S x S int8: 1 hit, 0 miss, -1 does not count. corrections: 4 x A x S x S, which
     turn each anchor into the target's box (SiamRPN, equation 3).

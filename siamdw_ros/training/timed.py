@@ -27,7 +27,7 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 @dataclass(frozen=True)
 class TimedRun:
-    """What every run has.
+    """Settings of every run.
 
     Attributes:
         folder: where its state, its weights and its log are written.

@@ -20,11 +20,11 @@ from siamdw_ros.node.diagnostics import (
     QUIET,
     ProblemLog,
     connection_problems,
-    error,
+    error_problem,
     make_status,
     silence_problems,
     target_status,
-    warning,
+    warn_problem,
 )
 from siamdw_ros.node.engine import gpu_memory
 from siamdw_ros.node.metrics import LONG_WINDOW, WINDOW, Durations, Rate
@@ -131,12 +131,14 @@ def test_a_network_that_cannot_be_loaded_is_an_error(
 def test_a_problem_that_comes_and_goes_with_each_image_is_logged_once() -> None:
     """As with a camera that is slower than camera_timeout."""
     log = ProblemLog()
-    slow = [error("no image for 2.1 s")], "/camera"
+    slow = [error_problem("no image for 2.1 s")], "/camera"
     assert len(log.new(*slow, 0.0)) == 1
     for second in range(1, 100):
-        later = [error(f"no image for 2.{second} s")] if second % 2 else []
+        later = [error_problem(f"no image for 2.{second} s")] if second % 2 else []
         assert log.new(later, "/camera", float(second)) == []
-    assert len(log.new([error("no image for 3.0 s")], "/other", 100.0)) == 1  # of another camera
+    assert (
+        len(log.new([error_problem("no image for 3.0 s")], "/other", 100.0)) == 1
+    )  # of another camera
     assert len(log.new(*slow, 100.0 + QUIET)) == 1  # after it was absent
 
 
@@ -176,7 +178,7 @@ def messages(problems: list[Any]) -> list[str]:
 
 
 def test_a_status_is_as_bad_as_its_worst_problem_and_says_all_of_that_level() -> None:
-    problems = [warning("slow"), error("no camera"), error("no GPU")]
+    problems = [warn_problem("slow"), error_problem("no camera"), error_problem("no GPU")]
     status = make_status("node: part", "gpu0", problems, "well", {"rate": 29.97, "count": 3})
     assert (status.name, status.hardware_id) == ("node: part", "gpu0")
     assert status.level == DiagnosticStatus.ERROR
@@ -210,14 +212,18 @@ def test_qos_that_does_not_fit_names_publisher_and_policy(
 def test_a_publisher_of_another_type_is_an_error() -> None:
     other = publisher(topic_type="sensor_msgs/msg/CompressedImage")
     (problem,) = connection_problems([other, publisher()], IMAGE, RELIABLE)
-    assert problem == error(
+    assert problem == error_problem(
         "/driver publishes sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image"
     )
 
 
 @pytest.mark.parametrize(
     ("silence", "expected"),
-    [(None, [warning("no image has come yet")]), (1.9, []), (2.1, [error("no image for 2.1 s")])],
+    [
+        (None, [warn_problem("no image has come yet")]),
+        (1.9, []),
+        (2.1, [error_problem("no image for 2.1 s")]),
+    ],
 )
 def test_a_camera_that_stopped_is_an_error(silence: float | None, expected: list[Any]) -> None:
     assert silence_problems(silence, 2.0) == expected

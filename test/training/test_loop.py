@@ -119,7 +119,7 @@ def test_a_checkpoint_of_other_steps_is_refused(whole: Path, tmp_path: Path) -> 
     config = make_config(tmp_path, batch=1)
     shutil.copytree(whole, config.folder)
     (config.folder / "config.yaml").unlink()
-    with pytest.raises(ConfigError, match="had 2 pairs a step, now it would have 1"):
+    with pytest.raises(ConfigError, match="had 2 pairs per step, now it would have 1"):
         train(config)
 
 

@@ -15,8 +15,8 @@ from sensor_msgs.msg import CompressedImage
 from siamdw_ros.node.decoding.raw import ToBytes, UndecodableError, bgr_from_values, check_size
 from siamdw_ros.ros.abridge import abridge
 
-MAX_BYTES = 2**26  # of a message
-MAX_SCANS = 64  # of a progressive JPEG; some ten are usual, and each is a pass over the image
+MAX_BYTES = 2**26  # largest size of a message
+MAX_SCANS = 64  # largest number of scans of a progressive JPEG; ten are usual, each costs a pass
 # Segments and filling bytes before the frame header of a JPEG; ten segments are usual. Each is a
 # step in Python, and without a limit a message of 64 MiB could hold the receiver up for 30 s.
 MAX_HEADER_STEPS = 256

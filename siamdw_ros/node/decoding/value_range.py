@@ -19,7 +19,7 @@ Values = NDArray[Any]
 
 ADAPTATION_SECONDS = 2.0  # time constant with which the range follows the images
 PERCENTILES = 1, 99  # so that single dead or hot pixels do not set the range
-SAMPLED_PIXELS = 6000  # from which the range is taken
+SAMPLED_PIXELS = 6000  # number of pixels from which the range is computed
 # A range is of other settings of the camera if it clips more pixels of an image than this, or is
 # so many times wider than the image's own.
 MOST_CLIPPED = 0.5

@@ -1,4 +1,4 @@
-"""What SiamDW's and PySOT's preparation makes of a data set: crops around each target."""
+"""Reader of data sets that SiamDW's or PySOT's preparation cropped around each target."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What every reader of a data set returns: videos, their targets, and counts of what it left out.
+"""Result of every reader of a data set: videos, their targets, and counts of what was left out.
 
 Images stay on disk, encoded, until they are asked for. Boxes are (x, y, w, h) in float pixels,
 0-based, x and y of the top-left corner.
