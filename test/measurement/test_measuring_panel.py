@@ -1,7 +1,11 @@
 """What the panel costs, and its pictures, measured with all real parts, if only for moments."""
 
+import os
+from collections.abc import Iterator
+
 import cv2
 import pytest
+from isolation import restored_environment
 
 from siamdw_ros.measurement import panel, panel_pictures
 from siamdw_ros.measurement.panel_browser import missing_browser
@@ -14,7 +18,15 @@ pytestmark = [
 ]
 
 
-def test_one_command_writes_all_figures(ros_domain, tmp_path, capsys):
+@pytest.fixture
+def own_domain() -> Iterator[None]:
+    """Set a ROS domain for the command under test, which starts rclpy itself."""
+    with restored_environment():
+        os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+        yield
+
+
+def test_one_command_writes_all_figures(own_domain, tmp_path, capsys):
     page = tmp_path / "panel.md"
     assert panel.main(["--rounds", "1", "--seconds", "2", "--out", str(page)]) == 0
     lines = page.read_text().splitlines()
@@ -29,7 +41,7 @@ def test_one_command_writes_all_figures(ros_domain, tmp_path, capsys):
     assert "browser % of a core" in capsys.readouterr().out
 
 
-def test_pictures_show_the_whole_page_on_both_screens(ros_domain, tmp_path):
+def test_pictures_show_the_whole_page_on_both_screens(own_domain, tmp_path):
     assert panel_pictures.main(["--folder", str(tmp_path)]) == 0
     assert cv2.imread(str(tmp_path / "panel_desktop.jpg")).shape == (720, 1280, 3)
     assert cv2.imread(str(tmp_path / "panel_phone.jpg")).shape == (1688, 780, 3)
