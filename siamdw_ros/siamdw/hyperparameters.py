@@ -202,7 +202,12 @@ OURS: dict[str, Hyper] = {
     ),
     "siamrpn": SiamRPNHyper(),
     "siambox": SiamBoxHyper(
-        memory=0.5, wide_instance_size=0, presence_midpoint=2.72, presence_slope=0.84
+        penalty_k=0.04,
+        rate=0.6,
+        memory=0.4,
+        wide_instance_size=0,
+        presence_midpoint=2.53,
+        presence_slope=1.03,
     ),
 }
 
