@@ -119,8 +119,8 @@ def test_the_node_accounts_for_every_image(
 
     counts = generate("made-up images: a node's callback", images(), receive)
     received, processed = camera.received, camera.processed
-    wait(lambda: received.received == received.rejected + received.dropped + processed.processed)
-    assert received.received == sum(counts.values())
+    wait(lambda: received.images == received.rejected + received.dropped + processed.images)
+    assert received.images == sum(counts.values())
     assert received.rejected == counts["rejected"]
     assert processed.failed == 0
 

@@ -157,7 +157,7 @@ def test_an_image_that_waits_while_the_node_is_deactivated_is_counted_as_dropped
     host.show(frames[2])
     assert host.change(DEACTIVATE) == [True]
     assert received.dropped == dropped + 1
-    assert received.received == processed.processed + received.dropped + received.rejected
+    assert received.images == processed.images + received.dropped + received.rejected
 
 
 def test_a_camera_that_cannot_be_created_leaves_no_publisher_of_the_others(
