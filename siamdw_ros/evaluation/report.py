@@ -1,4 +1,4 @@
-"""The report: tables for the terminal, for Markdown and for a browser, and JSON for programs."""
+"""The report of an evaluation: lays out tables, and writes Markdown, HTML and JSON files."""
 
 import html
 import json

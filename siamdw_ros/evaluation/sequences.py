@@ -1,4 +1,4 @@
-"""An annotated sequence: its frames, and the target's box in each."""
+"""An annotated sequence: reads its frames, and has the target's box in each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,7 @@
-"""Chooses the source of the distance: depth, known size, ground plane, or ratio to the start."""
+"""Measures the distance of a target, by the best source that its camera offers.
+
+The sources: depth, known size, ground plane, or the size of the box in relation to the first one.
+"""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

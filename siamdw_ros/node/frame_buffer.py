@@ -1,4 +1,7 @@
-"""The thread-safe buffer in front of the inference thread: frames, service calls, detector boxes.
+"""The thread-safe buffer of the inference thread: frames, service calls and detector boxes.
+
+For each camera it holds the newest frame that was not processed, and a history of older frames on
+which targets can be started.
 
 Messages are stored by reference; no pixel is copied.
 """
@@ -41,7 +44,7 @@ class Frame:
             H x W x 3, uint8, BGR. Do not write to it: it may share the message's memory.
 
         Raises:
-            UndecodableError: A compressed image is damaged inside.
+            UndecodableError: the data of the image is damaged inside.
         """
         return self.decoder.image(self.message, self.arrived)
 

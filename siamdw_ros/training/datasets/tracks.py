@@ -1,4 +1,6 @@
-"""Result of every reader of a data set: videos, their targets, and counts of what was left out.
+"""Result of every reader of a data set: videos and their targets.
+
+`make_track` checks a target's boxes for all readers, and counts those that are left out.
 
 Images stay on disk, encoded, until they are asked for. Boxes are (x, y, w, h) in float pixels,
 0-based, x and y of the top-left corner.
