@@ -24,7 +24,8 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with a message and the code 2."""
-        self.exit(2, f"{self.prog.split()[-1]}: {message} (see --help)\n")
+        name = self.prog.split()[-1].rpartition(".")[2]  # also of `python -m PACKAGE.NAME`
+        self.exit(2, f"{name}: {message} (see --help)\n")
 
 
 def training_parser(tool: str, description: str | None, epilog: str) -> argparse.ArgumentParser:
