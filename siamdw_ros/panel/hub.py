@@ -108,14 +108,13 @@ class Hub:
         watched = {viewer.camera for viewer in self.viewers}
         for name, stream in list(self._streams.items()):
             if name not in watched or cameras.get(name) != stream.camera:
-                self.link.unwatch(stream.camera)
                 del self._streams[name]
         for name in watched & cameras.keys() - self._streams.keys():
             camera = cameras[name]
             settings = self.settings
             encoder = Encoder(camera.transport, settings.max_side, settings.jpeg_quality)
             self._streams[name] = Stream(camera, encoder)
-            self.link.watch(camera)
+        self.link.watch(stream.camera for stream in self._streams.values())
 
     def stop_robot(self) -> None:
         """Stop the follower at once, whichever client lets it drive."""

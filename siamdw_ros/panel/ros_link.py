@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -58,7 +58,8 @@ class RosLink:
         self.tracker = node.resolve_service_name(tracker)
         self._loop = loop
         self._listener: Listener | None = None
-        self._watched: dict[str, list[Any]] = {}  # subscriptions of each camera
+        self._wanted: frozenset[Camera] = frozenset()
+        self._watched: dict[Camera, list[Any]] = {}  # subscriptions of each camera
         self._start = node.create_client(StartTracking, f"{self.tracker}/start_tracking")
         self._stop = node.create_client(StopTracking, f"{self.tracker}/stop_tracking")
         self._enable = node.create_publisher(Bool, enable_topic, 1) if enable_topic else None
@@ -83,13 +84,10 @@ class RosLink:
             self._thread.join(END_SECONDS)
         self.node.destroy_node()
 
-    def watch(self, camera: Camera) -> None:
-        """Subscribe to a camera's images and to the tracker's reports on them."""
-        self._executor.create_task(self._subscribe, camera)
-
-    def unwatch(self, camera: Camera) -> None:
-        """Unsubscribe from a camera."""
-        self._executor.create_task(self._unsubscribe, camera)
+    def watch(self, cameras: Iterable[Camera]) -> None:
+        """Subscribe to images of these cameras and the tracker's reports on them, and no others."""
+        self._wanted = frozenset(cameras)
+        self._executor.create_task(self._update_subscriptions)
 
     def has_follower(self) -> bool:
         """Whether a follower listens to the enable messages."""
@@ -150,23 +148,31 @@ class RosLink:
                     f"receiving failed: {error!r}", throttle_duration_sec=ERROR_PERIOD
                 )
 
-    def _subscribe(self, camera: Camera) -> None:
-        if camera.name in self._watched or self._listener is None:
-            return
+    def _update_subscriptions(self) -> None:
+        """Make the subscriptions those that are wanted by now.
+
+        Not one task per change: the executor takes the newest of several tasks first, so that a
+        subscription would be made before the older one to the same camera is destroyed.
+        """
+        wanted = self._wanted
+        for camera in self._watched.keys() - wanted:
+            for subscription in self._watched.pop(camera):
+                self.node.destroy_subscription(subscription)
+        for camera in wanted - self._watched.keys():
+            self._watched[camera] = self._subscribe(camera)
+
+    def _subscribe(self, camera: Camera) -> list[Any]:
+        assert self._listener is not None
         message = TRANSPORTS[camera.transport].message
         qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         kinds = (
             (message, camera.topic, self._listener.on_image, qos),
             (TrackerStatus, camera.status_topic, self._listener.on_status, QoSProfile(depth=5)),
         )
-        self._watched[camera.name] = [
+        return [
             self.node.create_subscription(kind, topic, self._posting(take, camera.name), profile)
             for kind, topic, take, profile in kinds
         ]
-
-    def _unsubscribe(self, camera: Camera) -> None:
-        for subscription in self._watched.pop(camera.name, []):
-            self.node.destroy_subscription(subscription)
 
     def _posting(self, take: Callable[..., None], *first: Any) -> Callable[[Any], None]:
         """A subscription's callback that hands the message over to the event loop."""
