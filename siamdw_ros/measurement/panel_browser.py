@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from siamdw_ros.measurement.node_run import LOAD_SECONDS
 from siamdw_ros.siamdw.crops import Box
 
 # Tests run as root in containers, where there is no sandbox.
@@ -22,7 +23,7 @@ SWITCHES = (
     "--window-size=1280,800",
 )
 VGA = (640, 480)  # pixels of the images that are shown
-PATIENCE = 300.0  # seconds
+PATIENCE = LOAD_SECONDS  # the first image comes when the tracker has loaded its network
 POLL_SECONDS = 0.02
 PICTURE_QUALITY = 88
 RECORD = """
@@ -106,14 +107,24 @@ class PanelBrowser:
         """Wait until a condition holds, and return its value.
 
         Raises:
-            TimeoutError: It does not.
+            TimeoutError: It does not; with what the page says.
         """
         end = time.monotonic() + PATIENCE
         while not (value := condition()):
             if time.monotonic() > end:
-                raise TimeoutError(f"{what}: not within {PATIENCE:g} s")
+                raise TimeoutError(
+                    f"{what}: not within {PATIENCE:g} s; the page: {self.trouble()}"
+                )
             time.sleep(POLL_SECONDS)
         return value
+
+    def trouble(self) -> str:
+        """Return what the page says is wrong: its banner, and the tracker's reasons."""
+        reasons = self.script(
+            "return [...document.querySelectorAll('#reasons div')].map((item) => item.innerText)"
+        )
+        parts = [self.text("banner"), *(" ".join(reason.split()) for reason in reasons)]
+        return "; ".join(part for part in parts if part) or "nothing"
 
     def draw(self, box: Box) -> None:
         """Draw a box on the video of VGA images as a mouse does.
