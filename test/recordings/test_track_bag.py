@@ -80,12 +80,14 @@ def test_results_are_those_of_the_node_at_full_rate(
             robot.wait(lambda stamp=stamp: processed(stamp), f"the status of {stamp}")
         robot.wait(lambda: robot.detections[-1].stamp == stamp, "the last detections")
         expected = {one.stamp: one.message for one in robot.detections}
-    bag = write_bag(tmp_path / "bag", lines)
-    assert run(bag, "--box", f"cup={BOX}", "--out", tmp_path / "out") == 0
-    found = read(tmp_path / "out", "/siamdw_tracker/detections", Detection2DArray)
-    assert len(found) == len(images)
-    for one in found[1:]:  # the node's detections of the first image are from before the start
-        assert one == expected[nanoseconds(one.header.stamp)]
+    for form in ("mcap", "sqlite3"):
+        bag = write_bag(tmp_path / form, lines, form)
+        out = tmp_path / f"out of {form}"
+        assert run(bag, "--box", f"cup={BOX}", "--out", out) == 0
+        found = read(out, "/siamdw_tracker/detections", Detection2DArray)
+        assert len(found) == len(images)
+        for one in found[1:]:  # the node's detections of the first image are from before the start
+            assert one == expected[nanoseconds(one.header.stamp)], form
 
 
 @pytest.mark.usefixtures("one_engine")
