@@ -1,6 +1,6 @@
-"""Lets tests here import the module of helpers beside them."""
+"""Lets tests here import the modules of helpers beside them, and the ground station."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "mavlink")]

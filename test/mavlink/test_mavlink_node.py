@@ -3,18 +3,16 @@
 import contextlib
 import math
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
-from ground_station import Station
+from ground_station import ACCEPTED, STOP, WAIT, UdpStation
 from pymavlink.dialects.v20 import common as mavlink
 
 from siamdw_ros.evaluation.node_process import ModuleProcess, TrackerProcess
@@ -25,54 +23,9 @@ CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 WIDTH, HEIGHT = 640, 480
 START = (306.0, 124.0, 108.0, 260.0)  # of the bottle in the clip's first frame, pixels
 RATE = 8  # images per second: other tests may run beside this one
-WAIT = 900.0  # seconds, for what takes a few on an idle machine
-ACCEPTED = mavlink.MAV_RESULT_ACCEPTED
 ACTIVE = mavlink.CAMERA_TRACKING_STATUS_FLAGS_ACTIVE
 STATUS = mavlink.MAVLINK_MSG_ID_CAMERA_TRACKING_IMAGE_STATUS
 RECTANGLE = mavlink.MAV_CMD_CAMERA_TRACK_RECTANGLE
-STOP = mavlink.MAV_CMD_CAMERA_STOP_TRACKING
-
-
-class UdpStation(Station):
-    """The ground station on a UDP port of this machine."""
-
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(0.05)
-        self.port = self.socket.getsockname()[1]
-        self.peer: Any = None
-        super().__init__(lambda data: self.socket.sendto(data, self.peer))
-
-    def listen(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            data, self.peer = self.socket.recvfrom(4096)
-            self.receive(data)
-
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = WAIT) -> Any:
-        end = time.monotonic() + seconds
-        while not (result := condition()):
-            assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
-            self.listen()
-        return result
-
-    def ask(self, number: int, *parameters: float, **options: int) -> int:
-        """Send a command as QGroundControl does; return its result."""
-        self.received.clear()
-
-        def result() -> list[int]:
-            results = self.results(number)
-            return [one for one in results if one != mavlink.MAV_RESULT_IN_PROGRESS]
-
-        self.command(number, *parameters, **options)
-        return self.wait(result, f"an answer of command {number}")[0]
-
-    def stop(self, component: int) -> None:
-        """Stop as an operator does: again, if the tracker was too busy to answer in time."""
-        self.wait(lambda: self.ask(STOP, component=component) == ACCEPTED, "the stop")
-
-    def status(self, component: int | None = None) -> Any:
-        return self.last("CAMERA_TRACKING_IMAGE_STATUS", component)
 
 
 class Rig:
