@@ -85,7 +85,7 @@ class RosLink:
         self.node.destroy_node()
 
     def watch(self, cameras: Iterable[Camera]) -> None:
-        """Subscribe to images of these cameras and the tracker's reports on them, and no others."""
+        """Subscribe to these cameras' images and to the tracker's reports on them, no others."""
         self._wanted = frozenset(cameras)
         self._executor.create_task(self._update_subscriptions)
 
