@@ -26,7 +26,7 @@ ARGUMENTS = [
         description="what happens: straight, turning, pillar, look_alike, stops, vanishes, stall",
     ),
     DeclareLaunchArgument(
-        "rate", default_value="12.0", description="images that the camera takes in a second"
+        "rate", default_value="12.0", description="images that the camera takes per second"
     ),
     DeclareLaunchArgument(
         "operate",

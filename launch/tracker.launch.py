@@ -210,7 +210,7 @@ def fastdds_profile(context: LaunchContext) -> dict[str, str]:
     chosen = [name for name in FASTDDS_CHOICES if context.environment.get(name)]
     if chosen or not is_true(context, "fastdds_profile"):
         return {}
-    # Fast DDS 2 knows only the first name; Fast DDS 3 reads a file twice when both are set.
+    # Fast DDS 2 reads only the first name; Fast DDS 3 reads a file twice when both are set.
     older = os.environ.get("ROS_DISTRO") in ("humble", "jazzy")
     profile = PathJoinSubstitution([CONFIG, "fastdds.xml"]).perform(context)
     return {FASTDDS_CHOICES[0] if older else FASTDDS_CHOICES[1]: profile}

@@ -1,6 +1,6 @@
 """Builds the interfaces of this folder with CMake, for setup.py.
 
-colcon looks for no packages inside a package. So that one `colcon build` of one clone is enough,
+colcon finds no packages inside a package. So that one `colcon build` of one clone is enough,
 setup.py builds siamdw_msgs together with the node, unless the underlay has the same interfaces.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 NAME = "siamdw_ros"
 INTERFACES = "siamdw_msgs"
 SOURCES = Path(__file__).resolve().parent
-# Lists the interface files that we have installed: what tells our own from an underlay's.
+# Lists the interface files that we have installed: they distinguish our own from an underlay's.
 MANIFEST = Path("share", INTERFACES, f"installed_by_{NAME}.txt")
 # Scripts of the staging folder; colcon and the ROS distribution write their own.
 LEFT_OUT = ("__pycache__", "environment", "local_setup.*", "package.dsv", "parent_prefix_path")
@@ -109,7 +109,7 @@ class Staging:
 
 
 def cmake_options(environ=os.environ):
-    """Options for CMake from the variables that CMake and Python's build tools know.
+    """Options for CMake from the variables that CMake and Python's build tools read.
 
     colcon gives its --cmake-args to CMake packages only.
     """
@@ -148,7 +148,7 @@ def build(staging):
         staging: the Staging folder.
 
     Raises:
-        SystemExit: the build is not possible; the message says why.
+        SystemExit: the build is not possible; the message states why.
     """
     prefixes = underlay_prefixes()
     if os.environ.get("SIAMDW_ROS_WITHOUT_ROS"):

@@ -25,7 +25,7 @@ from siamdw_ros.evaluation.frames import (
 )
 from siamdw_ros.evaluation.sequences import AnnotatedSequence, Boxes
 
-Names = Collection[str] | None  # of the sequences to read; None: all
+Names = Collection[str] | None  # names of the sequences to read; None: all
 Sequences = Iterator[AnnotatedSequence]
 
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}

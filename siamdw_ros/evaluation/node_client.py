@@ -27,7 +27,7 @@ ORDER = ["unconfigured", "inactive", "active"]
 
 
 class RobotError(RuntimeError):
-    """The node did not do what was waited for; the message says what."""
+    """The node did not do what was waited for; the message names it."""
 
 
 class Client:

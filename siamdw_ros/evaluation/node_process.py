@@ -32,7 +32,7 @@ def isolate() -> None:
 def use_fastdds_profile() -> None:
     """Use the Fast DDS profile we ship in this process, so that large images arrive."""
     profile = Path(get_package_share_directory("siamdw_ros"), "config", "fastdds.xml")
-    # Fast DDS 2 knows only the first name, Fast DDS 3 takes a file twice when both are set.
+    # Fast DDS 2 reads only the first name, Fast DDS 3 takes a file twice when both are set.
     older = os.environ.get("ROS_DISTRO") in ("humble", "jazzy")
     os.environ.setdefault(
         f"{'FASTRTPS' if older else 'FASTDDS'}_DEFAULT_PROFILES_FILE", str(profile)

@@ -17,7 +17,7 @@ def plot_all(summaries: Sequence[Summary], out: Path) -> list[Path]:
     """Write the plots as PNG and return their paths.
 
     Raises:
-        ImportError: there is no matplotlib; the message says how to install it.
+        ImportError: there is no matplotlib; the message states how to install it.
     """
     try:
         import matplotlib.pyplot as plt

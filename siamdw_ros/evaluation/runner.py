@@ -18,7 +18,7 @@ from siamdw_ros.evaluation.trackers import TrackerSpec
 from siamdw_ros.evaluation.vot import supervise
 
 Protocol = Literal["one-pass", "supervised"]
-_built: dict[str, Follower] = {}  # of this process: a network is loaded once
+_built: dict[str, Follower] = {}  # trackers of this process: a network is loaded once
 
 
 @dataclass(frozen=True)

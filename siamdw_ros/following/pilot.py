@@ -30,7 +30,7 @@ MAX_LATENCY = 0.5  # largest latency that is compensated, seconds
 DRIFT_SECONDS = 1.5  # time over which a target's drift is measured
 MIN_DRIFT = 0.05  # radians; a smaller drift has no direction
 SIGMA_TRACKED = 0.008  # standard deviation of the direction to a TRACKED target, radians
-SIGMA_UNCERTAIN = 0.05  # of the direction to an UNCERTAIN target
+SIGMA_UNCERTAIN = 0.05  # standard deviation of the direction to an UNCERTAIN target, radians
 
 
 @dataclass(frozen=True)

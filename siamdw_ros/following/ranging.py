@@ -15,7 +15,7 @@ from siamdw_ros.siamdw.crops import Box
 
 INNER_SHARE = 0.4  # share of the box's sides that is used: further out is often background
 MIN_PIXELS = 20  # smallest number of valid depth pixels; fewer are noise
-CLUSTER_PERCENTILE = 25.0  # of the depth: the target is in front of the background beside it
+CLUSTER_PERCENTILE = 25.0  # percentile of the depth: the target is in front of the background
 CLUSTER_WIDTH = 0.12  # depth of one surface, as a share of the distance
 MAX_PIXELS = 4000  # largest number of depth pixels that is used; more are subsampled
 BOX_ERROR = 0.08  # standard deviation of a tracked box's side, as a share of it

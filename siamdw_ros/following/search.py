@@ -75,7 +75,7 @@ class Confirmation:
     seen: int = 0
 
     def update(self, image_size: float, distance: float | None, needed: int) -> tuple[bool, str]:
-        """Count an image in which the tracker sees the target.
+        """Count an image in which the tracker finds the target.
 
         Args:
             image_size: Present size of the target, radians across.

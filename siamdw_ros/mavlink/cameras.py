@@ -34,7 +34,7 @@ class Network:
 class Cameras:
     """Several camera components with one system id.
 
-    It knows no sockets and no clock: give it what arrives by :meth:`receive`, call :meth:`tick`
+    It uses no sockets and no clock: give it what arrives by :meth:`receive`, call :meth:`tick`
     some fifty times per second, send what :meth:`take_output` returns, and answer what
     :meth:`take_requests` returns. All times are of a steady clock, in seconds.
 

@@ -33,7 +33,7 @@ class Command:
 
     Attributes:
         number: MAV_CMD.
-        parameters: The first four parameters; the commands that cameras know use no more, except
+        parameters: The first four parameters; the commands for cameras use no more, except
             for the camera's id.
         sender: System and component id of who sent it.
         target: System and component id that it is for; 0: all.

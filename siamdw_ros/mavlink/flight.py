@@ -102,7 +102,7 @@ class FlightControl:
             self._heard = now
 
     def seen(self, now: float) -> None:
-        """Note that the tracker sees the target.
+        """Record that the target is tracked.
 
         Args:
             now: Time.

@@ -12,7 +12,7 @@ from siamdw_ros.mavlink.commands import ACCEPTED, IN_PROGRESS
 STALE_SECONDS = 0.5  # without a command the gimbal stands still
 RELEASE_SECONDS = 2.0  # without a command it is left to others
 CLAIM_SECONDS = 1.0  # between two requests for the control
-LEAVE = -3.0  # of MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE: remove control if in control
+LEAVE = -3.0  # value for MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE: remove control if in control
 UNCHANGED = -1.0
 MAX_OUTPUT = 64
 CONFIGURE = mavlink.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE

@@ -154,7 +154,7 @@ def video_stream_status(view: View) -> Any | None:
 
 
 def stream_type(uri: str) -> tuple[int, str]:
-    """Split a video's address into VIDEO_STREAM_TYPE and what MAVLink wants in its field.
+    """Split a video's address into VIDEO_STREAM_TYPE and what MAVLink expects in its field.
 
     Args:
         uri: rtsp://..., tcp://..., or udp://:PORT for RTP on UDP, of which only the port is sent.
@@ -179,7 +179,7 @@ def tracking_status(target: Target | None) -> Any:
     """Make CAMERA_TRACKING_IMAGE_STATUS.
 
     A box is given only for a target that is seen. An uncertain one is also COASTING: its box is an
-    estimate, and an autopilot that wants exactly ACTIVE does not fly after it.
+    estimate, and an autopilot that expects exactly ACTIVE does not fly after it.
 
     Args:
         target: The camera's; None if it has none.

@@ -48,7 +48,7 @@ class StatusStream:
         """Send again: a new target is tracked.
 
         QGroundControl disables the messages of a camera when it stops tracking. The autopilot,
-        which may start the next target, does not know that.
+        which may start the next target, is not informed of that.
 
         Args:
             now: Time, seconds.

@@ -54,7 +54,7 @@ def to_tensor(window: Image, device: torch.device) -> Tensor:
 
 
 class Published(ABC):
-    """What both trackers share: state as plain numbers, `init` and `track`.
+    """Common base of both trackers: state as plain numbers, `init` and `track`.
 
     Args:
         network: of a ResNet22, with its weights; it is not changed.

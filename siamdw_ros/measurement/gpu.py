@@ -16,7 +16,7 @@ from siamdw_ros.siamdw.bundled import BUNDLED
 from siamdw_ros.siamdw.crops import Image
 
 MODELS = tuple(BUNDLED)  # the default first
-PUBLISHED = "siamfc_res22"  # of the two, the one that is published
+PUBLISHED = "siamfc_res22"  # the network whose method and sizes are published
 TESTS = Path(__file__).parents[2] / "test" / "siamdw"
 TESTS_SECONDS = 150  # then they are stopped: the figures matter, too
 ROUNDS, QUICK_ROUNDS = 21, 2

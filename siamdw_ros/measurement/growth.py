@@ -21,7 +21,7 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True)
 class Sample:
-    """What a process uses at one time, in seconds since the beginning."""
+    """Resources that a process uses at one time, in seconds since the beginning."""
 
     seconds: float
     memory_mb: float  # resident set

@@ -67,7 +67,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 @functools.cache
 def peak_flops(device: str, dtype: torch.dtype) -> float:
-    """Floating-point operations a second of the best of some large matrix products."""
+    """Return the floating-point operations per second of the fastest large matrix product."""
     side = MATRIX[torch.device(device).type]
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     return 2 * side**3 / min(_seconds(a, b) for _ in range(PEAK_REPEATS))

@@ -49,7 +49,7 @@ SETTLE = 1.0  # seconds before a measurement, with the clients connected
 
 @dataclass(frozen=True)
 class Bench:
-    """What runs: a camera at 30 Hz, the tracker with one target, the panel."""
+    """The measured processes: a camera at 30 Hz, the tracker with one target, the panel."""
 
     robot: Robot
     panel: ModuleProcess

@@ -35,7 +35,7 @@ new MutationObserver(() => window.latencies.push(video.dataset.latency))
 
 
 class NoBrowserError(RuntimeError):
-    """There is no browser to measure with; the message says what to install."""
+    """There is no browser to measure with; the message states what to install."""
 
 
 def missing_browser() -> str | None:
@@ -48,7 +48,7 @@ def missing_browser() -> str | None:
 
 
 class Screen(NamedTuple):
-    """What a page is shown on: its size, the screen's pixels per unit of it, and its pointer."""
+    """The screen that a page is shown on: size, pixels per unit of it, and pointer."""
 
     width: int
     height: int

@@ -17,7 +17,7 @@ from siamdw_ros.siamdw.bundled import BUNDLED
 from siamdw_ros.siamdw.checkpoints import load_network
 
 BASELINES = ("siamfc_res22", "siamrpn_res22")
-FRAMES, BASELINE_FRAMES = 217, 46  # of each video
+FRAMES, BASELINE_FRAMES = 217, 46  # frames of each video that are tracked
 OURS = tuple(BUNDLED)  # the default first
 
 

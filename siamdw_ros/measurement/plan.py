@@ -1,4 +1,4 @@
-"""What a run of the benchmark measures: how much, on what, with which weights."""
+"""The plan of a run of the benchmark: how much, on which device, with which weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure.
+    """The measurements to make, and their inputs.
 
     clips: videos with a CSV of boxes beside each. work: folder for temporary files
     afterwards. checkpoints: files of weights by network; where there is none, the bundled ones

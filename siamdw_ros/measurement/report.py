@@ -7,7 +7,7 @@ from typing import Any
 
 from siamdw_ros.evaluation.table import Table
 
-SCHEMA = 1  # of bench.json; raised when a reader would have to change
+SCHEMA = 1  # version of bench.json; raised when a reader would have to change
 MARKER = "<!-- what follows is written by the benchmark: --page -->\n"
 
 

@@ -13,7 +13,7 @@ from siamdw_ros.siamdw.multi_tracker import MultiTracker
 COUNTS = (1, 2, 4, 8, 16, 32)
 SIZES = {"VGA": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
 MODELS = (*BUNDLED, "siamrpn_res22")  # the default first
-TARGET = (0.1, 0.15)  # of the image's sides, for many targets
+TARGET = (0.1, 0.15)  # width and height of each of many targets, as shares of the image's
 
 
 def targets(plan: Plan) -> list[Table]:

@@ -1,4 +1,4 @@
-"""Let a tracker node run for a long time and see whether it grows.
+"""Run a tracker node for a long time and measure whether it grows.
 
 Starts the node and a camera that shows the shipped video forth and back. Meanwhile targets are
 started and stopped all the time, and now and then the node is deactivated, cleaned up and

@@ -111,7 +111,7 @@ class ProblemLog:
 
 
 class DiagnosticsPublisher:
-    """Publishes `/diagnostics` once a second, in every state of the node.
+    """Publishes `/diagnostics` once per second, in every state of the node.
 
     Lives in the executor's thread.
 

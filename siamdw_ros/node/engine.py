@@ -86,7 +86,7 @@ class Engine:
         self.tracker.release()
 
     def measure_memory(self, now: float) -> None:
-        """Measure the GPU's memory, at most once a second, into `memory`.
+        """Measure the GPU's memory, at most once per second, into `memory`.
 
         In the inference thread: a hung driver must not block the executor's thread, which answers
         requests.

@@ -59,7 +59,7 @@ class Encoder:
         return Jpeg(cv2.imencode(".jpg", image, quality)[1].tobytes(), width, height)
 
     def _own_jpeg(self, message: CompressedImage) -> Jpeg | None:
-        """The camera's JPEG; None if browsers would show it otherwise than the tracker sees it."""
+        """Return the camera's JPEG; None if a browser decodes it differently from the tracker."""
         data = memoryview(message.data)
         header = jpeg_header(data)
         if header is None or max(header.width, header.height) > self._max_side:

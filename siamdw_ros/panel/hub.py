@@ -1,4 +1,4 @@
-"""What all clients share: cameras, their newest frames, and the state of the tracker."""
+"""The state that all clients share: cameras, their newest frames and the tracker's status."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ STATES = {
 
 
 class Viewer(Protocol):
-    """One client, as the hub sees it."""
+    """The interface that the hub uses of one client."""
 
     camera: str
 
@@ -142,7 +142,7 @@ class Hub:
         return jpeg
 
     def head(self, camera: str, frame: Frame, jpeg: Jpeg) -> dict[str, Any]:
-        """What goes with a frame: where it comes from, its age, and what the tracker found."""
+        """Return the JSON head of a frame: camera, stamp, size, age and the targets in it."""
         stamp = frame.message.header.stamp
         return {
             "camera": camera,
@@ -155,7 +155,7 @@ class Hub:
         }
 
     def state(self) -> dict[str, Any]:
-        """What the page shows beside the video."""
+        """Return the message of type `state`: the figures that the page shows beside the video."""
         return {
             "type": "state",
             "tracker": self.link.tracker,

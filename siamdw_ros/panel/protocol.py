@@ -1,4 +1,4 @@
-"""What goes over the WebSocket.
+"""The messages between browser and panel over the WebSocket.
 
 The browser sends JSON commands; the panel answers with JSON, and with frames: a head as JSON with
 the JPEG behind it in one binary message, so that an image never parts from its stamp and boxes.

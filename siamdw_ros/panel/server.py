@@ -34,7 +34,7 @@ HEADERS = {
 }
 HEARTBEAT = 10.0  # seconds; a client that does not answer has left
 MAX_BODY = 1024  # bytes of a login
-LOGINS = 2.0  # attempts a second, of all clients together
+LOGINS = 2.0  # attempts per second, of all clients together
 
 
 class Server:

@@ -17,7 +17,7 @@ MISSING = (
 
 
 class BagError(ValueError):
-    """A bag cannot be read; the message says why."""
+    """A bag cannot be read; the message states why."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _topic_of_connection(connection: Any) -> Topic:
 
 
 def _streamed(path: Path, files: list[Path]) -> Bag:
-    """Return a bag of MCAP files of which one is damaged. Reads them once to see what is there."""
+    """Return a bag of MCAP files of which one is damaged. Reads them once to list the contents."""
     from siamdw_ros.recordings.mcap_stream import McapStream
 
     try:

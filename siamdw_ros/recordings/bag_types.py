@@ -59,7 +59,7 @@ def check_image_type(topic: Topic, distribution: str) -> None:
 
 @lru_cache(maxsize=64)
 def installed(name: str) -> tuple[str, str] | None:
-    """Return definition and hash of a type that this machine knows, or None."""
+    """Return definition and hash of a type that is installed on this machine, or None."""
     store = _store()
     try:
         _register(store, name)

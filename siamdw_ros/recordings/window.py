@@ -21,7 +21,7 @@ HELP_PICK = "Draw a box around each target, then press Enter (Backspace: undo, E
 
 
 class NoWindowError(RuntimeError):
-    """There can be no window; the message says why."""
+    """There can be no window; the message states why."""
 
 
 class Window:

@@ -31,7 +31,7 @@ OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 
 
 class ParameterError(ValueError):
-    """A parameter was given a value that it cannot have; the message says what it needs."""
+    """A parameter was given a value that it cannot have; the message names the expected one."""
 
 
 class NodeParameters(Generic[Values]):

@@ -1,10 +1,10 @@
 """The backbones of SiamDW, built from cropping-inside-residual (CIR) units.
 
-A CIR unit pads its 3x3 convolution, adds the identity and crops away the border cells that saw
-padding (paper section 4.1, figure 3). Without the padding the convolution yields exactly the cells
-that the crop keeps, so the units here do not pad at all and crop the identity instead: the same
-numbers for less work. In training the two differ in one point: batch statistics here never see
-padded cells.
+A CIR unit pads its 3x3 convolution, adds the identity and crops away the border cells that
+contain padding (paper section 4.1, figure 3). Without the padding the convolution yields exactly
+the cells that the crop keeps, so the units here do not pad at all and crop the identity instead:
+the same numbers for less work. In training the two differ in one point: batch statistics here
+never include padded cells.
 
 Module names follow the authors' release, so that its checkpoints map by a prefix alone
 (:mod:`siamdw_ros.siamdw.checkpoints`).

@@ -169,7 +169,7 @@ def convert(module: nn.Module, example: Tensor) -> Any:
 
 
 def _fingerprint(module: nn.Module) -> bytes:
-    """Return a hash of the layers and weights, to tell networks apart."""
+    """Return a hash of the layers and weights, to distinguish networks."""
     digest = hashlib.blake2b(str(module).encode())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())

@@ -1,14 +1,13 @@
 """The anchor-free box head: where the target is, and how far its four sides are from there.
 
-Template and search features meet in three correlations: the full one of SiamFC, depthwise
+Template and search features are compared by three correlations: the full one of SiamFC, depthwise
 (SiamRPN++, CVPR 2019), and pixelwise, in which every cell of the template is a 1x1 kernel of its
-own (LightTrack, CVPR 2021).
-Small towers turn what comes out into a class logit, four distances to the sides (Ocean, ECCV 2020;
-SiamBAN, CVPR 2020) and an estimate of the box's overlap with the target, at every cell.
+own (LightTrack, CVPR 2021). Two small convolutional towers map the correlations to three outputs
+at every cell: a class logit, four distances to the sides of the box (Ocean, ECCV 2020; SiamBAN,
+CVPR 2020), and a logit of that box's overlap with the target.
 
-The box that the operator drew is an input of the head: the distances are in units of its extents,
-so that the head predicts a change of shape and not a shape, and the aspect ratio that was drawn
-scales the template's channels.
+The drawn box is an input. The distances are in units of half its width and height, so that the
+head predicts a change of shape and not a shape. Its aspect ratio scales the template's channels.
 """
 
 from typing import NamedTuple
@@ -18,15 +17,18 @@ from torch import Tensor, nn
 
 from siamdw_ros.siamdw.heads import correlate_shifted
 
-TEMPLATE_CELLS = 5  # of the features of a 127 px template, a side
-MAX_LOG_DISTANCE = 3.0  # a side is at most e^3 = 20 times as far away as in the template
+TEMPLATE_CELLS = 5  # cells per side of the features of a 127 px template
+# A distance is at most e^3 = 20 times half the width or height of the drawn box.
+MAX_LOG_DISTANCE = 3.0
 
 
 class BoxTemplate(NamedTuple):
     """T templates made ready for correlation by :meth:`BoxHead.template`.
 
-    features: T x channels x 5 x 5, of the backbone. kernels: T x width x 5 x 5. extents: T x 2,
-    width and height of the marked box, in pixels of the template.
+    Attributes:
+        features: T x channels x 5 x 5, of the backbone.
+        kernels: T x C x 5 x 5, with C the `width` of the head in channels.
+        extents: T x 2, width and height of the drawn box, in pixels of the template.
     """
 
     features: Tensor
@@ -35,11 +37,13 @@ class BoxTemplate(NamedTuple):
 
 
 class BoxMaps(NamedTuple):
-    """What the head predicts at the N x N cells of T search regions.
+    """Predictions of the head at the N x N cells of T search regions.
 
-    logits: T x N x N, that the target is at the cell. distances: T x 4 x N x N, from the cell's
-    centre to the left, upper, right and lower side, in pixels of the search region. quality:
-    T x N x N, logits of the overlap that such a box has with the target.
+    Attributes:
+        logits: T x N x N, class logits: high where the cell is on the target.
+        distances: T x 4 x N x N, from the cell's centre to the left, upper, right and lower side
+            of the target's box, in pixels of the search region.
+        quality: T x N x N, logits of the overlap of that box with the target.
     """
 
     logits: Tensor
@@ -51,8 +55,8 @@ class BoxHead(nn.Module):
     """Classifies the cells of a search region and predicts the target's box from each.
 
     Args:
-        channels: of the backbone's features.
-        width: channels of the neck and of the towers.
+        channels: channels of the backbone's features.
+        width: channels of the necks and of the towers.
         depth: convolutions per tower.
     """
 
@@ -81,15 +85,15 @@ class BoxHead(nn.Module):
 
     @property
     def precision(self) -> torch.dtype:
-        """Of the numbers that it computes with; the backbone's may be lower."""
+        """Dtype of the head's parameters; that of the backbone may be lower."""
         return next(self.parameters()).dtype
 
     def template(self, features: Tensor, extents: Tensor) -> BoxTemplate:
         """Prepare templates for correlation, once per target.
 
         Args:
-            features: T x channels x 5 x 5, of templates of 127 px.
-            extents: T x 2, width and height of the marked box, in pixels of the template.
+            features: T x channels x 5 x 5, the backbone's of templates of 127 px.
+            extents: T x 2, width and height of the drawn box, in pixels of the template.
         """
         aspect = torch.log(extents[:, :1] / extents[:, 1:])
         gain, offset = self.aspect(aspect)[:, :, None, None].tensor_split(2, dim=1)
@@ -97,23 +101,23 @@ class BoxHead(nn.Module):
         return BoxTemplate(features, kernels, extents)
 
     def search(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute all of a search region that needs no template.
+        """Compute the part of a search that does not depend on the template.
 
         Args:
-            features: T x channels x H x W, of the backbone.
+            features: T x channels x H x W, the backbone's of the search regions.
 
         Returns:
-            The features, and what the neck makes of them, T x width x H x W.
+            The features as given, and the output of the neck, T x width x H x W.
         """
         return features, self.search_neck(features)
 
     def forward(self, template: BoxTemplate, features: Tensor, searched: Tensor) -> BoxMaps:
-        """Predict boxes: :meth:`compare`, :meth:`predict` and :meth:`maps`, see there.
+        """Predict boxes: run :meth:`compare`, :meth:`predict` and :meth:`maps`.
 
         Args:
-            template: of T targets.
-            features: T x channels x H x W, by :meth:`search`.
-            searched: T x width x H x W, by :meth:`search`.
+            template: Templates of T targets.
+            features: T x channels x H x W, the first result of :meth:`search`.
+            searched: T x width x H x W, the second result of :meth:`search`.
 
         Returns:
             Maps of (H - 4) x (W - 4) cells.
@@ -125,7 +129,8 @@ class BoxHead(nn.Module):
         """Correlate templates with search features.
 
         Returns:
-            T x (2 * width + 26) x (H - 4) x (W - 4): all correlations, and `searched` itself.
+            T x (2 * width + 26) x (H - 4) x (W - 4): the three correlations, and `searched`
+            without its border.
         """
         border = TEMPLATE_CELLS // 2
         inner = searched[:, :, border:-border, border:-border]
@@ -140,7 +145,7 @@ class BoxHead(nn.Module):
         )
 
     def predict(self, compared: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Predict from what :meth:`compare` returns; the part that backends may compile.
+        """Predict from the result of :meth:`compare`; the part that backends may compile.
 
         Returns:
             Class logits, T x 1 x N x N; distances in units of half the extents, T x 4 x N x N;
@@ -197,14 +202,14 @@ def correlate_pixelwise(kernels: Tensor, searched: Tensor) -> Tensor:
 
 
 def pointwise(inputs: int, outputs: int) -> nn.Sequential:
-    """A 1x1 convolution with batch norm and ReLU."""
+    """Make a 1x1 convolution with batch norm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
     )
 
 
 def separable(width: int) -> nn.Sequential:
-    """A depthwise 3x3 and a pointwise convolution, each with batch norm and ReLU."""
+    """Make a depthwise 3x3 and a pointwise convolution, each with batch norm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
         nn.BatchNorm2d(width),
@@ -214,5 +219,5 @@ def separable(width: int) -> nn.Sequential:
 
 
 def cell_centers(cells: int, stride: int, side: int, device: torch.device) -> Tensor:
-    """Centres of the N cells of a row or column of the maps, in pixels of the search region."""
+    """Return the centres of a row of cells of the maps, N, in pixels of the search region."""
     return (torch.arange(cells, device=device) - (cells - 1) / 2) * stride + side / 2

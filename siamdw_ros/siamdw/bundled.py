@@ -5,7 +5,7 @@ Without torch, so that a node can declare its parameters before torch is loaded.
 
 from importlib import resources
 
-DEFAULT_NETWORK = "siambox_res22"  # of the tracker, the node and every command
+DEFAULT_NETWORK = "siambox_res22"  # default of the tracker, the node and every command
 BUNDLED = {name: f"{name}.pt" for name in (DEFAULT_NETWORK, "siamfc_res22")}
 
 

@@ -1,7 +1,7 @@
 """Load untrusted checkpoint files: tensors only, no pickled code, bounded size.
 
-Everything that can be wrong with a file becomes a :class:`CheckpointError`, one sentence that says
-what the file is and what to do.
+Everything that can be wrong with a file becomes a :class:`CheckpointError`, one sentence that
+states what the file is and what to do.
 """
 
 import json
@@ -48,7 +48,7 @@ OTHER_FILES = {  # how files begin that people take for checkpoints -> what to d
 
 
 class CheckpointError(ValueError):
-    """A checkpoint cannot be used; the message says why and what to do."""
+    """A checkpoint cannot be used; the message states why and what to do."""
 
 
 def open_checkpoint(path: Path) -> Any:

@@ -25,7 +25,7 @@ MOST_WRAPPERS = 3  # around each other
 # What DataParallel, torch.compile and training modules put into the names, at any place.
 ADDED_PARTS = {"module", "_orig_mod"}
 ADDED_IN_FRONT = ("model.", "network.", "net.")
-PREFIXES = {  # of the layouts known, longest first -> ours
+PREFIXES = {  # prefixes of the supported layouts, longest first -> ours
     "feature_extractor.features.": "backbone.",
     "features.features.": "backbone.",
     "connect_model.": "head.",

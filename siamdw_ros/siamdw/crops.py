@@ -90,7 +90,7 @@ class Windows(NamedTuple):
 
 
 def round_half_away(value: float) -> float:
-    """Round as SiamRPN's release does: 0.5 -> 1, 2.5 -> 3, where Python says 0 and 2."""
+    """Round as SiamRPN's release does: 0.5 -> 1, 2.5 -> 3, where `round` gives 0 and 2."""
     return float(np.floor(value + 0.5)) if value >= 0 else float(np.ceil(value - 0.5))
 
 

@@ -2,7 +2,7 @@
 
 Square windows of several sizes are cut around the point. A network of its own predicts from each
 window how far the object's four sides are from the point, and how well that box will fit. Boxes
-that agree are averaged, and the one that promises most is chosen.
+that agree are averaged, and the one with the highest score is chosen.
 
 The network was trained by `python -m siamdw_ros.tools.train_extents`; it is class-agnostic.
 """
@@ -35,17 +35,19 @@ from siamdw_ros.siamdw.runtime import choose_device, fold_batch_norms
 
 WEIGHTS = "extent_res22.pt"
 WINDOW = 127  # pixels, the side to which windows are resized
-PER_OCTAVE = 2  # sizes of windows
-SIDES = tuple(20.0 * 2 ** (step / PER_OCTAVE) for step in range(11))  # in image pixels
+PER_OCTAVE = 2  # sizes of windows per doubling of the side
+SIDES = tuple(20.0 * 2 ** (step / PER_OCTAVE) for step in range(11))  # sides in image pixels
 MIN_SCORE = 0.1
 AGREEING = 0.5  # overlap of boxes that are averaged
 MIN_CONTRAST = 2.0  # standard deviation of a box with its surroundings, of 255
 
 
 class Extent(NamedTuple):
-    """An object's box and how sure the finder is of it.
+    """An object's box and its score.
 
-    box: (x, y, w, h) in pixels of the image, cut at its borders. score: from 0 to 1.
+    Attributes:
+        box: (x, y, w, h) in pixels of the image, cut at its borders.
+        score: Estimated overlap of the box with the object, from 0 to 1.
     """
 
     box: Box
@@ -111,7 +113,7 @@ class ExtentFinder:
 
     @torch.inference_mode()
     def _predict(self, windows: Image) -> Predictions:
-        """Average what the network says of windows and of their mirror images.
+        """Average the predictions for windows and for their mirror images.
 
         Args:
             windows: of :data:`SIDES`, 11 x 127 x 127 x 3.
@@ -154,7 +156,7 @@ def bundled_extents() -> Path:
 def choose_box(scores: Tensor, distances: Tensor) -> tuple[Tensor, float]:
     """Choose among boxes around one point, and average those that agree with the chosen one.
 
-    Neighbouring windows see the same object and err in different ways: the average of their boxes
+    Neighbouring windows show the same object and err in different ways: the average of their boxes
     is better than each, and a box that no other window supports is rarely right.
 
     Args:
@@ -234,7 +236,7 @@ def box_of_distances(
 
 
 def has_contrast(image: Image, box: Box) -> bool:
-    """Whether anything can be told apart in a box and around it."""
+    """Return whether a box and its surroundings have contrast: a uniform area has no object."""
     x, y, w, h = box
     top, left = max(int(y - h / 2), 0), max(int(x - w / 2), 0)
     around = image[top : math.ceil(y + 1.5 * h), left : math.ceil(x + 1.5 * w)]

@@ -1,9 +1,9 @@
 """The network that finds an object's box: a backbone, and heads that compare windows.
 
-A head looks at windows of several sizes around one point. From each window it predicts how far
-the object's four sides are from the point. The score of a window then depends on what the head
-sees in it and in the windows of half and of twice its side: a part of an object fills a window,
-too, and only the next larger window shows that there is more of it.
+A head evaluates windows of several sizes around one point. From each window it predicts how far
+the object's four sides are from the point. The score of a window depends on the features of that
+window and of those of half and of twice its side: a part of an object fills a window, too, and
+only the next larger window shows that there is more of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,19 +15,20 @@ from torch import Tensor, nn
 
 from siamdw_ros.siamdw.backbones import ResNet
 
-CELLS = 5  # a side, of the features of a window of 127 px
+CELLS = 5  # cells per side of the features of a window of 127 px
 SIZE_IN_WINDOW = 0.5  # sqrt(width * height) of the object, as share of the side that fits best
-LOG_DISTANCES = (-4.0, 3.0)  # limits of what the head predicts
+LOG_DISTANCES = (-4.0, 3.0)  # limits of the logarithms that the head predicts
 NO_WINDOW = -1
-MIRRORED = [2, 1, 0, 3]  # of the distances, in a window that is mirrored left to right
+MIRRORED = [2, 1, 0, 3]  # order of the distances in a window that is mirrored left to right
 
 
 class Predictions(NamedTuple):
-    """What the head says of B windows.
+    """Predictions of the head for B windows.
 
-    scores: B, logits of the overlap of the predicted box with the object's. distances: B x 4, from
-    the window's centre to the left, upper, right and lower side of the object, as shares of the
-    window's side.
+    Attributes:
+        scores: B, logits of the overlap of the predicted box with the object's.
+        distances: B x 4, from the window's centre to the left, upper, right and lower side of the
+            object, as shares of the window's side.
     """
 
     scores: Tensor
@@ -109,12 +110,12 @@ class ExtentNetwork(nn.Module):
         self.heads = nn.ModuleList(heads)
 
     def predict(self, features: Tensor, smaller: Tensor, larger: Tensor) -> Predictions:
-        """Predict from what the backbone computed; see :meth:`ExtentHead.forward`."""
+        """Predict from the features of the backbone; see :meth:`ExtentHead.forward`."""
         return mean_of([head(features, smaller, larger) for head in self.heads])
 
 
 class WindowFeatures(nn.Module):
-    """The part of the network that looks at windows, which a backend runs."""
+    """The part of the network that computes features of windows, which a backend runs."""
 
     def __init__(self, backbone: ResNet) -> None:
         super().__init__()

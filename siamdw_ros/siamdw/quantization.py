@@ -2,7 +2,7 @@
 
 Post-training quantisation in its usual form: weights get a scale per output channel, the input of
 each convolution one range for all of it (Krishnamoorthi, arXiv:1806.08342). OpenVINO computes in
-int8 where a model says so by FakeQuantize operations; templates and their comparison stay float32.
+int8 where a model has FakeQuantize operations; templates and their comparison stay float32.
 """
 
 from collections.abc import Iterable

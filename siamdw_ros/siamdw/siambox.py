@@ -23,7 +23,7 @@ from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siambox_step import BoxChoice
 from siamdw_ros.siamdw.wide_search import Match, WideSearchTarget, WideSearchTracker
 
-SIZE_LIMITS = (0.1, 10.0)  # of the target's sides, as factors of the first ones
+SIZE_LIMITS = (0.1, 10.0)  # limits of the target's sides, as factors of the first ones
 LEARNT_QUALITY = 0.6  # estimated overlap from which the memory learns
 
 

@@ -11,7 +11,8 @@ from siamdw_ros.siamdw.hyperparameters import SiamRPNHyper
 from siamdw_ros.siamdw.networks import SiamRPNNetwork
 from siamdw_ros.siamdw.search_step import SearchStep, hann_window
 
-MAX_LOG_GROWTH = 10.0  # of an anchor's side; no real correction comes near, and exp stays finite
+# Limit of a correction of an anchor's side: no real one comes near, and exp stays finite.
+MAX_LOG_GROWTH = 10.0
 
 
 class Proposals(NamedTuple):

@@ -52,7 +52,7 @@ class Tracker:
                 the image is cut off; not so with parity, where the authors take the box as it is.
 
         Raises:
-            ValueError: image or box are not usable; the message says why.
+            ValueError: image or box are not usable; the message states why.
         """
         inside = checked_box(box, checked_image(image))
         x, y, w, h = map(float, box)

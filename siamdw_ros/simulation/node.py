@@ -45,7 +45,7 @@ PARAMETERS = (
     ("scenario", "turning", f"one of {', '.join(s.name for s in SCENARIOS)}"),
     ("vehicle", "base", "base or drone"),
     ("rate", 12.0, "images per second"),
-    ("motion_rate", 50.0, "steps of the robot and odometry messages a second"),
+    ("motion_rate", 50.0, "steps of the robot and odometry messages per second"),
     ("seed", 3, "of the place and of what people wear"),
     ("stamped", True, "TwistStamped on cmd_vel; false: Twist"),
     ("operate", False, "start the target and the follower, and enable it, as an operator would"),

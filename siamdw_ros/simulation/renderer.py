@@ -19,7 +19,7 @@ from siamdw_ros.simulation import textures
 NEAR = 0.3  # metres; cards that come nearer are not drawn
 STEP = 4  # pixels between the rays that are computed; maps are interpolated in between
 DEPTH_STEP = STEP  # a depth pixel is so many image pixels wide
-LEVELS = 5  # of detail of the paving, each half as fine as the one before
+LEVELS = 5  # levels of detail of the paving, each half as fine as the one before
 NEAREST_LEVEL = 3.0  # metres from which on the paving gets coarser
 FAR = 60.0  # metres of depth pixels of the sky: none
 FLATTEST = 0.012  # ground rays that fall less, per metre, end in the panorama

@@ -35,7 +35,7 @@ def overlap(first: Box, second: Box) -> float:
 
 
 def on_target(record: Record) -> bool:
-    """Whether the tracker sees the target and has its box right."""
+    """Whether the tracker reports the target, with the right box."""
     seen = record.seen
     if record.truth is None or seen is None or seen.state is State.LOST:
         return False

@@ -10,7 +10,7 @@ from siamdw_ros.following.camera import Vector
 from siamdw_ros.simulation import textures
 from siamdw_ros.simulation.renderer import Card
 
-HEIGHT, WIDTH = 1.78, 0.80  # of a person's card, metres
+HEIGHT, WIDTH = 1.78, 0.80  # size of a person's card, metres
 STRIDE = 0.7  # metres per step
 PILLAR = 1.2  # width, metres
 PHASES = 8  # pictures of a stride

@@ -67,7 +67,7 @@ def shadow(image: Image, rng: Rng) -> Image:
 
 
 def shrink(image: Image, resolution: float) -> Image:
-    """Let `resolution` < 1 pixels see what one saw, each the mean of what falls on it."""
+    """Shrink both sides by `resolution` < 1; a new pixel is the mean of those that it covers."""
     size = tuple(max(4, round(side * resolution)) for side in image.shape[1::-1])
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 

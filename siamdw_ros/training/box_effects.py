@@ -21,8 +21,8 @@ def photometric(
 ) -> tuple[Tensor, Tensor]:
     """Change light, colour and sharpness of each pair, and add noise.
 
-    One camera sees both crops, mostly in the same light: colour is evidence for the target. Most
-    of the change of light is therefore common to a pair.
+    Both crops come from one camera, mostly in the same light: colour is evidence for the target.
+    Most of the change of light is therefore common to a pair.
 
     Args:
         templates: B x 3 x H x W, BGR 0..255.

@@ -8,8 +8,10 @@ from torch.nn import functional as F
 
 from siamdw_ros.siamdw.box_head import BoxMaps
 
-POSITIVE = 0.5  # of the box's half sides: the ellipse of cells that are the target (SiamBAN)
-NEGATIVE = 1.0  # the ellipse outside of which cells are not
+# Half axes of two ellipses, as shares of the box's half sides (SiamBAN): cells inside the first
+# are the target, cells outside the second are not.
+POSITIVE = 0.5
+NEGATIVE = 1.0
 HARDEST = 16  # cells per pair that count once more
 
 

@@ -122,7 +122,7 @@ def teacher_features(file: Path, side: int, cells: slice) -> Features:
 
 @dataclass(frozen=True)
 class Encoders:
-    """What turns the crops of a pair into what is stored."""
+    """The parts of the networks whose outputs for a pair are stored."""
 
     template: Features
     search: Features

@@ -25,7 +25,7 @@ from siamdw_ros.training.scenes import Shares
 
 
 class ConfigError(ValueError):
-    """A configuration cannot be used; the message says in a line what to do."""
+    """A configuration cannot be used; the message states in a line what to do."""
 
 
 def _expand(paths: Any) -> Any:

@@ -1,8 +1,8 @@
 """The second part of a training of the extent network: the end of the backbone learns as well.
 
-The features that a tracker compares tell an object from others, and less where it ends. So the
-last units of the backbone learn with the heads. What the units before them compute for a window
-never changes: it is computed once, and used several times.
+The features that a tracker compares separate an object from others, but describe its borders less
+well. So the last units of the backbone learn with the heads. The output of the units before them
+never changes for a window: it is computed once, and used several times.
 """
 
 import contextlib

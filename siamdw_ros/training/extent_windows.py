@@ -27,14 +27,14 @@ from siamdw_ros.training.extent_objects import Draw, Sample
 
 log = logging.getLogger(__name__)
 
-TAPS = 2  # per object
-CENTRAL_SHARE = 0.25  # of taps at the centre
-INNER = (0.22, 0.78)  # where the others are, as share of the box
+TAPS = 2  # taps per object
+CENTRAL_SHARE = 0.25  # share of the taps that are at the object's centre
+INNER = (0.22, 0.78)  # range of the other taps, as shares of the box
 NEAR = (-1, 0, 1)  # octaves of windows by the one that fits
 FAR = (-4, -3, -2, 2, 3)
 FAR_COUNT = 3
-SIDE_LIMITS = (14.0, 1400.0)  # of windows, in image pixels
-MIN_SIDE = 6.0  # pixels, of an object
+SIDE_LIMITS = (14.0, 1400.0)  # smallest and largest side of windows, in image pixels
+MIN_SIDE = 6.0  # smallest side of an object, pixels
 MIN_SIZE = 10.0  # pixels, sqrt(width * height) to which objects are shrunk at most
 SHRUNK_SHARE = 0.6
 # A frame that was cut around its target ends soon. A window that shows the end would give away
@@ -45,7 +45,7 @@ CUT_OCTAVES = 0.3
 
 @dataclass(frozen=True)
 class Windows:
-    """Features of N windows and what the head has to say about them.
+    """Features of N windows, and the values that the head should predict from them.
 
     Attributes:
         features: N x channels x 5 x 5.

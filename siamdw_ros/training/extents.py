@@ -63,7 +63,7 @@ class ExtentTraining(ExtentTuning):
         objects: whose features are stored.
         per_file: objects per file of features; what a run loses when it is ended.
         heads: that are trained apart and averaged.
-        epochs: times that a head sees every tap.
+        epochs: passes of a head over all taps.
         taps: per step.
         head_rate: learning rate of the first part at its highest.
         components: of the features that heads learn from.

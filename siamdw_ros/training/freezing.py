@@ -4,7 +4,7 @@
 on. The paper starts from weights for ImageNet, whose first layers are good as they are; the stem
 never learns. `stem` is for networks that have tracked before: the stem is held, and so are the
 statistics of all batch norms, which small batches would only disturb. `first` holds the first
-stage as well, which sees the most pixels: a step then costs a third less.
+stage as well, which has the largest maps: a step then costs a third less.
 """
 
 from torch import nn

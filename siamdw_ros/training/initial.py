@@ -9,9 +9,9 @@ from siamdw_ros.siamdw.checkpoints import read_checkpoint
 from siamdw_ros.siamdw.networks import Network, SiamFCNetwork, SiamRPNNetwork, create_network
 from siamdw_ros.training.config import Config, ConfigError
 
-INITIAL_SCALE = 1e-4  # of the correlation of 25 cells x 512 channels of fresh features
+INITIAL_SCALE = 1e-4  # for correlations of 25 cells x 512 channels of untrained features
 INITIAL_BIAS = -4.0  # most cells are misses
-INITIAL_RPN_SPREAD = 1e-4  # of the weights that see 9 cells x 512 channels
+INITIAL_RPN_SPREAD = 1e-4  # standard deviation of kernels of 9 cells x 512 channels
 
 log = logging.getLogger(__name__)
 

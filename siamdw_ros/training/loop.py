@@ -136,7 +136,7 @@ def make_trainer(config: Config) -> pl.Trainer:
         log_every_n_steps=config.log_every,
         enable_checkpointing=False,  # ours are written whole or not at all
         enable_model_summary=False,
-        use_distributed_sampler=False,  # ours knows its rank
+        use_distributed_sampler=False,  # ours divides the pairs by rank itself
         num_sanity_val_steps=0,
     )
 

@@ -14,7 +14,8 @@ from siamdw_ros.training.targets import cell_offsets, label_map
 
 RADIUS = 1.5  # cells around the target's that count as hits, in L1 distance
 SIGMA = 0.6  # cells; width of the peak that a response is asked for
-MISS_SUM_WEIGHT = 0.1  # of the term on all anchors of a cell together, from the authors' release
+# Weight of the term on all anchors of a cell together, from the authors' release.
+MISS_SUM_WEIGHT = 0.1
 
 Terms = dict[str, Tensor]
 

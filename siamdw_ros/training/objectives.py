@@ -20,7 +20,7 @@ from siamdw_ros.training.published import TrackPair, TrackPairs
 from siamdw_ros.training.scenes import EXEMPLAR, PairMaker, two_scales
 from siamdw_ros.training.targets import anchor_targets, label_map
 
-Arrays = dict[str, Any]  # of one pair
+Arrays = dict[str, Any]  # arrays of one pair, by name
 Batch = dict[str, Tensor]  # the same of B pairs
 
 

@@ -14,7 +14,7 @@ from siamdw_ros.training.sources import draw_photograph
 T = TypeVar("T")
 
 
-Views = list[Image]  # of one object from neighbouring places, h x w x 4 BGRA each
+Views = list[Image]  # one object from neighbouring places, h x w x 4 BGRA each
 
 
 @dataclass(frozen=True)

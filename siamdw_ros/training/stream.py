@@ -1,7 +1,7 @@
 """The stream of pairs: pair number n of a run is the same however it is run.
 
-It is drawn from (seed, n) alone. So a run that is resumed, or has other worker processes, sees
-the same pairs, and the processes of a distributed one never see the same pair.
+It is drawn from (seed, n) alone. So a run that is resumed, or has other worker processes, draws
+the same pairs, and no two processes of a distributed one draw the same pair.
 """
 
 import sys

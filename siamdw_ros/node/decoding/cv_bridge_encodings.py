@@ -1,4 +1,4 @@
-"""Encodings that only cv_bridge knows, where cv_bridge is installed.
+"""Encodings that only cv_bridge supports, where cv_bridge is installed.
 
 These are OpenCV's generic types, such as 32FC1 (depth in metres) and 16SC1, and whatever later
 versions of cv_bridge learn. The encodings of raw.py do not come here: cv_bridge copies each
@@ -74,7 +74,7 @@ def layout(encoding: str) -> Layout | str:
 
 
 def convert(message: Image) -> NDArray[Any]:
-    """Convert a message of an encoding that :func:`layout` knows.
+    """Convert a message of an encoding that :func:`layout` supports.
 
     Returns:
         H x W or H x W x channels: uint8 BGR, or the values as they were sent.

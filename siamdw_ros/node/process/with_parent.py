@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-PR_SET_PDEATHSIG = 1  # of prctl(2)
+PR_SET_PDEATHSIG = 1  # option of prctl(2)
 
 
 def module_command(module: str, arguments: Sequence[str] = ()) -> list[str]:
