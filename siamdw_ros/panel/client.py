@@ -164,6 +164,12 @@ class Client:
                 self._news.clear()
         except (ConnectionError, RuntimeError):  # it has just left
             await self._socket.close()
+        except Exception as error:
+            # Without its sender an open connection would show nothing any more, without a reason.
+            self._hub.link.report(f"a browser's connection is closed: {error!r}")
+            await self._socket.close(
+                code=WSCloseCode.INTERNAL_ERROR, message=b"see the panel's log"
+            )
 
     async def _send_text(self) -> None:
         while self._answers:

@@ -52,9 +52,9 @@ class Encoder:
         image = self._decoder.image(message, time.monotonic())
         height, width = image.shape[:2]
         if (scale := self._max_side / max(width, height)) < 1:
-            image = np.asarray(
-                cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-            )
+            # Of a line camera's image, 4096 x 1, the smaller side would become 0.
+            size = [max(1, round(side * scale)) for side in (width, height)]
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         quality = [cv2.IMWRITE_JPEG_QUALITY, self._quality]
         return Jpeg(cv2.imencode(".jpg", image, quality)[1].tobytes(), width, height)
 

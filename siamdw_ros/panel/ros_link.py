@@ -98,6 +98,10 @@ class RosLink:
         if self._enable is not None:
             self._enable.publish(Bool(data=pressed))
 
+    def report(self, problem: str) -> None:
+        """Log an error, but not more often than every few seconds."""
+        self.node.get_logger().error(problem, throttle_duration_sec=ERROR_PERIOD)
+
     def age(self, stamp: Any) -> float:
         """Seconds since a stamp, by the node's clock."""
         now = self.node.get_clock().now().nanoseconds
@@ -144,9 +148,7 @@ class RosLink:
             except Exception as error:  # the panel lives on, whatever a callback met
                 if self._ended.is_set() or not self.node.context.ok():
                     return
-                self.node.get_logger().error(
-                    f"receiving failed: {error!r}", throttle_duration_sec=ERROR_PERIOD
-                )
+                self.report(f"receiving failed: {error!r}")
 
     def _update_subscriptions(self) -> None:
         """Make the subscriptions those that are wanted by now.

@@ -40,6 +40,12 @@ def test_a_large_image_is_reduced_and_its_size_is_told() -> None:
     assert decoded(sent.data).shape == (40, 60, 3)
 
 
+def test_a_long_image_of_one_line_keeps_that_line() -> None:
+    sent = Encoder("raw", 60, 75).encode(image_message(GRADIENT[:1]))
+    assert (sent.width, sent.height) == (120, 1)
+    assert decoded(sent.data).shape == (1, 60, 3)
+
+
 def test_a_camera_s_jpeg_is_passed_through() -> None:
     data = jpeg()
     sent = Encoder("compressed", 1280, 75).encode(CompressedImage(data=data))
