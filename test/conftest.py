@@ -1,4 +1,4 @@
-"""What tests of several parts share."""
+"""Fixtures that tests of several parts share."""
 
 import os
 import sys

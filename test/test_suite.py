@@ -1,7 +1,7 @@
 """The whole suite runs in one process, also where launch_testing is installed.
 
-launch_testing's pytest hook imports every test file by its bare name, whatever `--import-mode`
-says.
+launch_testing's pytest hook imports every test file by its bare name, whatever the value of
+`--import-mode`.
 """
 
 import os

@@ -34,7 +34,7 @@ class Block:
         line: of the fence, from 1.
         language: behind the fence.
         text: its lines, without indentation.
-        marked: whether the page says that it was not run.
+        marked: whether the page states that it was not run.
     """
 
     page: str

@@ -1,4 +1,4 @@
-"""Each command of the documentation is accepted, or its block says that it was not run."""
+"""Each command of the documentation is accepted, or its block states that it was not run."""
 
 import shlex
 from importlib.util import find_spec
@@ -36,7 +36,7 @@ def named_only(words):
 
 
 @pytest.mark.parametrize("block", SHELL_BLOCKS, ids=str)
-def test_each_command_is_accepted_or_its_block_says_that_it_was_not_run(block):
+def test_each_command_is_accepted_or_its_block_states_that_it_was_not_run(block):
     for words in pages.commands(block.text):
         checked = check(words)
         assert checked or block.marked, (

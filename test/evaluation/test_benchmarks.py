@@ -124,7 +124,7 @@ def test_a_zip_with_a_table(tmp_path: Path) -> None:
     assert sum(1 for _ in boat.images()) == 2
 
 
-def test_what_is_no_sequence_is_said(tmp_path: Path) -> None:
+def test_what_is_no_sequence_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"gone\.mp4"):
         find_sequences(tmp_path / "gone.mp4")
     with pytest.raises(ValueError, match="Known are"):

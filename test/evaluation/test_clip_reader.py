@@ -28,7 +28,7 @@ def write_images(folder: Path, *numbers: int) -> None:
         cv2.imwrite(str(folder / f"{number}.png"), np.full((4, 6, 3), number, np.uint8))
 
 
-def test_the_shipped_clip_is_what_it_says() -> None:
+def test_the_shipped_clip_has_its_size_length_and_rate() -> None:
     frame = next(read_clip(CLIP))
     assert frame.shape == (480, 640, 3)
     assert frame_count(CLIP) == 217

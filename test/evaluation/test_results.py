@@ -1,4 +1,4 @@
-"""Results are written as each benchmark wants them, and read again as they were."""
+"""Results are written in the format of each benchmark, and read again as they were."""
 
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def test_a_supervised_run_comes_back_in_vots_form(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.boxes, run.boxes)
 
 
-def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     sequence, folder = still(3), ResultFolder(tmp_path)
     folder.write_run(sequence, follow(Scripted({1: EXACT, 2: EXACT}), sequence))
     (tmp_path / "still.txt").write_text("1,2,3,4\n")
@@ -102,7 +102,7 @@ def test_the_got10k_toolkit_reads_our_results_and_finds_our_figures(
     (sequence,) = find_sequences(tmp_path / "val")
     boxes = np.array(EXACT) + generator.normal(0, 3, (6, 4)).round(3)
     run = follow(Scripted(dict(enumerate(map(tuple, boxes), start=1))), sequence)
-    # The toolkit wants its own name of the benchmark above the tracker's.
+    # The toolkit expects its own name of the benchmark above the tracker's.
     ResultFolder(tmp_path / "results" / "GOT-10k" / "ours").write_run(sequence, run)
     places = {"result_dir": str(tmp_path / "results"), "report_dir": str(tmp_path / "reports")}
     judge = toolkit.ExperimentGOT10k(str(tmp_path), subset="val", **places)

@@ -41,7 +41,7 @@ def test_html_escapes(table):
     assert "&lt;b&gt;" in table.html()
 
 
-def test_a_table_without_rows_still_says_why(table):
+def test_a_table_without_rows_still_states_why(table):
     table.rows.clear()
     assert "mil: not there" in table.text()
     assert "mil: not there" in table.section()

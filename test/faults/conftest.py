@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "panel"))
 from ledger import Ledger, Trial
 from rig import CLIP, LaunchRig, Rig, Trials
 
-FEW = 1  # trials of a fault, unless --fault-times says otherwise
+FEW = 1  # trials of a fault, unless --fault-times is given
 PARAMETERS = {"device": "cpu", "threads": 1}
 
 

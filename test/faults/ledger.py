@@ -1,4 +1,4 @@
-"""What was tried, and what happened: one line of JSON a trial."""
+"""The ledger of trials and their outcomes: one line of JSON per trial."""
 
 import json
 import os

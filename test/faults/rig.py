@@ -17,7 +17,7 @@ from siamdw_ros.node.decoding import image_message
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in it, on its first frame
-RATE = 10.0  # images a second: a camera that a busy machine can feed
+RATE = 10.0  # images per second: a camera that a busy machine can feed
 
 Trials = Callable[..., Iterator[Trial]]
 

@@ -41,7 +41,7 @@ FAULTS = (
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    """Both nodes, and the world that both see."""
+    """Both nodes, and the world that both receive."""
     log = tmp_path_factory.mktemp("following") / "nodes.log"
     with (
         node_process("follower", log, camera_z=0.6, obstacle_source="scan"),

@@ -123,7 +123,7 @@ def test_a_subscription_that_nobody_takes_from(rig: Rig, trials: Trials) -> None
 
 
 def test_a_caller_that_dies_while_it_waits(rig: Rig, trials: Trials) -> None:
-    for trial in trials("a client killed among its calls, 100 a second"):
+    for trial in trials("a client killed among its calls, 100 per second"):
         with rig.camera(), script(CALLER, rig) as caller:
             rig.follow()
             assert caller.stdout.readline() == b"ready\n"

@@ -1,4 +1,4 @@
-"""What the tests of the follower share."""
+"""Fixtures that the tests of the follower share."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A robot and a target on a plane, and what a perfect tracker would see: no images, no clock."""
+"""A robot and a target on a plane, and the boxes of a perfect tracker: no images, no clock."""
 
 import math
 from collections import deque

@@ -50,7 +50,7 @@ def test_the_robot_stops_with_its_target_at_nearly_its_distance() -> None:
     assert world.gap() > 0.85
 
 
-def test_a_turning_robot_sees_a_standing_target_stand() -> None:
+def test_a_turning_robot_finds_a_standing_target_at_rest() -> None:
     world = World(replace(SETTINGS, gap=2.0), target=np.array([3.0, 1.2, 0.9]))
     world.run(0.5)
     sight = world.pilot._filter.at(world.time)
@@ -60,7 +60,7 @@ def test_a_turning_robot_sees_a_standing_target_stand() -> None:
     assert sight.azimuth == pytest.approx(math.atan2(1.2, 3.0), abs=0.03)
 
 
-def test_without_odometry_the_commands_tell_the_own_motion() -> None:
+def test_without_odometry_the_commands_give_the_own_motion() -> None:
     world = World(replace(SETTINGS, use_odometry=False), target=np.array([4.0, 1.5, 0.9]))
     world.pilot.own.add = lambda pose: None  # type: ignore[method-assign]
     world.run(10.0)

@@ -1,4 +1,4 @@
-"""The page says what the code does."""
+"""The page agrees with the code."""
 
 from pathlib import Path
 

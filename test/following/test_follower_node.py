@@ -19,7 +19,7 @@ pytestmark = pytest.mark.ros
 
 @pytest.fixture(scope="module")
 def running(ros_domain: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    """Both nodes, and a world that both see."""
+    """Both nodes, and a world that both receive."""
     log = tmp_path_factory.mktemp("following") / "nodes.log"
     with (
         node_process("follower", log, camera_z=0.6, obstacle_source="scan"),

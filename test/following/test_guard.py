@@ -1,4 +1,4 @@
-"""The last stage: whatever the plan says, old, forbidden or repeated means zero."""
+"""The last stage: old, forbidden or repeated means zero, whatever is planned."""
 
 import math
 from dataclasses import replace
@@ -87,7 +87,7 @@ def test_old_by_any_clock_is_zero(age: float, jump: float, clock: str) -> None:
     if clock != "steady":
         rig.offset += age
     if clock == "both":
-        rig.offset += jump  # whatever the ROS clock does: the steady one says it is old
+        rig.offset += jump  # whatever the ROS clock does: by the steady one it is old
     rig.guard.enable(True, rig.now)
     motion = rig.guard.command(rig.now).motion
     assert motion.stands() or clock == "ros"
@@ -232,7 +232,7 @@ def test_repeated_results_under_fresh_stamps_stop_a_moving_robot() -> None:
     assert rig.drive().motion == FAST
 
 
-def test_a_robot_that_stands_may_see_the_same_again_and_again() -> None:
+def test_a_robot_that_stands_may_receive_the_same_again_and_again() -> None:
     rig = Rig()
     seen = Observation(rig.now.ros, 0.03, State.TRACKED, (1.0, 2.0, 3.0, 4.0), 0.9)
     for _ in range(60):
@@ -253,7 +253,7 @@ def test_only_a_plan_that_drives_moves_forward() -> None:
         assert (command.motion.turn == 0) == (mode in ("stopped", "waiting", "given up"))
 
 
-def test_an_old_distance_stops_the_robot_though_no_newer_image_says_so() -> None:
+def test_an_old_distance_stops_the_robot_without_a_newer_image() -> None:
     """The pilot drops an old distance with the next image; here that image comes late."""
     rig = Rig()
     rig.drive()

@@ -1,4 +1,4 @@
-"""The launch file's arguments: what each says, what is refused, what the node's process gets."""
+"""The launch file's arguments: descriptions, refusals, and the arguments of the node's process."""
 
 import runpy
 import sys

@@ -19,7 +19,7 @@ from rclpy.qos import qos_profile_sensor_data
 @pytest.mark.launch_test
 @launch_testing.markers.keep_alive
 def generate_test_description() -> LaunchDescription:
-    """Start the base behind a person who walks straight on, few images a second."""
+    """Start the base behind a person who walks straight on, at few images per second."""
     return launch_file("simulation.launch.py", scenario="straight", rate="6.0")
 
 

@@ -34,7 +34,7 @@ def corners(status) -> tuple[float, ...]:
 # Finding the camera
 
 
-def test_a_heartbeat_a_second_tells_of_a_camera_that_is_no_autopilot(wired: Wired) -> None:
+def test_one_heartbeat_per_second_names_a_camera_that_is_no_autopilot(wired: Wired) -> None:
     wired.run(5.0)
     beats = wired.station.all("HEARTBEAT")
     assert len(beats) in (5, 6)
@@ -43,7 +43,7 @@ def test_a_heartbeat_a_second_tells_of_a_camera_that_is_no_autopilot(wired: Wire
     assert (beats[0].get_srcSystem(), beats[0].get_srcComponent()) == (1, 100)
 
 
-def test_the_heartbeat_says_whether_the_tracker_is_there(wired: Wired) -> None:
+def test_the_heartbeat_reports_whether_the_tracker_is_there(wired: Wired) -> None:
     wired.run(2.0, news=False)
     assert wired.station.last("HEARTBEAT").system_status == mavlink.MAV_STATE_STANDBY
     wired.run(3.0)
@@ -96,7 +96,7 @@ def test_a_video_stream_is_described_where_there_is_one() -> None:
     assert wired.station.last("VIDEO_STREAM_STATUS").resolution_h == 1280
 
 
-def test_a_camera_without_a_video_stream_says_so(wired: Wired) -> None:
+def test_a_camera_without_a_video_stream_reports_it(wired: Wired) -> None:
     number = mavlink.MAVLINK_MSG_ID_VIDEO_STREAM_INFORMATION
     results = wired.command(mavlink.MAV_CMD_REQUEST_MESSAGE, number)
     assert results == [mavlink.MAV_RESULT_UNSUPPORTED]
@@ -254,7 +254,7 @@ def test_when_the_tracker_is_silent_the_last_rectangle_is_not_reported_any_more(
     times = [status.tracking_status for status in statuses(wired)]
     assert times[0] == ACTIVE
     assert times[-1] == ERROR
-    assert times.count(ACTIVE) <= 6  # a second, at 5 Hz
+    assert times.count(ACTIVE) <= 6  # one second at 5 Hz
 
 
 def test_a_box_that_leaves_the_image_is_cut_to_it(wired: Wired) -> None:

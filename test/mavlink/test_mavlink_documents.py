@@ -1,4 +1,4 @@
-"""The page and the configuration say what the code does."""
+"""The page and the configuration agree with the code."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What vision may do with a copter, and when it lets go."""
+"""The commands that the camera may send to a copter, and when it stops sending."""
 
 import pytest
 from ground_station import Station
@@ -163,7 +163,7 @@ def test_heartbeats_of_others_do_not_count() -> None:
     assert "no heartbeat" in flight.control.problem
 
 
-def test_the_modes_are_those_that_pymavlink_knows() -> None:
+def test_the_modes_are_those_of_pymavlink() -> None:
     copter = mavutil.mode_mapping_acm
     assert copter[MODES[ARDUPILOT].guided] == "GUIDED"
     assert copter[MODES[ARDUPILOT].hold[0]] == "BRAKE"

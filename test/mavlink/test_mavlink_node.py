@@ -255,7 +255,7 @@ def test_impossible_parameters_end_the_node_in_one_line(
     assert "Traceback" not in ended.stderr
 
 
-def test_without_pymavlink_the_node_says_how_to_get_it(ros_domain: None) -> None:
+def test_without_pymavlink_the_node_logs_how_to_get_it(ros_domain: None) -> None:
     ended = run(code="import sys; sys.modules['pymavlink'] = None")
     assert ended.returncode == 1
     assert "pymavlink is not installed: pip install pymavlink" in ended.stderr

@@ -144,7 +144,7 @@ class Noise:
 
 
 def bombard(cameras: Cameras, noise: Noise, packets: int, now: float) -> float:
-    """Send packets at 1000 a second, and answer nothing of what they ask of the tracker."""
+    """Send 1000 packets per second, and answer nothing of what they ask of the tracker."""
     for _ in range(packets):
         cameras.receive(noise.packet(), now)
         cameras.tick(now)

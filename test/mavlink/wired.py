@@ -30,7 +30,7 @@ class Wired:
             self.station.receive(packet)
 
     def run(self, seconds: float, *, news: bool = True) -> None:
-        """Let time pass, with news of the tracker 20 times a second."""
+        """Let time pass, with news of the tracker 20 times per second."""
         end = self.now + seconds
         while self.now < end - 1e-9:
             self.now += 0.01

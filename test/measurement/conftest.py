@@ -1,4 +1,4 @@
-"""What the benchmark's tests share with the tracker's."""
+"""Fixtures that the benchmark's tests share with the tracker's."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is said of a tracker whose target goes away and returns; worked out by hand."""
+"""Statistics of a tracker whose target leaves and returns; worked out by hand."""
 
 import dataclasses
 import json
@@ -21,12 +21,12 @@ EXACT, AWAY = (10.0, 10.0, 20.0, 20.0), (60.0, 50.0, 20.0, 20.0)
 LETTERS = {"T": State.TRACKED, "U": State.UNCERTAIN, "L": State.LOST}
 
 
-def judged(there: str, said: str, elsewhere: tuple[int, ...] = ()) -> LostStatistics:
+def judged(there: str, reported: str, elsewhere: tuple[int, ...] = ()) -> LostStatistics:
     """Describe a video by frames: x where the target is visible; T, U, L the state reported."""
     video = still(len(there))
     video.boxes[[letter != "x" for letter in there]] = np.nan
     boxes: dict[int, Box] = {i: AWAY if i in elsewhere else EXACT for i in range(len(there))}
-    states = {i: LETTERS[letter] for i, letter in enumerate(said)}
+    states = {i: LETTERS[letter] for i, letter in enumerate(reported)}
     return lost_statistics(follow(Scripted(boxes, states), video), video)
 
 
@@ -61,7 +61,7 @@ def test_command_follows_a_video_whose_target_disappears(
 ) -> None:
     shutil.copy(CLIPS / "juice.mp4", tmp_path)
     boxes = read_annotation(CLIPS / "juice.csv")
-    boxes[5:9] = [ABSENT] * 4  # said, not so: what matters is that it is counted
+    boxes[5:9] = [ABSENT] * 4  # not true: what matters is that they are counted
     write_annotation(tmp_path / "juice.csv", boxes, {})
     out = tmp_path / "out"
     options = ["--absences", "--threads", "1", "--device", "cpu", "--out", str(out)]

@@ -14,7 +14,7 @@ CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 USAGE = Usage(dict.fromkeys(("executor", "receiver", "dds", "inference"), 0.0), 0, 1, 1)
 
 
-def test_waiting_for_the_inference_before_is_told_apart():
+def test_waiting_for_the_inference_before_is_counted_apart():
     """Stamps every 30 ms, inference 50 ms, 2 ms of the node's own: the second image waits."""
     run = Run(
         sent=2,

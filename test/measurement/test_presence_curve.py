@@ -23,7 +23,7 @@ def test_precision_and_recall_of_a_hand_worked_case():
     assert found[1.0] == (0.5, 1.0)
 
 
-def test_scores_that_tell_all_apart_have_an_average_precision_of_one():
+def test_scores_that_separate_all_have_an_average_precision_of_one():
     present = np.arange(20) >= 10
     assert absent_curve(np.where(present, 0.9, 0.1), present).average_precision == pytest.approx(1)
 

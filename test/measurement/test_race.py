@@ -37,7 +37,7 @@ def video():
     return Video("still", [IMAGE] * count, [BOX] * count)
 
 
-def test_every_tracker_sees_every_frame_and_they_take_turns(video):
+def test_every_tracker_gets_every_frame_and_they_take_turns(video):
     log = []
     contenders = [Contender(name, lambda name=name: Still(log, name)) for name in "ab"]
     outcome = race(contenders, [video, video], "test")
@@ -46,7 +46,7 @@ def test_every_tracker_sees_every_frame_and_they_take_turns(video):
     assert raced == ["a"] * TURN + ["b"] * TURN + ["b"] * TURN + ["a"] * TURN
 
 
-def test_table_tells_speed_and_overlap_beside_the_reference(video):
+def test_table_has_speed_and_overlap_beside_the_reference(video):
     contenders = [
         Contender("slow", lambda: Still([], "slow", seconds=2e-3)),
         Contender("fast", lambda: Still([], "fast", seconds=5e-4, moved=2.0)),

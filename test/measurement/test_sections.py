@@ -18,7 +18,7 @@ def plan(tmp_path):
     return Plan(clips=[CLIP], work=tmp_path, quick=True, models=("siamfc_res22",))
 
 
-def test_core_tells_time_work_and_share_of_peak(plan):
+def test_core_reports_time_work_and_share_of_peak(plan):
     (table,) = core.run(plan)
     full = table.rows[0]
     assert (full["network"], full["precision"]) == ("siamfc_res22", "float32")
@@ -90,7 +90,7 @@ def test_gpu_sections_time_the_published_tracker_and_ours(plan):
     assert table.rows[0]["times one target"] == 1
 
 
-def test_failing_gpu_tests_are_told_and_stop_no_figure(plan, tmp_path, monkeypatch):
+def test_failing_gpu_tests_are_reported_and_stop_no_figure(plan, tmp_path, monkeypatch):
     (tmp_path / "test_it.py").write_text(
         "def test_on_a_gpu(): pass\ndef test_cuda_fails(): assert False\n"
     )

@@ -40,7 +40,7 @@ def test_cameras_are_named_by_their_topics(topics: list[str], names: list[str]) 
         (["/a/image/compressed"], "compressed", "give '/a/image'"),
     ],
 )
-def test_cameras_that_cannot_be_told_apart_are_refused(
+def test_cameras_with_ambiguous_names_are_refused(
     topics: list[str], transport: str, reason: str
 ) -> None:
     node = Node("cameras", namespace="/robot")

@@ -1,4 +1,4 @@
-"""Which encodings go to cv_bridge, and what is said where it is not installed."""
+"""Which encodings go to cv_bridge, and the rejection where it is not installed."""
 
 import sys
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def install(monkeypatch: pytest.MonkeyPatch, bridge: type) -> None:
 
 
 class FloatsOnly:
-    """Answers as cv_bridge does for 32FC1, and for an encoding that it does not know."""
+    """Answers as cv_bridge does for 32FC1, and for an encoding that it does not support."""
 
     def encoding_to_dtype_with_channels(self, encoding: str) -> tuple[str, int]:
         if encoding != "32FC1":
@@ -56,7 +56,7 @@ class FloatsOnly:
         return values.reshape(message.height, message.width)
 
 
-def test_without_cv_bridge_the_rejection_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cv_bridge_the_rejection_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv_bridge", None)  # as if it were not installed
     problem = raw.check(depth_message())
     assert problem is not None
@@ -70,7 +70,9 @@ def test_a_cv_bridge_for_another_numpy_is_no_crash(monkeypatch: pytest.MonkeyPat
     assert raw.check(depth_message()) is not None
 
 
-def test_an_encoding_that_only_cv_bridge_knows_goes_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoding_that_only_cv_bridge_supports_goes_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     install(monkeypatch, FloatsOnly)
     assert raw.check(depth_message()) is None
     image = ImageDecoder().image(depth_message(), 0.0)

@@ -1,4 +1,4 @@
-"""What is drawn on the debug image."""
+"""The drawing on the debug image."""
 
 import math
 

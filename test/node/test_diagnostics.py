@@ -1,4 +1,4 @@
-"""What the node tells on /diagnostics while a camera comes, errs and goes."""
+"""The node's /diagnostics while a camera starts, errs and stops."""
 
 import math
 import time
@@ -177,7 +177,7 @@ def messages(problems: list[Any]) -> list[str]:
     return [problem.message for problem in problems]
 
 
-def test_a_status_is_as_bad_as_its_worst_problem_and_says_all_of_that_level() -> None:
+def test_a_status_is_as_bad_as_its_worst_problem_and_names_all_of_that_level() -> None:
     problems = [warn_problem("slow"), error_problem("no camera"), error_problem("no GPU")]
     status = make_status("node: part", "gpu0", problems, "well", {"rate": 29.97, "count": 3})
     assert (status.name, status.hardware_id) == ("node: part", "gpu0")
@@ -251,7 +251,7 @@ def test_no_target_is_well() -> None:
     assert target_status("node: targets", "cpu", []).message == "no target"
 
 
-def test_memory_of_a_gpu_is_told_where_there_is_one() -> None:
+def test_memory_of_a_gpu_is_reported_where_there_is_one() -> None:
     assert gpu_memory("cpu") == {}
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""What is read from diagnostics."""
+"""The reader of diagnostics."""
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 

@@ -32,7 +32,7 @@ def load(**values: Any) -> Engine | str:
     return made
 
 
-def test_what_was_loaded_says_where_it_runs() -> None:
+def test_what_was_loaded_states_where_it_runs() -> None:
     engine = load()
     assert isinstance(engine, Engine)
     assert engine.device == "cpu"
@@ -69,12 +69,12 @@ def test_what_is_compiled_at_first_use_is_compiled_while_loading(model: str) -> 
         ({"tracker_wide_instance_size": 383.5}, "must be a whole number, not 383.5"),
     ],
 )
-def test_what_cannot_be_loaded_is_told_with_the_reason(
+def test_what_cannot_be_loaded_is_reported_with_the_reason(
     values: dict[str, Any], reason: str
 ) -> None:
-    said = load(**values)
-    assert isinstance(said, str)
-    assert reason in said
+    failure = load(**values)
+    assert isinstance(failure, str)
+    assert reason in failure
 
 
 def test_an_unknown_precision_is_refused_before_anything_is_loaded() -> None:

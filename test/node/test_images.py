@@ -223,7 +223,9 @@ def test_bgr8_is_a_view_of_the_message() -> None:
         ({"encoding": "yuv422", "width": 31}, "needs an even width"),
     ],
 )
-def test_a_malformed_message_is_told_apart(fields: dict[str, object], reason: str) -> None:
+def test_a_malformed_message_is_rejected_with_the_reason(
+    fields: dict[str, object], reason: str
+) -> None:
     sent = message(SCENE, "bgr8")
     for name, value in fields.items():
         setattr(sent, name, value)

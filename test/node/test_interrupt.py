@@ -34,10 +34,10 @@ def test_an_interrupt_while_the_node_starts_ends_it_cleanly(
     assert process.stdout.readline() == "begun\n"
     threading.Event().wait(delay)  # the moment of the interrupt is what is tried
     process.send_signal(number)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    assert "Traceback" not in said
-    assert "rror" not in said
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, printed
+    assert "Traceback" not in printed
+    assert "rror" not in printed
 
 
 MARK = """
@@ -57,15 +57,15 @@ runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
 def test_help_is_printed_and_no_node_started(module: str) -> None:
     for option in ("-h", "--help"):
         command = [sys.executable, "-m", module, option]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert said.returncode == 0
-        assert "~/start_tracking" in said.stdout
-        assert said.stderr == ""
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0
+        assert "~/start_tracking" in ended.stdout
+        assert ended.stderr == ""
 
 
 def test_a_wrong_value_at_the_start_is_one_line() -> None:
     command = module_command(MODULES[0], ["--ros-args", "-p", "max_targets:=many"])
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert said.returncode == 1
-    assert "max_targets needs an integer, not 'many'" in said.stderr
-    assert "Traceback" not in said.stderr
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert "max_targets needs an integer, not 'many'" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,4 +1,4 @@
-"""The node's lifecycle, as a lifecycle manager sees it."""
+"""The node's lifecycle, from the side of a lifecycle manager."""
 
 import time
 from collections.abc import Callable

@@ -57,13 +57,13 @@ def test_smoothing_takes_jitter_out_and_adds_no_lag() -> None:
     assert (width, height) == pytest.approx((20.0, 30.0))
 
 
-def test_predictions_say_where_a_target_will_be_and_when() -> None:
+def test_predictions_state_where_a_target_will_be_and_when() -> None:
     target = moving(0.5, [State.TRACKED] * 30)
-    said = predictions(shown(target, 0.25))
-    assert (said.header.stamp.sec, said.header.stamp.nanosec) == (103, 150_000_000)
-    assert said.header.frame_id == "camera"
-    assert said.detections[0].header == said.header
-    assert box_from_message(said.detections[0].bbox)[0] == pytest.approx(290 + 25, abs=1)
+    published = predictions(shown(target, 0.25))
+    assert (published.header.stamp.sec, published.header.stamp.nanosec) == (103, 150_000_000)
+    assert published.header.frame_id == "camera"
+    assert published.detections[0].header == published.header
+    assert box_from_message(published.detections[0].bbox)[0] == pytest.approx(290 + 25, abs=1)
 
 
 def test_a_lost_target_is_not_predicted_and_smoothing_starts_over() -> None:

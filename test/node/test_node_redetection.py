@@ -24,15 +24,17 @@ def message(*detections: Detection2D) -> Detection2DArray:
 
 
 def test_boxes_of_the_wanted_class_come_likeliest_first() -> None:
-    said = message(detection(0.5, 1.0), detection(0.9, 2.0), detection(0.95, 3.0, "dog"))
-    assert [box[0] for box in usable_boxes(said, "cup")] == [2.0, 1.0]
-    assert [box[0] for box in usable_boxes(said, "*")] == [3.0, 2.0, 1.0]
-    assert usable_boxes(said, "cat") == []
+    received = message(detection(0.5, 1.0), detection(0.9, 2.0), detection(0.95, 3.0, "dog"))
+    assert [box[0] for box in usable_boxes(received, "cup")] == [2.0, 1.0]
+    assert [box[0] for box in usable_boxes(received, "*")] == [3.0, 2.0, 1.0]
+    assert usable_boxes(received, "cat") == []
 
 
 def test_only_the_likeliest_few_are_tried() -> None:
-    said = message(*(detection(i / 100, float(i)) for i in range(100)))
-    assert [box[0] for box in usable_boxes(said, "cup")] == [99.0 - i for i in range(MAX_BOXES)]
+    received = message(*(detection(i / 100, float(i)) for i in range(100)))
+    assert [box[0] for box in usable_boxes(received, "cup")] == [
+        99.0 - i for i in range(MAX_BOXES)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ numbers = st.floats(width=64)
 def test_any_message_gives_boxes_that_can_be_searched(
     fields: list[tuple[float, ...]], wanted: str
 ) -> None:
-    said = message(*(detection(score, x, wanted, size) for score, x, size in fields))
-    for box in usable_boxes(said, wanted):
+    received = message(*(detection(score, x, wanted, size) for score, x, size in fields))
+    for box in usable_boxes(received, wanted):
         assert all(map(math.isfinite, box))
         assert min(box[2:]) >= 2

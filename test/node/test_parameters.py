@@ -78,8 +78,8 @@ def test_a_change_takes_effect_on_the_next_image(
 def test_a_value_that_does_not_fit_is_rejected_with_the_reason(
     tracker: TrackerRig, name: str, value: Any, reason: str
 ) -> None:
-    (said,) = set_parameters(tracker, **{name: value})
-    assert reason in said
+    (refusal,) = set_parameters(tracker, **{name: value})
+    assert reason in refusal
 
 
 def test_values_that_only_fit_together_are_set_together(tracker: TrackerRig) -> None:
@@ -137,11 +137,11 @@ def test_fewer_targets_than_are_followed_stops_none(
     assert set_parameters(tracker, max_targets=16) == [""]
 
 
-def test_each_parameter_says_what_it_is_and_when_it_is_read(tracker: TrackerRig) -> None:
+def test_each_parameter_describes_what_it_is_and_when_it_is_read(tracker: TrackerRig) -> None:
     request = DescribeParameters.Request(names=[parameter.name for parameter in PARAMETERS])
     answer = tracker.call(DescribeParameters, "describe_parameters", request)
-    said: list[ParameterDescriptor] = answer.descriptors
-    for parameter, descriptor in zip(PARAMETERS, said, strict=True):
+    descriptors: list[ParameterDescriptor] = answer.descriptors
+    for parameter, descriptor in zip(PARAMETERS, descriptors, strict=True):
         assert descriptor.description == parameter.description
         assert descriptor.additional_constraints == f"read {parameter.read.value}"
         assert descriptor.read_only == (parameter.read is Read.START)

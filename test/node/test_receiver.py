@@ -96,7 +96,7 @@ def test_every_message_reaches_its_subscription_in_the_thread(node: Node, launch
     assert threads == {receiver}
 
 
-def test_events_of_subscriptions_are_told(node: Node, launch: Launch) -> None:
+def test_events_of_subscriptions_are_reported(node: Node, launch: Launch) -> None:
     counts: list[int] = []
     launch(
         subscribe(node, "image", print, incompatible_qos=lambda e: counts.append(e.total_count))

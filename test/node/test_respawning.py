@@ -109,7 +109,7 @@ def test_an_interrupt_that_reaches_the_child_just_after_the_fork_ends_it_cleanly
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_when_it_is_told_to(
+def test_it_ends_on_a_signal(
     number: signal.Signals, respawning: Respawning, client: Client
 ) -> None:
     tracker = respawning()

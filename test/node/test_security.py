@@ -1,4 +1,4 @@
-"""The SROS2 policy says what the node has and uses: no more, no less."""
+"""The SROS2 policy lists what the node has and uses: no more, no less."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable

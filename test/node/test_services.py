@@ -10,7 +10,7 @@ def accepted(limit: RateLimit, rate: float, times: list[float]) -> int:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 1.0, 3.0, 100.0])
-def test_on_average_as_many_requests_pass_as_the_rate_says(rate: float) -> None:
+def test_on_average_as_many_requests_pass_as_the_rate_allows(rate: float) -> None:
     limit = RateLimit()
     limit.allows(rate, 0.0)
     while limit.allows(rate, 0.0):

@@ -20,7 +20,7 @@ def center_of(box: tuple[float, ...]) -> np.ndarray:
 
 
 def follow(smoother: BoxFilter, centers: np.ndarray, stamps: np.ndarray) -> np.ndarray:
-    """Centres that a filter says when it is shown these."""
+    """Return the centres that a filter computes from these."""
     pairs = zip(centers, stamps, strict=True)
     return np.array([center_of(smoother.update(box_around(c), t)) for c, t in pairs])
 
@@ -34,8 +34,8 @@ def test_a_steady_target_is_followed_without_lag_and_its_velocity_is_known() -> 
     stamps = 1e9 + np.cumsum(np.random.default_rng(0).uniform(0.01, 0.1, 60))
     centers = np.outer(stamps - stamps[0], [90.0, -30.0]) + 200
     smoother = BoxFilter(0.2)
-    said = follow(smoother, centers, stamps)
-    np.testing.assert_allclose(said, centers, atol=1e-3)
+    smoothed = follow(smoother, centers, stamps)
+    np.testing.assert_allclose(smoothed, centers, atol=1e-3)
     np.testing.assert_allclose(velocity_of(smoother), (90, -30), rtol=1e-3)
     ahead = center_of(smoother.predict(0.5))
     np.testing.assert_allclose(ahead, centers[-1] + [45, -15], atol=1e-2)
@@ -49,13 +49,13 @@ def test_lag_of_an_accelerating_target_is_the_documented_one(time_constant: floa
     assert 0.5 < lag / (acceleration * time_constant**2) <= 1
 
 
-def test_jitter_falls_as_theory_says() -> None:
+def test_jitter_falls_as_in_theory() -> None:
     stamps = np.arange(3000) * PERIOD
     noise = np.random.default_rng(0).normal(0, 2.0, (3000, 2))
     fading = np.exp(-PERIOD / 0.1)
     left = (1 - fading) * (1 + 4 * fading + 5 * fading**2) / (1 + fading) ** 3  # of the variance
-    said = follow(BoxFilter(0.1), 100 + noise, stamps)[100:]
-    assert np.var(said) == pytest.approx(4.0 * left, rel=0.15)
+    smoothed = follow(BoxFilter(0.1), 100 + noise, stamps)[100:]
+    assert np.var(smoothed) == pytest.approx(4.0 * left, rel=0.15)
 
 
 def test_without_a_time_constant_boxes_stay_as_they_are() -> None:
@@ -86,7 +86,7 @@ def test_whatever_it_is_shown_boxes_are_finite_and_have_a_size(
 ) -> None:
     smoother = BoxFilter(time_constant)
     for *box, stamp in shown:
-        said = smoother.update((box[0], box[1], box[2], box[3]), stamp)
-        for result in (said, smoother.predict(ahead)):
+        smoothed = smoother.update((box[0], box[1], box[2], box[3]), stamp)
+        for result in (smoothed, smoother.predict(ahead)):
             assert np.isfinite(result).all()
             assert min(result[2:]) >= 1

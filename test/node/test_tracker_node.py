@@ -1,4 +1,4 @@
-"""The node as a robot sees it: a process, real images, real DDS."""
+"""The node from outside, as on a robot: a process, real images, real DDS."""
 
 import math
 from collections.abc import Callable
@@ -29,10 +29,10 @@ def test_a_request_before_any_image_is_refused(reconfigure: Callable[..., Tracke
     tracker.wait(lambda: f"{topic}: no image has come yet" in tracker.output(), "a warning")
     other = tracker.node.create_publisher(Image, "the_right_image", 1)
     tracker.node.destroy_publisher(tracker.camera.publisher)
-    said = f"nothing publishes {topic}; topics of this type:"
-    tracker.wait(lambda: said in tracker.output(), "a warning")
-    assert other.topic_name in tracker.output().split(said)[1]
-    assert tracker.output().count(said) == 1
+    warning = f"nothing publishes {topic}; topics of this type:"
+    tracker.wait(lambda: warning in tracker.output(), "a warning")
+    assert other.topic_name in tracker.output().split(warning)[1]
+    assert tracker.output().count(warning) == 1
 
 
 def test_detections_carry_the_header_of_their_image(tracker: TrackerRig, frames: Frames) -> None:
@@ -220,7 +220,7 @@ def test_in_an_image_of_another_shape_a_target_is_lost_until_it_is_found(
     assert [detection.id for detection in found] == ["bottle"]
 
 
-def test_a_box_that_is_partly_outside_is_cut_and_the_answer_says_so(
+def test_a_box_that_is_partly_outside_is_cut_and_the_answer_reports_it(
     tracker: TrackerRig, frames: Frames
 ) -> None:
     tracker.show(frames[0])
@@ -286,7 +286,7 @@ def test_no_more_targets_than_allowed(
     ("parameters", "reason"),
     [({"checkpoint": __file__}, "damaged or no checkpoint"), ({"lost_score": 0.9}, "lost <=")],
 )
-def test_without_a_tracker_the_node_stays_and_says_why(
+def test_without_a_tracker_the_node_stays_and_reports_why(
     launch_tracker: Callable[..., TrackerRig], parameters: dict[str, object], reason: str
 ) -> None:
     tracker = launch_tracker(active=False, **parameters)
@@ -311,7 +311,7 @@ def test_a_qos_that_does_not_exist_is_named_when_the_node_is_activated(
     assert "configure and activate it" not in answer.message
 
 
-def test_a_parameter_out_of_range_is_said_at_the_start(tmp_path: Path) -> None:
+def test_a_parameter_out_of_range_is_reported_at_the_start(tmp_path: Path) -> None:
     with TrackerProcess(tmp_path / "node.log", parameters={"max_targets": 0}) as process:
         assert process.process.wait(60) != 0
         assert "max_targets" in process.output()

@@ -1,4 +1,4 @@
-"""A copy of the repository to build in, and an environment that knows nothing of its own build."""
+"""A copy of the repository to build in, and an environment without its own build."""
 
 import os
 import shutil

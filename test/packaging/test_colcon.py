@@ -134,7 +134,7 @@ def test_cpp_packages_can_use_the_interfaces(workspace, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [(), ("--merge-install",)], ids=["isolated", "merged"])
 def test_a_package_of_the_same_workspace_can_depend_on_the_interfaces(workspace, tmp_path, layout):
-    """As docs/get_started.md says: `--base-paths . msg` makes siamdw_msgs a package for colcon."""
+    """As in docs/get_started.md: `--base-paths . msg` makes siamdw_msgs a package for colcon."""
     user = tmp_path / "user"
     user.mkdir()
     for name, text in (CPP_USER | {"package.xml": USER_MANIFEST}).items():
@@ -191,7 +191,7 @@ def both(workspace, tmp_path_factory):
     return other
 
 
-def test_without_ros_the_build_says_what_to_do(workspace):
+def test_without_ros_the_build_states_what_to_do(workspace):
     environ = {
         name: value for name, value in workspace.environ.items() if name != "AMENT_PREFIX_PATH"
     }

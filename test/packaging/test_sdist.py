@@ -31,7 +31,7 @@ def test_source_distribution_holds_interfaces_launch_file_and_weights(workspace,
         assert missing == []
 
 
-def test_without_msg_the_build_says_what_is_missing(workspace, unpacked, tmp_path):
+def test_without_msg_the_build_names_what_is_missing(workspace, unpacked, tmp_path):
     (tmp_path / "setup.py").write_bytes((unpacked / "setup.py").read_bytes())
     printed = workspace.run("sh", "-c", f"python {tmp_path}/setup.py --version 2>&1 || true")
     assert "the folder msg/ with the interfaces is missing" in printed

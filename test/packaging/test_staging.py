@@ -85,7 +85,7 @@ def test_prefix_with_interfaces_that_we_installed_is_no_underlay(built, tmp_path
     assert built["underlay_prefixes"](environ) == [other]
 
 
-def test_python_of_cmake_sees_ros_but_no_build_front_end(built, tmp_path, monkeypatch):
+def test_python_of_cmake_finds_ros_but_no_build_front_end(built, tmp_path, monkeypatch):
     version = f"python{built['sys'].version_info.major}.{built['sys'].version_info.minor}"
     packages = tmp_path / "ros" / "lib" / version / "site-packages"
     front_end, kept = tmp_path / "overlay", tmp_path / "kept"

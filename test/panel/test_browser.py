@@ -240,7 +240,7 @@ def test_the_page_reconnects_to_a_panel_that_was_started_anew(browser: Browser) 
         browser.driver.get(first.address)
         browser.wait_for_frames()
         assert first.end(signal.SIGTERM) == 0
-        wait_for(lambda: "No connection" in browser.text("#banner"), "the page says so")
+        wait_for(lambda: "No connection" in browser.text("#banner"), "the banner of the page")
     with PanelProcess(f"port:={first.port}"):
         browser.wait_for_frames()
         wait_for(lambda: browser.find("#banner") is None, "the page is well again")

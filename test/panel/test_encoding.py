@@ -1,4 +1,4 @@
-"""What the browser gets of raw and compressed images."""
+"""The JPEG that a browser gets of raw and compressed images."""
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def test_a_raw_image_becomes_a_jpeg() -> None:
     assert close(decoded(sent.data), GRADIENT)
 
 
-def test_a_large_image_is_reduced_and_its_size_is_told() -> None:
+def test_a_large_image_is_reduced_and_its_size_is_sent() -> None:
     sent = Encoder("raw", 60, 75).encode(image_message(GRADIENT))
     assert (sent.width, sent.height) == (120, 80)
     assert decoded(sent.data).shape == (40, 60, 3)

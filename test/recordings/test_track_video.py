@@ -23,7 +23,7 @@ BOX = "306,124,108,260"
 
 @pytest.fixture
 def folder(images: list[np.ndarray], tmp_path: Path) -> Path:
-    """Folder of images; written without loss, so that every reader sees the same pixels."""
+    """Folder of images; written without loss, so that every reader returns the same pixels."""
     made = tmp_path / "frames"
     made.mkdir()
     for index, image in enumerate(images):

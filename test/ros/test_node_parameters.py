@@ -124,9 +124,9 @@ def test_an_unknown_name_is_reported_with_the_one_that_was_meant(
     make: Make, capfd: pytest.CaptureFixture[str]
 ) -> None:
     make("image_topic:=/front", "use_sim_time:=false")
-    said = capfd.readouterr().err
-    assert "there is no parameter 'image_topic': did you mean image_topics?" in said
-    assert "use_sim_time" not in said
+    printed = capfd.readouterr().err
+    assert "there is no parameter 'image_topic': did you mean image_topics?" in printed
+    assert "use_sim_time" not in printed
 
 
 def test_safety_limits_are_kept_while_the_node_runs(make: Make) -> None:

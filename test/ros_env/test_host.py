@@ -1,4 +1,4 @@
-"""What this machine must have: every lack is named in one line that says what to do."""
+"""What this machine must have: every lack is one line that states what to do."""
 
 import ast
 import os
@@ -37,7 +37,7 @@ def test_message_can_be_given_by_a_python_that_is_too_old(module):
     ("system", "machine", "named"),
     [("Linux", "aarch64", "aarch64"), ("Darwin", "x86_64", "Darwin")],
 )
-def test_platform_without_wheels_is_told_to_install_ros(system, machine, named):
+def test_platform_without_wheels_is_refused_with_advice_to_install_ros(system, machine, named):
     with pytest.raises(host.SetupError, match=f"{named}.*install ROS 2"):
         host.check_platform(system, machine, ("glibc", "2.36"))
 

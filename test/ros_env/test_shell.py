@@ -48,7 +48,7 @@ def test_only_libraries_of_ros_are_searched(layout):
     assert found == [str(layout.venv / "lib"), str(layout.site_packages / "ros_rcl.libs")]
 
 
-def test_environment_beside_ros_wants_the_same_ros_sourced(layout):
+def test_environment_beside_ros_needs_the_same_ros_sourced(layout):
     beside = Layout(layout.venv, "humble", wheels=False)
     layout.scripts[0].write_text(shell.script(beside))
     refused = sourced(layout, "echo entered")

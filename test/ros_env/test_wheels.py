@@ -93,7 +93,7 @@ def test_our_opencv_alone_is_left_as_it_is(tmp_path, monkeypatch):
     assert [command[3] for command in commands] == ["install"]
 
 
-def test_lost_network_is_one_line_that_says_what_to_do(tmp_path):
+def test_lost_network_is_one_line_that_states_what_to_do(tmp_path):
     cry = ["sh", "-c", "echo NewConnectionError: no route; exit 1"]
     with pytest.raises(SetupError, match=r"Check the network.*PIP_INDEX_URL"):
         run_logged(cry, tmp_path / "log", what="installing")

@@ -1,7 +1,7 @@
 """Reference outputs of the authors' release, and the weights and inputs that they belong to.
 
 The weights are drawn, not trained: what a RandomState(0) gives, key by key in sorted order.
-test/data/golden/README.md says how each number was made.
+test/data/golden/README.md describes how each number was made.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""The backbones: sizes, receptive fields, and that none of it sees padding."""
+"""The backbones: sizes, receptive fields, and that no cell depends on padding."""
 
 import copy
 

@@ -94,7 +94,7 @@ def test_a_network_that_is_loaded_again_and_again_takes_no_more_memory(official_
 
 
 @pytest.mark.usefixtures("_openvino")
-def test_networks_of_other_weights_are_told_apart():
+def test_networks_of_other_weights_compute_other_features():
     torch.manual_seed(0)
     networks = [create_network("siamfc_res22") for _ in range(2)]
     first, second = (

@@ -88,7 +88,7 @@ def test_format_of_old_torch_is_read(weights, save):
 
 @pytest.mark.skipif(
     tuple(map(int, torch.__version__.split(".")[:2])) < checkpoint_files.TORCH_WITH_NAMED_GLOBALS,
-    reason="this torch cannot be told that NumPy scalars are safe",
+    reason="this torch cannot take NumPy scalars as safe globals",
 )
 @pytest.mark.parametrize("module", CORE_MODULES.values(), ids=CORE_MODULES)
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
@@ -130,7 +130,7 @@ def meta_network(name):
         return create_network(name)
 
 
-def test_thicker_official_file_is_told_from_the_thinner(save):
+def test_thicker_official_file_is_distinguished_from_the_thinner(save):
     path = save(shaped_like(golden.official_shapes("siamrpn_res22_thicker")))
     assert read_checkpoint(path).network == "siamrpn_res22_thicker"
 

@@ -58,7 +58,7 @@ def test_window_shows_what_lies_around_its_centre(x, y, side, out):
     image, center = smooth_image(), np.array([x, y])
     expected = sampled_window(image, center, side, out)
     window = crop_window(image, center, side, out, FILL)
-    # OpenCV knows coordinates to 1/32 px; at the image's edge that is worth up to 130 / 32.
+    # OpenCV rounds coordinates to 1/32 px; at the image's edge that is worth up to 130 / 32.
     assert np.abs(window - expected).max() <= 6
 
 

@@ -60,7 +60,7 @@ def test_windows_are_those_that_opencv_cuts(device, places):
     rows = torch.from_numpy(windows.numbers()).to(device)
     found = cut_windows(torch.from_numpy(image).to(device), rows, 33).cpu().numpy()
     difference = np.abs(found.astype(int) - windows.cut([image], 33))
-    # OpenCV knows coordinates to 1/32 px; at the image's edge that is worth up to 120 / 32.
+    # OpenCV rounds coordinates to 1/32 px; at the image's edge that is worth up to 120 / 32.
     assert difference.max() <= 6
     assert difference.mean() < 1
 
@@ -342,7 +342,7 @@ def test_memory_of_a_gpu_is_flat_over_a_thousand_updates(video):
 
 
 @needs_gpu
-def test_graph_that_cannot_be_captured_is_told_and_done_without(monkeypatch, caplog):
+def test_graph_that_cannot_be_captured_is_logged_and_done_without(monkeypatch, caplog):
     def broken():
         raise RuntimeError("operation not permitted")
 

@@ -1,4 +1,4 @@
-"""The command that says what a checkpoint file is."""
+"""The command that describes a checkpoint file."""
 
 import hashlib
 

@@ -90,7 +90,7 @@ def test_auto_takes_int8_where_the_cpu_has_it_and_no_bfloat16(capabilities, chos
     )
 
 
-def test_int8_says_what_it_needs(network, tmp_path):
+def test_int8_names_what_it_needs(network, tmp_path):
     save_network(network, tmp_path / "plain.pt")
     with pytest.raises(ValueError, match="needs the backend openvino on a CPU, not torch"):
         create_tracker("siamfc_res22", precision="int8", backend="torch")

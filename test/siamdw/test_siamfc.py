@@ -1,4 +1,4 @@
-"""SiamFC+ beyond the paper: scales by templates, memory, the second look, recovery."""
+"""SiamFC+ beyond the paper: scales by templates, memory, wide search, recovery."""
 
 import cv2
 import numpy as np
@@ -147,7 +147,7 @@ def test_camera_shift_is_measured_in_image_pixels():
     assert shift == pytest.approx((40, -24), abs=1.5)
 
 
-def test_unlike_views_tell_no_shift():
+def test_unlike_views_give_no_shift():
     flat = np.full((60, 160), 90, np.float32)
     assert camera_shift(flat, np.zeros((90, 160), np.float32), 640).tolist() == [0, 0]
     noise = [np.random.default_rng(i).random((60, 160)).astype(np.float32) for i in (0, 1)]

@@ -126,7 +126,7 @@ def test_comments_survive(video: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--set", "nonsense"], ["--set", "50=1,2,3,4"]])
-def test_bad_options_are_said(
+def test_bad_options_are_reported(
     video: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(video), *arguments]) == 2

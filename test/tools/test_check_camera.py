@@ -1,4 +1,4 @@
-"""What check_camera sees, and what it says to change."""
+"""The findings of check_camera, and the changes that it advises."""
 
 import re
 import subprocess

@@ -45,7 +45,9 @@ def test_the_summary_counts_a_frame_without_a_box_as_a_miss() -> None:
     assert "20 / " in table(summary).text()
 
 
-def test_a_clip_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_clip_that_is_not_there_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     missing = tmp_path / "gone.mp4"
     assert main(["--clip", str(missing), "--out", str(tmp_path)]) == 2
     assert "gone" in capsys.readouterr().err

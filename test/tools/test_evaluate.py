@@ -101,12 +101,12 @@ def test_a_broken_sequence_does_not_end_the_others(
     (tmp_path / "broken.csv").write_text("frame,x,y,w,h\n0,1,2,30,40\n")
     arguments = [str(tmp_path / "broken.mp4"), JUICE, "--every", "50", "--tracker", "kcf"]
     assert main([*arguments, "--jobs", "1"]) == 1
-    said = capsys.readouterr()
-    assert "kcf on broken" in said.err
-    assert "juice " in said.out
+    printed = capsys.readouterr()
+    assert "kcf on broken" in printed.err
+    assert "juice " in printed.out
 
 
-def test_a_tracker_from_a_file_says_what_is_wrong_with_it(
+def test_a_tracker_from_a_file_reports_what_is_wrong_with_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tuned = tmp_path / "tuned.yaml"
@@ -116,7 +116,7 @@ def test_a_tracker_from_a_file_says_what_is_wrong_with_it(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["gone.zip"], "gone.zip"),
         ([JUICE, "--tracker", "struck"], "neither a tracker"),
@@ -127,15 +127,15 @@ def test_a_tracker_from_a_file_says_what_is_wrong_with_it(
         ([JUICE, "--set", "window_influence"], "NAME=VALUE"),
     ],
 )
-def test_bad_input_is_said(
+def test_bad_input_is_reported(
     arguments: list[str],
-    said: str,
+    expected: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("NANOTRACK", raising=False)
     assert main([*arguments, "--jobs", "1"]) > 0
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.skipif(

@@ -81,7 +81,7 @@ def test_a_box_starts_a_target(tracker: None) -> None:
     assert hand.sizes[-1] == (480, 640, 3)
 
 
-def test_without_a_display_it_says_so_in_one_line() -> None:
+def test_without_a_display_it_reports_that_in_one_line() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "siamdw_ros.tools.select_target"],
         env={name: value for name, value in os.environ.items() if name != "DISPLAY"},

@@ -86,7 +86,7 @@ def test_check_shows_what_would_be_learnt_from_and_trains_nothing(
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("photographs=[gone]", "photographs.0: gone does not exist"),
         ("batches=3", "unknown key 'batches': did you mean 'batch'?"),
@@ -95,15 +95,15 @@ def test_check_shows_what_would_be_learnt_from_and_trains_nothing(
     ],
 )
 def test_faults_are_one_clear_line(
-    config: Path, capsys: pytest.CaptureFixture[str], override: str, said: str
+    config: Path, capsys: pytest.CaptureFixture[str], override: str, expected: str
 ) -> None:
     assert main([str(config), override.replace("{config}", str(config))]) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert expected in error
     assert error.count("\n") == 1
 
 
-def test_without_lightning_it_says_what_to_install(
+def test_without_lightning_it_names_what_to_install(
     config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_import = builtins.__import__

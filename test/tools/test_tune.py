@@ -31,18 +31,18 @@ def test_a_search_is_kept_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    ("range_", "said"),
+    ("range_", "expected"),
     [
         ("window=0:1", "no hyper-parameter window"),
         ("window_influence=0.1:3", "window_influence must lie in"),
     ],
 )
-def test_a_range_that_cannot_be_is_said_at_once(
-    range_: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_impossible_range_is_reported_at_once(
+    range_: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("optuna")
     assert main([JUICE, "--range", range_, "--out", str(tmp_path / "t.yaml")]) == 2
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.ros
@@ -55,7 +55,7 @@ def test_a_range_that_cannot_be_is_said_at_once(
     ids=lambda spec: spec.model,
 )
 def test_the_node_takes_all_that_is_written_for_it(tmp_path: Path, spec: SiamDW) -> None:
-    """By the same way as ros2 run --params-file; what it cannot take is said in the file."""
+    """By the same way as ros2 run --params-file; the file names what the node cannot take."""
     rclpy = pytest.importorskip("rclpy")
     from siamdw_ros.node.settings import KNOWN, Settings
     from siamdw_ros.ros.node_parameters import NodeParameters
@@ -88,7 +88,7 @@ def test_a_range_the_wrong_way_round(capsys: pytest.CaptureFixture[str]) -> None
     assert "must be less than" in capsys.readouterr().err
 
 
-def test_a_missing_library_is_said(
+def test_a_missing_library_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)

@@ -59,7 +59,7 @@ def test_without_a_toolkit_at_the_other_end_it_ends_with_one_line() -> None:
     assert line.startswith("vot_trax: ")
 
 
-def test_a_missing_library_is_said(
+def test_a_missing_library_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "trax", None)

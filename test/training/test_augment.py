@@ -1,4 +1,4 @@
-"""What cameras do to images."""
+"""Augmentation by the effects of cameras."""
 
 from collections.abc import Callable
 

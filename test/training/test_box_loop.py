@@ -84,11 +84,11 @@ def test_the_shipped_configuration_is_read() -> None:
         ("packs=[missing.zip]", "missing.zip"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(
+def test_what_is_wrong_is_reported_in_a_line(
     override: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [str(CONFIG), f"folder={tmp_path}", "init=null", override]
     assert main(arguments) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1

@@ -108,13 +108,13 @@ def test_a_tail_needs_whole_regions_on_the_cpu(tmp_path: Path) -> None:
         ReplayTrainer(BoxTraining(tmp_path, (), tail=1, search=191))
 
 
-def test_a_missing_pack_is_said_by_the_process_that_reads_it(
+def test_a_missing_pack_is_reported_by_the_process_that_reads_it(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     config = BoxTraining(tmp_path, (tmp_path / "missing.zip",), tail=1, slots=16)
     with pytest.raises(ChildProcessError, match="see its message above"):
         ReplayTrainer(config).run()
-    said = capfd.readouterr().err
-    assert said.startswith("train_boxes: ")
-    assert "missing.zip" in said
-    assert "Traceback" not in said
+    printed = capfd.readouterr().err
+    assert printed.startswith("train_boxes: ")
+    assert "missing.zip" in printed
+    assert "Traceback" not in printed

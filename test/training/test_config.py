@@ -1,4 +1,4 @@
-"""A configuration is checked whole, and its faults are one line that says what to do."""
+"""A configuration is checked whole, and its faults are one line that states what to do."""
 
 import re
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_overrides_reach_into_sections_and_lists(good: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("optimiser.rate=1", "unknown key 'optimiser': did you mean 'optimizer'?"),
         ("optimizer.rte=1", "unknown key 'optimizer.rte': did you mean 'rate'?"),
@@ -88,10 +88,12 @@ def test_overrides_reach_into_sections_and_lists(good: Path) -> None:
         ("batch=[1", "no such value"),
     ],
 )
-def test_a_fault_is_one_line_that_says_what_to_do(good: Path, override: str, said: str) -> None:
+def test_a_fault_is_one_line_that_states_what_to_do(
+    good: Path, override: str, expected: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(good, [override])
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

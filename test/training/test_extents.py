@@ -100,7 +100,7 @@ def test_a_pasted_object_covers_the_box_that_is_returned() -> None:
 
 
 def windows_of_taps(taps: int) -> Windows:
-    """Three windows a tap an octave apart; the middle one fits, and its features say so."""
+    """Three windows a tap an octave apart; the middle one fits, and its features show it."""
     octaves = torch.tensor([-1.0, 0.0, 1.0]).repeat(taps)
     wide = (torch.rand(taps) < 0.5).repeat_interleave(3)
     features = torch.randn(3 * taps, 8, 5, 5) + 3 * wide[:, None, None, None]
@@ -241,13 +241,13 @@ def test_kept_objects_are_used_again(stills: Path) -> None:
         ("objects=many", "objects: 'many' is not a"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(
+def test_what_is_wrong_is_reported_in_a_line(
     override: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(CONFIG), f"folder={tmp_path}", override]) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
 
 
 def test_the_shipped_configuration_is_read() -> None:

@@ -50,7 +50,7 @@ def test_a_network_that_tracked_keeps_its_learned_scale(tmp_path: Path) -> None:
     assert not scale.weight.requires_grad  # as with a fresh one
 
 
-def test_a_fresh_network_says_that_most_cells_are_misses(tmp_path: Path) -> None:
+def test_a_fresh_network_predicts_that_most_cells_are_misses(tmp_path: Path) -> None:
     scale = make_network(make_config(tmp_path)).head.loc_adjust
     assert scale.bias.item() == -4.0
     assert scale.bias.requires_grad

@@ -48,7 +48,7 @@ def test_a_file_that_is_no_mesh_is_left_out(
     assert "broken.urdf left out" in caplog.text
 
 
-def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pybullet", None)
     assert read_meshes([]) == []
     with pytest.raises(ValueError, match="pip install pybullet"):

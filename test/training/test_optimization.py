@@ -33,7 +33,7 @@ def test_sgd_decays_every_parameter_and_never_changes_it() -> None:
     assert (group["weight_decay"], group["momentum"]) == (1e-4, 0.9)
 
 
-def test_adamw_decays_convolutions_only_and_knows_every_parameter_once() -> None:
+def test_adamw_decays_convolutions_only_and_has_every_parameter_once() -> None:
     network = create_network("siamfc_res22", learned_scale=True)
     groups = make_optimizer(network, ADAMW).param_groups
     known = [parameter for group in groups for parameter in group["params"]]

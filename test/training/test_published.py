@@ -50,7 +50,7 @@ def test_without_changes_the_exemplar_is_the_middle_of_the_search_region(
     assert pair.offset.tolist() == [0, 0]
 
 
-def test_the_target_is_where_the_offset_says(textures: list[bytes]) -> None:
+def test_the_target_is_at_its_offset(textures: list[bytes]) -> None:
     change = Augmentation(0, 0, search_shift=40, search_scale=0)
     pairs, rng = TrackPairs([dataset(textures)], 255, change), np.random.default_rng(0)
     for _ in range(10):

@@ -80,9 +80,7 @@ def found_offset(pair: Pair) -> np.ndarray:
     return np.array([column, row]) + patch.shape[0] / 2 - SIDE / 2
 
 
-def test_the_target_is_where_the_offset_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_target_is_at_its_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Undisturbed pairs of one photograph: another algorithm finds the same place."""
     no_effects(monkeypatch)
     pairs, rng = maker(tmp_path, KINDS["photographs"]), np.random.default_rng(1)
@@ -100,9 +98,7 @@ def magenta_middle(image: np.ndarray) -> np.ndarray:
     return np.array([np.median(xs), np.median(ys)]) + 0.5
 
 
-def test_a_pasted_thing_is_where_the_offset_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pasted_object_is_at_its_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A box drawn by hand is off by up to a tenth of the object, in both views alike."""
     no_effects(monkeypatch)
     monkeypatch.setattr("siamdw_ros.training.objects.tear", lambda *_: disc())

@@ -55,7 +55,7 @@ def test_worker_processes_do_not_change_the_stream(script: str, tmp_path: Path) 
     assert (done.returncode, done.stdout) == (0, "the same\n"), done.stderr
 
 
-def test_a_run_that_goes_on_sees_the_rest_of_its_epoch() -> None:
+def test_a_resumed_run_gets_the_rest_of_its_epoch() -> None:
     assert epoch(workers=0, done=2) == epoch(workers=0)[2:]
 
 

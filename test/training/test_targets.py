@@ -1,4 +1,4 @@
-"""What responses are asked for, with numbers worked by hand."""
+"""Labels of response maps, with numbers worked by hand."""
 
 import math
 

@@ -16,7 +16,7 @@ def write_pictures(folder: Path, names: list[str]) -> None:
 
 
 def numbered(index: int) -> np.ndarray:
-    """Make an image that says its index by its brightness."""
+    """Make an image whose brightness is its index."""
     return np.full((60, 80, 3), min(10 + 20 * index, 255), np.uint8)
 
 
