@@ -145,7 +145,8 @@ class SiamBoxHyper:
         instance_size: side of the search window in network pixels.
         memory: share of the template that is learnt while tracking; 0: off.
         memory_rate: how fast it is learnt: share of the last image.
-        wide_instance_size: side of the wide search window; 0: no wide search.
+        wide_instance_size: side of the window in which the rest of the image is searched for a
+            lost target; 0: it is searched around its last position only.
         presence_midpoint: logit at which the score is 0.5.
         presence_slope: the score is 1 / (1 + exp(-slope * (logit - midpoint))) of the class logit
             at the cell chosen; both belong to the weights.
@@ -161,7 +162,7 @@ class SiamBoxHyper:
     memory: float = 0.0
     memory_rate: float = 0.1
     instance_size: int = 255
-    wide_instance_size: int = 383
+    wide_instance_size: int = 319
     presence_midpoint: float = 0.0
     presence_slope: float = 1.0
 
@@ -205,7 +206,6 @@ OURS: dict[str, Hyper] = {
         penalty_k=0.04,
         rate=0.6,
         memory=0.4,
-        wide_instance_size=0,
         presence_midpoint=2.53,
         presence_slope=1.03,
     ),

@@ -7,6 +7,9 @@ and the published settings switch it off (`wide_instance_size` 0):
   where the motion of the camera took it.
 - A lost target is searched in every image with one wide window only: in turn around its last
   position and in another part of the image, the nearest first.
+
+The box tracker keeps the usual window, and follows what is there at any score. Only for a lost
+target it searches another part of each image as well, and moves there at a high score.
 """
 
 from abc import abstractmethod
@@ -73,7 +76,8 @@ class WideSearchTracker(MultiTracker[TargetT]):
     """Decides where targets are searched, and which match moves them.
 
     Attributes:
-        only_lost: search in wide windows for lost targets only, and move others at any score.
+        only_lost: search in wide windows for lost targets only, beside the usual window, and move
+            a target to a match in that one at any score.
         wide: whether there is a wide search.
     """
 
@@ -140,7 +144,7 @@ class WideSearchTracker(MultiTracker[TargetT]):
         wide_matches = self._search(images, targets, wide_centers, hyper.wide_instance_size)
         for index, match in wide_matches.items():
             # A wide window contains more look-alikes: a clear score is needed.
-            if index not in matches or match.score >= self.thresholds.tracked:
+            if index not in matches or match.score >= self._needed(matches[index]):
                 matches[index] = match
         results = []
         for index, (image, target) in enumerate(zip(images, targets, strict=True)):
@@ -180,13 +184,19 @@ class WideSearchTracker(MultiTracker[TargetT]):
     def _first_centers(self, targets: Sequence[TargetT]) -> dict[int, Vector]:
         """Return the centres of the usual search windows, in image pixels, by target index.
 
-        Lost targets are left out: they are searched in a wide window only.
+        Lost targets may be left out: they are then searched in a wide window only.
         """
         return {
             index: target.center
             for index, target in enumerate(targets)
-            if not (self.wide and target.presence.searching)
+            if self.only_lost or not (self.wide and target.presence.searching)
         }
+
+    def _needed(self, usual: Match) -> float:
+        """Return the score that makes a match in a wide window better than one in a usual one."""
+        if self.only_lost:
+            return max(self.thresholds.reacquire, usual.score)
+        return self.thresholds.tracked
 
     def _wide_centers(
         self, images: Sequence[Image], targets: Sequence[TargetT], matches: Mapping[int, Match]
@@ -209,7 +219,7 @@ class WideSearchTracker(MultiTracker[TargetT]):
         centers = {}
         for index, (image, target) in enumerate(zip(images, targets, strict=True)):
             view = views[id(image)]
-            if index not in matches:
+            if target.presence.searching:
                 centers[index] = self._lost_center(image, target)
             elif matches[index].score < self.thresholds.tracked and not self.only_lost:
                 centers[index] = _center_after_camera_motion(image, view, target)
@@ -219,20 +229,21 @@ class WideSearchTracker(MultiTracker[TargetT]):
     def _lost_center(self, image: Image, target: TargetT) -> Vector:
         """Choose the next place to search for a lost target."""
         target.searches_since_lost += 1
-        if target.searches_since_lost % 2:
+        if target.searches_since_lost % 2 and not self.only_lost:
             return target.center
         hyper = self.hyper
         reach = (hyper.wide_instance_size - hyper.exemplar_size) / hyper.instance_size
         tiles = tile_centers(image, max(reach * target.search_side, 1.0), target.center)
-        return np.asarray(tiles[target.searches_since_lost // 2 % len(tiles)])
+        turn = target.searches_since_lost if self.only_lost else target.searches_since_lost // 2
+        return np.asarray(tiles[turn % len(tiles)])
 
     def _accepts(self, target: TargetT, score: float) -> bool:
         """Return whether a score is enough to move the target there. The paper accepts any."""
-        if not self.wide:
+        if self.only_lost or not self.wide:
             return True
         if target.presence.searching:
             return score >= self.thresholds.reacquire
-        return self.only_lost or score >= self.thresholds.lost
+        return score >= self.thresholds.lost
 
     def _presence_score(self, logit: float) -> float:
         """Return the probability that the target is where this logit was found."""

@@ -77,7 +77,7 @@ def test_targets_of_a_batch_are_found_as_alone(tracker):
 
 
 def test_a_target_lost_by_a_jump_of_the_camera_is_found_by_the_wide_search():
-    tracker = create_multi_tracker("siambox_res22", backend="torch", wide_instance_size=383)
+    tracker = create_multi_tracker("siambox_res22", backend="torch")
     background = place()
     image, box = scene((110, 120), (36, 36), background)
     target = tracker.start(image, box)
