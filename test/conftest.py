@@ -1,5 +1,6 @@
 """Fixtures that tests of several parts share."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from isolation import left_unchanged, restored_environment
+
+# Importing launch makes each later logger one of its own class, which does not propagate: pytest
+# would see nothing of what the package logs.
+logging.setLoggerClass(logging.Logger)
 
 MAX_BYTES_IN_NAME = 40
 SHARED_PROCESSES = {"shared_tracker", "shared_rig"}  # fixtures: a node for all tests of a folder

@@ -4,6 +4,7 @@ launch_testing's pytest hook imports every test file by its bare name, whatever 
 `--import-mode`.
 """
 
+import logging
 import os
 import runpy
 import subprocess
@@ -46,6 +47,18 @@ def test_tests_that_pytest_runs_without_fixtures_are_checked_too():
     with pytest.raises(LeftChangedError, match=r"a launch test left .*A_NEW_VARIABLE"):
         call.send(None)
     assert "A_NEW_VARIABLE" not in os.environ
+
+
+def test_messages_of_the_package_reach_pytest_although_launch_has_loggers_of_its_own():
+    class DoesNotPropagate(logging.Logger):
+        """As launch's: set for all later loggers when launch is imported."""
+
+    logging.setLoggerClass(DoesNotPropagate)
+    try:
+        runpy.run_path(str(TESTS / "conftest.py"))
+        assert logging.getLoggerClass() is logging.Logger
+    finally:
+        logging.setLoggerClass(logging.Logger)
 
 
 @pytest.mark.ros
