@@ -1,9 +1,12 @@
 """A node takes ports that no other has had, where the package's Fast DDS profile is used."""
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -43,10 +46,28 @@ def test_ports_that_somebody_has_had_are_left_alone(tmp_path: Path) -> None:
     assert unused_number("1", tmp_path) == 16  # another domain, other ports
 
 
-def test_when_all_are_had_fast_dds_chooses(tmp_path: Path) -> None:
+def test_when_all_are_had_the_one_that_died_first_comes_again(tmp_path: Path) -> None:
+    assert max(NUMBERS) < 32, "others are not found without multicast"
     for number in NUMBERS:
         leave_behind(tmp_path, 7400 + 250 * 5 + 11 + 2 * number)
-    assert unused_number("5", tmp_path) is None
+        for file in tmp_path.glob(f"*_port{7400 + 250 * 5 + 11 + 2 * number}*"):
+            age = 100 if number == 20 else 10
+            os.utime(file, (time.time() - age, time.time() - age))
+    assert unused_number("5", tmp_path) == 20
+
+
+def test_a_port_on_which_a_process_listens_is_not_taken(tmp_path: Path) -> None:
+    for number in NUMBERS:
+        leave_behind(tmp_path, 7400 + 11 + 2 * number)
+    with contextlib.ExitStack() as stack:
+        for file in tmp_path.glob("*_el"):
+            if f"port{7400 + 11 + 2 * 25}_" not in file.name:
+                fcntl.flock(stack.enter_context(file.open()), fcntl.LOCK_EX)
+        assert unused_number("", tmp_path) == 25
+    with contextlib.ExitStack() as stack:
+        for file in tmp_path.glob("*_el"):
+            fcntl.flock(stack.enter_context(file.open()), fcntl.LOCK_EX)
+        assert unused_number("", tmp_path) is None
     profiles = PROFILE.read_text()
     assert with_number(profiles, None) == profiles
 

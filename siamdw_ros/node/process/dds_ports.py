@@ -1,6 +1,7 @@
-"""DDS ports for the node that no earlier process has used."""
+"""DDS ports for the node that no earlier process has used, as long as there are any."""
 
 import contextlib
+import fcntl
 import os
 import re
 import tempfile
@@ -9,9 +10,10 @@ from pathlib import Path
 
 VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 OUR_PROFILE = '<participant profile_name="siamdw_ros"'
-# Participants whose numbers are below 32 find each other without multicast, too. Fast DDS counts
-# from 0: other programs on the machine use the lower numbers.
-NUMBERS = range(16, 100)
+# Only participants whose numbers are below 32 find each other without multicast, as with
+# ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST. Fast DDS counts from 0: other programs on the machine
+# use the lower numbers.
+NUMBERS = range(16, 32)
 
 
 @contextlib.contextmanager
@@ -43,19 +45,48 @@ def ports_of_its_own() -> Iterator[None]:
 
 
 def unused_number(domain: str, shared_memory: Path = Path("/dev/shm")) -> int | None:
-    """Return the first of our numbers whose ports no shared memory names, dead or alive.
+    """Choose a number whose ports no process has used, or else the one that died first.
 
     Args:
         domain: Value of ROS_DOMAIN_ID; empty means 0.
-        shared_memory: Folder in which Fast DDS keeps a file for each port.
+        shared_memory: Folder in which Fast DDS keeps files for each port. They stay there when
+            their process is killed.
+
+    Returns:
+        One of :data:`NUMBERS`; None if living processes have them all.
     """
-    ports = {
-        int(n)
-        for file in shared_memory.glob("fast*_port*")
-        for n in re.findall(r"_port(\d+)", file.name)
-    }
     first = 7400 + 250 * int(domain if domain.isdecimal() else 0) + 10  # RTPS 2.5, section 9.6.2.3
-    return next((n for n in NUMBERS if not {first + 2 * n, first + 2 * n + 1} & ports), None)
+    files: dict[int, list[Path]] = {number: [] for number in NUMBERS}
+    for file in shared_memory.glob("fast*_port*"):
+        port = re.search(r"_port(\d+)", file.name)
+        number = (int(port[1]) - first) // 2 if port else -1
+        if number in files:
+            files[number].append(file)
+    free = [(_last_used(files[number]), number) for number in NUMBERS if not _alive(files[number])]
+    return min(free)[1] if free else None
+
+
+def _alive(files: list[Path]) -> bool:
+    """Whether a process still listens on a port: Fast DDS locks one of the files meanwhile."""
+    for file in files:
+        if file.name.endswith("_el"):
+            try:
+                with file.open() as opened:
+                    fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except FileNotFoundError:
+                continue
+            except OSError:  # locked, or another user's
+                return True
+    return False
+
+
+def _last_used(files: list[Path]) -> float:
+    """Time at which the newest of a port's files was written; 0 if there is none."""
+    times = [0.0]
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            times.append(file.stat().st_mtime)
+    return max(times)
 
 
 def with_number(profiles: str, number: int | None) -> str:
