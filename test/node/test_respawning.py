@@ -90,6 +90,7 @@ def test_a_signal_just_before_the_fork_starts_no_node() -> None:
 
 INTERRUPT_AFTER_THE_FORK = """
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 from siamdw_ros.node.process import respawning
 begin = respawning._begin
 def interrupt_first(*arguments):
