@@ -1,11 +1,17 @@
 """MAVLink packets from and to bytes, and what is counted of them."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pymavlink.dialects.v20 import common as mavlink
 
 MAX_PACKET = 280  # bytes of a MAVLink 2 packet: header, 255 of payload, checksum, signature
+MIN_PACKET = 8  # bytes of a MAVLink 1 packet without payload
+
+# The first byte of a packet. In MAVLink 2 the third has one flag only: the packet is signed.
+START = re.compile(rb"\xfe|\xfd(?!.[^\x00\x01])", re.DOTALL)
 
 
 @dataclass
@@ -27,6 +33,11 @@ class Counts:
 class Parser:
     """Finds the packets in what one link receives.
 
+    pymavlink decodes the packets. Its own parser of streams is not used: behind a byte that only
+    looks like the start of a packet, it drops as many bytes as that packet would have, and real
+    packets with them. Here only a packet whose checksum is right takes its bytes out of the
+    stream. After any other start, the search goes on with the next byte.
+
     Args:
         datagrams: A packet never continues in the next piece of data, as on UDP; what is
             incomplete is dropped. False: the data is a stream, as on a serial line.
@@ -35,7 +46,8 @@ class Parser:
     def __init__(self, *, datagrams: bool) -> None:
         self.counts = Counts()
         self._datagrams = datagrams
-        self._parser = self._new_parser()
+        self._decoder = mavlink.MAVLink(None)
+        self._data = b""
 
     def parse(self, data: bytes) -> list[Any]:
         """Return the messages that end in the data; everything else is counted.
@@ -43,51 +55,76 @@ class Parser:
         Args:
             data: Bytes as they were received.
         """
+        self._data += data
         messages = []
-        piece = data
-        while True:
-            try:
-                message = self._parser.parse_char(piece)
-            except Exception:  # the parser trusts its input; no packet may end the link
-                self.counts.malformed += 1
-                self._parser = self._new_parser()
-                break
-            if message is None:
-                break
-            if self._count(message):
-                messages.append(message)
-            piece = b""
-        self._trim()
+        while (message := self._next_message()) is not None:
+            messages.append(message)
         return messages
 
-    def _count(self, message: Any) -> bool:
-        """Count a message; return whether it is one to act on."""
-        kind = message.get_type()
-        if kind == "BAD_DATA":
-            self.counts.malformed += 1
-        elif kind.startswith("UNKNOWN"):
-            self.counts.unknown += 1
-        else:
-            self.counts.accepted += 1
-            return True
-        return False
+    def _next_message(self) -> Any | None:
+        """Remove the first verified packet and all that is before it, and return its message.
 
-    def _trim(self) -> None:
-        # pymavlink releases what it has read only when nothing is left behind it. A stream whose
-        # pieces always end inside a packet would fill the memory.
-        rest = self._parser.buf[self._parser.buf_index :]
-        if rest and (self._datagrams or len(rest) > MAX_PACKET):
-            self.counts.malformed += 1
-            self._parser = self._new_parser()
-        else:
-            self._parser.buf = bytearray(rest)
-            self._parser.buf_index = 0
+        If there is none, only what may still become a packet is stored.
+        """
+        data = self._data
+        keep = len(data)
+        unverified = range(
+            0
+        )  # bytes of a packet of unknown kind, whose checksum cannot be verified
+        for start, end in _candidates(data):
+            if end > len(data):
+                if self._datagrams:
+                    continue
+                if start not in unverified:
+                    keep = min(keep, start)
+                    break
+                # Most unknown packets are real. Then no packet starts inside of them, and what
+                # follows them does not wait for the end of this one.
+                keep = min(keep, unverified.start)
+                continue
+            message = self._decode(data[start:end])
+            if isinstance(message, mavlink.MAVLink_unknown):
+                if end > unverified.stop:
+                    unverified = range(start, end)
+            elif message is not None:
+                self._count_rejected(data[:start])
+                self.counts.accepted += 1
+                self._data = data[end:]
+                return message
+        self._count_rejected(data[:keep])
+        self._data = data[keep:]
+        return None
 
-    @staticmethod
-    def _new_parser() -> Any:
-        parser = mavlink.MAVLink(None)
-        parser.robust_parsing = True  # report bad data instead of raising
-        return parser
+    def _decode(self, packet: bytes) -> Any | None:
+        """Return the message of a packet; None if the packet is malformed."""
+        try:
+            return self._decoder.decode(bytearray(packet))
+        except Exception:  # the decoder trusts its input; no packet may end the link
+            return None
+
+    def _count_rejected(self, data: bytes) -> None:
+        """Count the packets of unknown kinds in the data, and the pieces between them."""
+        counted = 0
+        for start, end in _candidates(data):
+            unknown = counted <= start and end <= len(data) and self._decode(data[start:end])
+            if unknown:
+                self.counts.unknown += 1
+                self.counts.malformed += counted < start
+                counted = end
+        self.counts.malformed += counted < len(data)
+
+
+def _candidates(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where a packet may start, and where it would end, perhaps behind the data."""
+    for match in START.finditer(data):
+        start = match.start()
+        head = data[start : start + 3]
+        size = MIN_PACKET  # as long as its length has not arrived
+        if len(head) == 3:
+            size = head[1] + MIN_PACKET
+            if head[0] == mavlink.PROTOCOL_MARKER_V2:
+                size += 4 + mavlink.MAVLINK_SIGNATURE_BLOCK_LEN * head[2]
+        yield start, start + size
 
 
 class Packer:

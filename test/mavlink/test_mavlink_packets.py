@@ -69,7 +69,7 @@ def test_a_stream_that_never_pauses_is_not_stored() -> None:
     stream = packet() * 2000
     for start in range(3, len(stream), 20):  # each piece ends inside a packet
         parser.parse(stream[start : start + 20])
-        assert len(parser._parser.buf) <= MAX_PACKET
+        assert len(parser._data) <= MAX_PACKET
 
 
 def test_mavlink_1_commands_are_understood(wired: Wired) -> None:
@@ -97,15 +97,21 @@ def test_our_own_packets_are_ignored_when_a_router_sends_them_back(wired: Wired)
 
 
 class Noise:
-    """Random and mutated packets, the same with each seed."""
+    """Random and mutated packets, the same with each seed.
+
+    Attributes:
+        valid: How many of the packets are valid by construction.
+    """
 
     def __init__(self, seed: int) -> None:
+        self.valid = 0
         self._random = random.Random(seed)
         self._sender = mavlink.MAVLink(None, 255, 190)
         self._kinds = list(mavlink.mavlink_map.values())
 
     def packet(self) -> bytes:
         kind = self._random.choice((self._bytes, self._mutated, self._message, self._command))
+        self.valid += kind in (self._message, self._command)
         return kind()
 
     def _bytes(self) -> bytes:
@@ -113,10 +119,13 @@ class Noise:
         return start + self._random.randbytes(self._random.randrange(300))
 
     def _mutated(self) -> bytes:
-        data = bytearray(self._command())
+        command = self._command()
+        data = bytearray(command)
         for _ in range(self._random.randrange(1, 6)):
             data[self._random.randrange(len(data))] = self._random.randrange(256)
-        return bytes(data[: self._random.randrange(1, len(data) + 1)])
+        del data[self._random.randrange(1, len(data) + 1) :]
+        self.valid += data == command  # a byte may be set to what it was
+        return bytes(data)
 
     def _message(self) -> bytes:
         """Any message of the dialect, with a valid checksum and random content."""
@@ -143,6 +152,54 @@ class Noise:
         return b"\xfd" + body + struct.pack("<H", checksum)
 
 
+def noise_and_valid_packets(packets: int) -> tuple[list[bytes], list[bytes]]:
+    """Return noise that ends in valid packets, and all valid packets among it."""
+    noise = Noise(3)
+    everything, valid = [], []
+    for _ in range(packets):
+        before = noise.valid
+        everything.append(noise.packet())
+        if noise.valid > before:
+            valid.append(everything[-1])
+    end = [packet()] * 20
+    return everything + end, valid + end
+
+
+def read(parser: Parser, pieces: list[bytes]) -> list[bytes]:
+    """Return the packets that are accepted."""
+    return [bytes(message.get_msgbuf()) for one in pieces for message in parser.parse(one)]
+
+
+def test_no_valid_packet_is_lost_among_malformed_datagrams() -> None:
+    datagrams, valid = noise_and_valid_packets(3000)
+    made = set(valid)
+    assert [one for one in read(Parser(datagrams=True), datagrams) if one in made] == valid
+
+
+@pytest.mark.parametrize("size", [1, 40, 300, 2000])
+def test_no_valid_packet_is_lost_in_a_noisy_stream(size: int) -> None:
+    packets, valid = noise_and_valid_packets(3000)
+    made = set(valid)
+    stream = b"".join(packets)
+    pieces = [stream[i : i + size] for i in range(0, len(stream), size)]
+    assert [one for one in read(Parser(datagrams=False), pieces) if one in made] == valid
+
+
+@pytest.mark.parametrize("datagrams", [True, False])
+def test_a_byte_that_only_looks_like_a_start_drops_no_packet(datagrams: bool) -> None:
+    parser = Parser(datagrams=datagrams)
+    for false_start in (b"\xfe", b"\xfd", b"\xfd\xff\x00", b"\xfe\x15\x00\x00\x00\x00"):
+        assert read(parser, [false_start + packet() * 14]) == [packet()] * 14
+
+
+def test_a_packet_waits_for_no_false_start_inside_an_unknown_one() -> None:
+    sender = ardupilotmega.MAVLink(None, 1, 1)
+    message = ardupilotmega.MAVLink_data64_message(0, 64, b"\xfe\xff" * 32)
+    parser = Parser(datagrams=False)
+    assert read(parser, [bytes(message.pack(sender)), packet()]) == [packet()]
+    assert (parser.counts.unknown, parser.counts.malformed) == (1, 0)
+
+
 def bombard(cameras: Cameras, noise: Noise, packets: int, now: float) -> float:
     """Send 1000 packets per second, and answer nothing of what they ask of the tracker."""
     for _ in range(packets):
@@ -155,15 +212,27 @@ def bombard(cameras: Cameras, noise: Noise, packets: int, now: float) -> float:
     return now
 
 
+def check_that_all_is_as_before(cameras: Cameras, noise: Noise, now: float) -> None:
+    """Every valid packet has been read, and the next command is obeyed."""
+    stop = command(mavlink.MAV_CMD_CAMERA_STOP_TRACKING)
+    # In a stream, the noise may end in the start of a packet that is as long as packets can be.
+    repeated = 1 if cameras._network.datagrams else MAX_PACKET // len(stop) + 1
+    for _ in range(repeated):
+        cameras.receive(stop, now)
+    assert cameras.take_requests()[-1].box is None
+    # The checksum of a damaged packet is right by accident once in 65,536 times.
+    accidents = cameras.counts.accepted - noise.valid - repeated
+    assert 0 <= accidents < 3 + noise.valid / 2**12
+
+
 @pytest.mark.parametrize("datagrams", [True, False])
 def test_noise_changes_nothing(datagrams: bool) -> None:
     cameras = Cameras(Network(datagrams=datagrams), [CameraDescription("front")], 0.0)
-    now = bombard(cameras, Noise(1), 3000, 0.0)
+    noise = Noise(1)
+    now = bombard(cameras, noise, 3000, 0.0)
     assert cameras.counts.malformed > 500
     assert cameras.counts.accepted > 500
-    for _ in range(20 if not datagrams else 1):  # a stream has to find the next start of a packet
-        cameras.receive(command(mavlink.MAV_CMD_CAMERA_STOP_TRACKING), now)
-    assert cameras.take_requests()[-1].box is None
+    check_that_all_is_as_before(cameras, noise, now)
 
 
 @pytest.mark.slow
@@ -184,7 +253,4 @@ def test_100000_random_and_mutated_packets_change_nothing_and_leave_nothing(
     tracemalloc.stop()
     print(f"{PACKETS} packets: {cameras.counts}, {cameras.unhandled} unhandled, bytes {sizes}")
     assert sizes[-1] - sizes[1] < GROWTH
-    assert cameras.counts.accepted > PACKETS / 3
-    for _ in range(20 if not datagrams else 1):
-        cameras.receive(command(mavlink.MAV_CMD_CAMERA_STOP_TRACKING), now)
-    assert cameras.take_requests()[-1].box is None
+    check_that_all_is_as_before(cameras, noise, now)
