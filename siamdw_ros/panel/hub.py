@@ -17,7 +17,7 @@ from siamdw_ros.panel.encoding import Encoder, Jpeg
 from siamdw_ros.panel.pairing import Frame, Pairing
 from siamdw_ros.panel.protocol import number
 from siamdw_ros.panel.ros_link import RosLink
-from siamdw_ros.panel.settings import Settings
+from siamdw_ros.panel.settings import PanelSettings
 from siamdw_ros.ros.conversions import box_from_message
 
 ALIVE_SECONDS = 3.0  # the tracker's diagnostics come every second
@@ -58,7 +58,7 @@ class Hub:
         settings: Of the panel.
     """
 
-    def __init__(self, link: RosLink, settings: Settings) -> None:
+    def __init__(self, link: RosLink, settings: PanelSettings) -> None:
         self.link, self.settings = link, settings
         self.tracker = TrackerDiagnostics()
         self.viewers: set[Viewer] = set()

@@ -9,7 +9,8 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from siamdw_ros.panel.settings import Settings, declare, is_loopback
+from siamdw_ros.panel.settings import PanelSettings, is_loopback, read_token
+from siamdw_ros.ros.node_parameters import NodeParameters
 
 
 def main(args: list[str] | None = None) -> int:
@@ -40,17 +41,18 @@ async def _run() -> int:
         loop.add_signal_handler(number, ended.set)
     node = Node("siamdw_panel")
     try:
-        settings = declare(node)
+        settings = NodeParameters(node, PanelSettings).settings
+        token = read_token(settings.host)
     except ValueError as error:
         print(f"panel: {error}", file=sys.stderr)
         return 1
     link = RosLink(node, settings.tracker, settings.enable_topic, loop)
     hub = Hub(link, settings)
-    server = Server(hub)
+    server = Server(hub, token)
     try:
         port = await server.start()
         link.run(hub)
-        print(_invitation(settings, port), flush=True)
+        print(_invitation(settings.host, port, token), flush=True)
         await ended.wait()
     except OSError as error:
         print(f"panel: cannot listen on {settings.host}:{settings.port}: {error}", file=sys.stderr)
@@ -63,13 +65,13 @@ async def _run() -> int:
     return 0
 
 
-def _invitation(settings: Settings, port: int) -> str:
+def _invitation(host: str, port: int, token: str) -> str:
     """The panel's address. Not for the log, which goes over the network with the token in it."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    lines = [f"panel: open http://{host}:{port}/ in a browser"]
-    if settings.token:
-        lines.append(f"panel: token {settings.token}")
-    if not is_loopback(settings.host):
+    name = f"[{host}]" if ":" in host else host
+    lines = [f"panel: open http://{name}:{port}/ in a browser"]
+    if token:
+        lines.append(f"panel: token {token}")
+    if not is_loopback(host):
         lines.append("panel: what it sends is not encrypted: use it on networks you trust")
     return "\n".join(lines)
 

@@ -42,12 +42,13 @@ class Server:
 
     Args:
         hub: What all clients share.
+        token: What a browser must know; empty: nothing.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, token: str = "") -> None:
         settings = hub.settings
         self._hub = hub
-        self._access = Access(settings.host, settings.allowed_hosts, settings.token)
+        self._access = Access(settings.host, settings.allowed_hosts, token)
         self._logins = RateLimit()
         folder = resources.files("siamdw_ros.panel") / "page"
         self._files = {path: (folder / name).read_bytes() for path, (name, _) in FILES.items()}

@@ -52,14 +52,15 @@ def parameters(node: str) -> dict[str, object]:
         from siamdw_ros.node.settings import PARAMETERS
 
         return {p.name: p.default for p in PARAMETERS}
-    if node == "panel":
-        from siamdw_ros.panel.settings import PARAMETERS as OF_PANEL
-
-        return {name: default for name, default, _ in OF_PANEL}
     from siamdw_ros.following.settings import FollowSettings, PoseSettings
     from siamdw_ros.mavlink.settings import MavlinkSettings
+    from siamdw_ros.panel.settings import PanelSettings
 
-    kinds = {"target_pose": PoseSettings, "mavlink_camera": MavlinkSettings}
+    kinds = {
+        "target_pose": PoseSettings,
+        "mavlink_camera": MavlinkSettings,
+        "panel": PanelSettings,
+    }
     kind = kinds.get(node, FollowSettings)
     return dataclasses.asdict(kind())
 

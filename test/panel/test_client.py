@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import aiohttp
 import numpy as np
@@ -16,11 +15,11 @@ from siamdw_ros.panel.encoding import Encoder
 from siamdw_ros.panel.hub import Hub
 from siamdw_ros.panel.ros_link import RosLink
 from siamdw_ros.panel.server import Server
-from siamdw_ros.panel.settings import PARAMETERS, Settings
+from siamdw_ros.panel.settings import PanelSettings
 
 pytestmark = pytest.mark.ros
 WAIT = 60.0  # seconds
-SETTINGS = replace(Settings(**{name: default for name, default, _ in PARAMETERS}), port=0)
+SETTINGS = PanelSettings(port=0)
 CAMERA = DiagnosticStatus(
     name="siamdw_tracker: camera front", values=[KeyValue(key="topic", value="/front/image")]
 )

@@ -12,12 +12,12 @@ from sensor_msgs.msg import Image
 
 from siamdw_ros.panel.hub import Hub
 from siamdw_ros.panel.ros_link import RosLink
-from siamdw_ros.panel.settings import PARAMETERS, Settings
+from siamdw_ros.panel.settings import PanelSettings
 
 pytestmark = pytest.mark.ros
 CAMERA = "front"
 WAIT = 15.0  # seconds
-SETTINGS = Settings(**{name: default for name, default, _ in PARAMETERS})
+SETTINGS = PanelSettings()
 
 
 class Viewer:
