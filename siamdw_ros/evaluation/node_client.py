@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
 
 DEEP = QoSProfile(depth=1000)  # the usual depth of 10 loses answers that come all at once
-PATIENCE = 120.0  # seconds; a slow machine loads torch and the network in that time
+PATIENCE = 120.0  # seconds, for what takes a few on an idle machine
+LOAD_SECONDS = 600.0  # a slow and busy machine loads torch and the network in that time
 ASK_AGAIN = 1.0  # seconds; a server that has not found its client yet loses the answer
 UP = {"unconfigured": Transition.TRANSITION_CONFIGURE, "inactive": Transition.TRANSITION_ACTIVATE}
 DOWN = {"active": Transition.TRANSITION_DEACTIVATE, "inactive": Transition.TRANSITION_CLEANUP}
@@ -117,7 +118,7 @@ class Client:
         request = ChangeState.Request()
         request.transition.id = transition
         self.lifecycle_state()  # a server that answers has found this client's process
-        self.ask(ChangeState, "change_state", request, again=PATIENCE)
+        self.ask(ChangeState, "change_state", request, LOAD_SECONDS, again=LOAD_SECONDS)
         return self.lifecycle_state()
 
     def bring_to(self, goal: str) -> None:
@@ -134,7 +135,11 @@ class Client:
     def settled_state(self) -> str:
         """Return the node's state, once it is not in a transition."""
         passing = ("configuring", "activating", "deactivating", "cleaningup", "errorprocessing")
-        return str(self.wait(lambda: _unless(self.lifecycle_state(), passing), "a steady state"))
+        return str(
+            self.wait(
+                lambda: _unless(self.lifecycle_state(), passing), "a steady state", LOAD_SECONDS
+            )
+        )
 
     def set_parameters(self, values: dict[str, Any]) -> list[SetParametersResult]:
         """Set parameters of the tracker one by one; return the result of each."""

@@ -15,7 +15,6 @@ from siamdw_ros.siamdw.crops import Box
 
 SILENCE = 0.5  # seconds without results, and three inferences: the node has nothing left to do
 ANSWER = 30.0  # seconds; many targets on a small machine take a while
-LOAD_SECONDS = 600.0  # for the network: the node's own limit is for robots, not for busy machines
 CAMERA = "/benchmark_camera"
 
 
@@ -177,9 +176,7 @@ def tracker(folder: Path, parameters: Mapping[str, Any]) -> Iterator[TrackerUnde
     """
     quiet = ["--log-level", "siamdw_tracker:=fatal"]  # cameras come and go
     with (
-        TrackerProcess(
-            parameters={"load_timeout": LOAD_SECONDS, **parameters}, arguments=quiet
-        ) as process,
+        TrackerProcess(parameters=parameters, arguments=quiet) as process,
         Robot(kept=None) as robot,
     ):
         yield TrackerUnderTest(process, robot, folder)

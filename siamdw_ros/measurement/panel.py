@@ -43,6 +43,7 @@ from siamdw_ros.measurement.statistics import percentiles
 from siamdw_ros.siamdw.crops import Box
 
 CLIENTS = (0, 1, 4)
+TRACKER = {"history_seconds": 10.0, "history_megabytes": 400.0}
 BOX: Box = (306.0, 124.0, 108.0, 260.0)  # the bottle, on the first frame of the shipped clip
 SETTLE = 1.0  # seconds before a measurement, with the clients connected
 
@@ -118,7 +119,7 @@ def bench(folder: Path) -> Iterator[Bench]:
     port = free_port()
     arguments = ["--ros-args", "-p", f"port:={port}"]
     with (
-        tracker(folder, {"history_seconds": 10.0, "history_megabytes": 400.0}) as under_test,
+        tracker(folder, TRACKER) as under_test,
         camera_process(clip, folder / "sent.csv"),
         ModuleProcess("siamdw_ros.panel", arguments, folder / "panel.log") as panel,
     ):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from siamdw_ros.measurement.node_run import LOAD_SECONDS
+from siamdw_ros.evaluation.node_client import LOAD_SECONDS
 from siamdw_ros.siamdw.crops import Box
 
 # Tests run as root in containers, where there is no sandbox.

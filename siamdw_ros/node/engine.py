@@ -142,7 +142,8 @@ class Loader(threading.Thread):
         self._log = log
         self.seconds = 0.0
         self.outcome = Outcome(wake)
-        self._deadline = time.monotonic() + settings.load_timeout
+        self._created = time.monotonic()
+        self._deadline = self._created + settings.load_timeout
 
     def run(self) -> None:
         """Load the network, and settle the outcome."""
@@ -158,6 +159,17 @@ class Loader(threading.Thread):
         self.outcome.settle(made)
 
     def check_deadline(self) -> None:
-        """Settle the outcome with an error if loading takes too long."""
-        if time.monotonic() >= self._deadline:
+        """Settle the outcome with an error if loading takes too long.
+
+        Without a lifecycle manager (`autostart`), nobody would configure the node again: loading
+        goes on for as long as it takes, and is only reported.
+        """
+        now = time.monotonic()
+        if now < self._deadline:
+            return
+        if not self.settings.autostart:
             self.outcome.settle(f"not loaded within {self.settings.load_timeout:g} s")
+            return
+        self._deadline = now + self.settings.load_timeout
+        seconds = now - self._created
+        self._log.warning("loading", f"the network is still being loaded after {seconds:.0f} s")

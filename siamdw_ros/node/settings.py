@@ -81,7 +81,8 @@ class Settings(ParameterSet):
     )
     load_timeout: float = parameter(
         120.0,
-        "seconds that loading the network may take before configuring fails",
+        "seconds that loading the network may take before configuring fails, for the sake of a "
+        "lifecycle manager; with `autostart` loading goes on, and a warning is logged each time",
         (1.0, 3600.0),
         Read.CONFIGURE,
     )

@@ -17,7 +17,7 @@ from siamdw_ros.tools.command_line import called_as
 
 TOPIC = "image"
 # Images are held longer than usual: who tries the panel for the first time draws slowly.
-TRACKER = ("history_seconds:=10.0", "history_megabytes:=400.0", "load_timeout:=600.0")
+TRACKER = ("history_seconds:=10.0", "history_megabytes:=400.0")
 LOOK_SECONDS = 0.2  # between checks whether all processes still run
 
 

@@ -85,7 +85,6 @@ def node(**parameters: Any) -> ModuleProcess:
 def rig(ros_domain: None) -> Iterator[Rig]:
     """Two cameras that show the clip's first frame until they are started."""
     parameters = {
-        "load_timeout": 600.0,
         "image_topics": "['front/image','rear/image']",
         "history_seconds": 3.0,
         "request_timeout": 60.0,

@@ -7,7 +7,7 @@ import cv2
 import pytest
 from isolation import restored_environment
 
-from siamdw_ros.measurement import node_run, panel, panel_browser, panel_pictures
+from siamdw_ros.measurement import panel, panel_browser, panel_pictures
 from siamdw_ros.measurement.panel_browser import missing_browser
 
 pytestmark = [
@@ -48,9 +48,9 @@ def test_pictures_show_the_whole_page_on_both_screens(own_domain, tmp_path):
 
 
 def test_the_reason_is_printed_when_no_image_comes(own_domain, monkeypatch, capsys):
-    monkeypatch.setattr(node_run, "LOAD_SECONDS", 1.0)  # no machine loads the network in that time
+    monkeypatch.setattr(panel, "TRACKER", {"checkpoint": "/nowhere/weights.pt"})
     monkeypatch.setattr(panel_browser, "PATIENCE", 60.0)
     assert panel.main([]) == 1
     error = capsys.readouterr().err
     assert "panel: a first frame on the screen: not within 60 s" in error
-    assert "tracker no tracker: not loaded within 1 s" in error
+    assert "tracker no tracker: no such checkpoint file" in error

@@ -10,6 +10,7 @@ import pytest
 from rclpy.logging import get_logger
 from rclpy.utilities import get_default_context
 
+from siamdw_ros.evaluation.node_client import LOAD_SECONDS
 from siamdw_ros.node.engine import Engine, Loader
 from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
@@ -27,7 +28,7 @@ def load(**values: Any) -> Engine | str:
     loaded = threading.Event()
     loader = Loader(dataclasses.replace(SETTINGS, **values), lambda _: loaded.set(), log())
     loader.start()
-    assert loaded.wait(60)
+    assert loaded.wait(LOAD_SECONDS)
     made: Engine | str = loader.outcome.future.result()
     return made
 
@@ -82,13 +83,32 @@ def test_an_unknown_precision_is_refused_before_anything_is_loaded() -> None:
         Settings(precision="double").check()
 
 
-def test_loading_that_takes_too_long_is_given_up() -> None:
-    settled = threading.Event()
-    loader = Loader(
-        dataclasses.replace(SETTINGS, load_timeout=0.0), lambda _: settled.set(), log()
-    )
+def slow_loader(settled: threading.Event, log: ThrottledLog, **values: Any) -> Loader:
+    """A loader that works for longer than it may."""
+    settings = dataclasses.replace(SETTINGS, load_timeout=0.0, **values)
+    loader = Loader(settings, lambda _: settled.set(), log)
     loader.start()
     loader.check_deadline()
+    return loader
+
+
+def test_with_autostart_loading_goes_on_for_as_long_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warnings: list[str] = []
+    reports = log()
+    monkeypatch.setattr(reports, "warning", lambda _, text: warnings.append(text))
+    settled = threading.Event()
+    loader = slow_loader(settled, reports)
+    assert warnings == ["the network is still being loaded after 0 s"]
+    loader.join()
+    assert settled.is_set()
+    assert isinstance(loader.outcome.future.result(), Engine)
+
+
+def test_loading_that_a_lifecycle_manager_waits_for_too_long_is_given_up() -> None:
+    settled = threading.Event()
+    loader = slow_loader(settled, log(), autostart=False)
     assert settled.wait(10)
     assert loader.outcome.future.result() == "not loaded within 0 s"
     loader.join()  # and what it made after all is released

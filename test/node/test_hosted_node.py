@@ -35,7 +35,7 @@ class Host:
 
     def __init__(self) -> None:
         self.node = TrackerNode()
-        quick = {"threads": 1, "backend": "torch", "load_timeout": PATIENCE}
+        quick = {"threads": 1, "backend": "torch"}
         self.node.set_parameters([Parameter(name, value=value) for name, value in quick.items()])
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)

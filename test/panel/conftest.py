@@ -18,7 +18,6 @@ from panel_rig import CLIP, HISTORY, RATE, REQUEST_TIMEOUT, PanelProcess
 def tracker(ros_domain: None) -> Iterator[None]:
     """The tracker, and a camera that shows the clip's first frame until it is started."""
     parameters = (
-        "load_timeout:=600.0",
         f"history_seconds:={HISTORY}",
         "history_megabytes:=400.0",
         f"request_timeout:={REQUEST_TIMEOUT}",
