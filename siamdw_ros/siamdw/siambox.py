@@ -1,8 +1,7 @@
 """The box tracker: SiamDW's backbone with an anchor-free head (siambox_res22).
 
 It goes beyond the paper: the box follows the shape of the target, which SiamFC+ cannot. The head
-is described in box_head.py; the wide search and the search for lost targets are those of SiamFC+
-(wide_search.py).
+is described in box_head.py, and the search for lost targets in wide_search.py.
 """
 
 from dataclasses import dataclass, field
@@ -63,14 +62,14 @@ class BoxMatch(Match):
 
 
 class SiamBox(WideSearchTracker[SiamBoxTarget]):
-    """The box tracker; see :class:`MultiTracker` for the arguments."""
+    """The box tracker; see :class:`MultiTracker` for the arguments.
+
+    A wide window contains more look-alikes: searched whenever the target is not clearly seen, or
+    instead of the usual window, it cost .04 to .06 of mean overlap on nine sequences.
+    """
 
     hyper: SiamBoxHyper
     runtime: Runtime[BoxNetwork, SiamBoxHyper]
-
-    # A wide window contains more look-alikes: searched whenever the target is not clearly seen, or
-    # instead of the usual window, it cost .04 to .06 of mean overlap on nine sequences.
-    only_lost = True
 
     @torch.inference_mode()
     def start(self, image: Image, box: Box) -> SiamBoxTarget:

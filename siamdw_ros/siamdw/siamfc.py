@@ -11,8 +11,10 @@ Three parts go beyond the paper; hyper-parameters switch them (the published set
   windows. Here the exemplar is cut once per factor when a target is started, and an image costs
   one pass through the backbone.
 - Memory. The template is mixed with what the target looked like lately (template_memory.py).
-- A second, wider search for targets that are not seen, and the search for lost targets
-  (wide_search.py).
+- Wide search (wide_search.py). A target that is not clearly seen is searched once more in the same
+  image, in a wider window and where the motion of the camera took it. A lost target is searched in
+  every image with one wide window only: in turn around its last position and in another part of
+  the image, the nearest first.
 """
 
 import math
@@ -26,7 +28,7 @@ from torch import Tensor
 from siamdw_ros.siamdw import crops
 from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper
-from siamdw_ros.siamdw.motion import LazyView
+from siamdw_ros.siamdw.motion import LazyView, camera_shift
 from siamdw_ros.siamdw.multi_tracker import box_to_center_size, size_of
 from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.siamdw.presence import Presence, PresenceThresholds
@@ -44,11 +46,13 @@ class SiamFCTarget(WideSearchTarget):
     Attributes:
         templates: features, K x C x h x w: one per scale, or a single one.
         side_limits: the smallest and largest `search_side`, in image pixels.
+        view: small view of the last image, to measure the motion of the camera.
         kernels: the templates mixed with the memory, K x C x h x w.
     """
 
     templates: Tensor
     side_limits: tuple[float, float]
+    view: LazyView | None = None
     kernels: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -183,6 +187,27 @@ class SiamFC(WideSearchTracker[SiamFCTarget]):
             peak=peak,
             features=features,
         )
+
+    def _least_score(self, target: SiamFCTarget) -> float | None:
+        """Return None for a lost target: it is searched in a wide window instead."""
+        if not self.wide:
+            return 0.0
+        return None if target.presence.searching else self.thresholds.lost
+
+    def _wide_center(
+        self, image: Image, view: LazyView, target: SiamFCTarget, usual: Match | None
+    ) -> Vector | None:
+        """Return where to search a target that is lost or not clearly seen."""
+        before = target.view
+        target.view = view
+        if usual is None:
+            turn, elsewhere = divmod(target.searches_since_lost + 1, 2)
+            return self._part_of_image(image, target, turn) if elsewhere else target.center
+        if usual.score >= self.thresholds.tracked:
+            return None
+        if before is None:  # the wide search was switched on after the target was started
+            return target.center
+        return target.center + camera_shift(before.get(), view.get(), image.shape[1])
 
     def _move(self, image: Image, target: SiamFCTarget, match: PeakMatch) -> None:
         """Move and resize the target to the match (SiamFC, section 2.3)."""

@@ -1,15 +1,10 @@
 """The update of trackers that search a usual window, and a wide one where that does not help.
 
 The trackers here search a square window around each target. A wide window goes beyond the paper,
-and the published settings switch it off (`wide_instance_size` 0):
-
-- A target that is not clearly seen is searched once more in the same image, in a wider window and
-  where the motion of the camera took it.
-- A lost target is searched in every image with one wide window only: in turn around its last
-  position and in another part of the image, the nearest first.
-
-The box tracker keeps the usual window, and follows what is there at any score. Only for a lost
-target it searches another part of each image as well, and moves there at a high score.
+and the published settings switch it off (`wide_instance_size` 0). By default it is searched beside
+the usual one: only for a lost target, in another part of each image, and the target moves there at
+a high score. A tracker decides otherwise by two methods, `_least_score` and `_wide_center`, as
+SiamFC+ does (siamfc.py).
 """
 
 from abc import abstractmethod
@@ -23,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from siamdw_ros.siamdw.crops import Image, Vector
-from siamdw_ros.siamdw.motion import LazyView, camera_shift, tile_centers
+from siamdw_ros.siamdw.motion import LazyView, tile_centers
 from siamdw_ros.siamdw.multi_tracker import MultiTracker, Target
 from siamdw_ros.siamdw.presence import PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.template_memory import mix_into_memory
@@ -39,14 +34,12 @@ class WideSearchTarget(Target):
         search_side: of the usual search window, in image pixels, before scaling.
         response: cells x cells logits of the last search.
         memory: 1 x C x h x w, features of the template as the target was lately.
-        view: small view of the last image, to measure the motion of the camera.
         searches_since_lost: number of wide searches since the target was lost.
     """
 
     search_side: float
     response: NDArray[np.float32] | None = None
     memory: Tensor | None = None
-    view: LazyView | None = None
     searches_since_lost: int = 0
 
 
@@ -76,12 +69,8 @@ class WideSearchTracker(MultiTracker[TargetT]):
     """Decides where targets are searched, and which match moves them.
 
     Attributes:
-        only_lost: search in wide windows for lost targets only, beside the usual window, and move
-            a target to a match in that one at any score.
         wide: whether there is a wide search.
     """
-
-    only_lost = False
 
     def configure(self, hyper: Any, thresholds: PresenceThresholds) -> None:
         """Change hyper-parameters and thresholds in place, also while targets are tracked."""
@@ -139,22 +128,36 @@ class WideSearchTracker(MultiTracker[TargetT]):
     def _update(self, images: list[Image], targets: list[TargetT]) -> list[TrackResult]:
         """Find each target in its image: one frame, from top to bottom."""
         hyper = self.hyper
-        matches = self._search(images, targets, self._first_centers(targets), hyper.instance_size)
-        wide_centers = self._wide_centers(images, targets, matches)
+        usual_centers = self._usual_centers(targets)
+        usual_matches = self._search(images, targets, usual_centers, hyper.instance_size)
+        wide_centers = self._wide_centers(images, targets, usual_matches)
         wide_matches = self._search(images, targets, wide_centers, hyper.wide_instance_size)
-        for index, match in wide_matches.items():
-            # A wide window contains more look-alikes: a clear score is needed.
-            if index not in matches or match.score >= self._needed(matches[index]):
-                matches[index] = match
         results = []
         for index, (image, target) in enumerate(zip(images, targets, strict=True)):
-            match = matches[index]
+            match, moves = self._choose(target, usual_matches.get(index), wide_matches.get(index))
             target.response = match.response
-            if match.finite and self._accepts(target, match.score):
+            if match.finite and moves:
                 self._move(image, target, match)
                 self._learn(target, match)
             results.append(target.report(image, match.score))
         return results
+
+    def _choose(self, target: TargetT, usual: Any | None, wide: Any | None) -> tuple[Any, bool]:
+        """Return the match to report, and whether the target moves there.
+
+        Args:
+            target: of both matches.
+            usual: match in the usual window, if it was searched.
+            wide: match in a wide window, if one was searched.
+        """
+        if wide is not None:
+            # A wide window contains more look-alikes: a clear score is needed.
+            searching = target.presence.searching
+            clear = self.thresholds.reacquire if searching else self.thresholds.tracked
+            if usual is None or wide.score >= max(clear, usual.score):
+                return wide, wide.score >= clear
+        assert usual is not None
+        return usual, usual.score >= (self._least_score(target) or 0.0)
 
     def _search(
         self,
@@ -181,69 +184,75 @@ class WideSearchTracker(MultiTracker[TargetT]):
         matches = self._match(*chosen, list(centers.values()), size, influence)
         return dict(zip(centers, matches, strict=True))
 
-    def _first_centers(self, targets: Sequence[TargetT]) -> dict[int, Vector]:
-        """Return the centres of the usual search windows, in image pixels, by target index.
-
-        Lost targets may be left out: they are then searched in a wide window only.
-        """
+    def _usual_centers(self, targets: Sequence[TargetT]) -> dict[int, Vector]:
+        """Return the centres of the usual search windows, in image pixels, by target index."""
         return {
             index: target.center
             for index, target in enumerate(targets)
-            if self.only_lost or not (self.wide and target.presence.searching)
+            if self._least_score(target) is not None
         }
-
-    def _needed(self, usual: Match) -> float:
-        """Return the score that makes a match in a wide window better than one in a usual one."""
-        if self.only_lost:
-            return max(self.thresholds.reacquire, usual.score)
-        return self.thresholds.tracked
 
     def _wide_centers(
         self, images: Sequence[Image], targets: Sequence[TargetT], matches: Mapping[int, Match]
     ) -> dict[int, Vector]:
-        """Return the centres of wide search windows for the targets that are not clearly seen.
+        """Return the centres of wide search windows, in image pixels, by target index.
 
-        Call it once per update: it also stores the views of the images in the targets.
+        Call it once per update.
 
         Args:
             images: H x W x 3, uint8, BGR, one per target.
             targets: all targets of the update.
-            matches: of the first search, by target index; lost targets have none.
-
-        Returns:
-            Centres in image pixels, by target index; empty if the wide search is switched off.
+            matches: in the usual windows, by target index.
         """
         if not self.wide:
             return {}
         views = {id(image): LazyView(image) for image in images}
         centers = {}
         for index, (image, target) in enumerate(zip(images, targets, strict=True)):
-            view = views[id(image)]
-            if target.presence.searching:
-                centers[index] = self._lost_center(image, target)
-            elif matches[index].score < self.thresholds.tracked and not self.only_lost:
-                centers[index] = _center_after_camera_motion(image, view, target)
-            target.view = view
+            searches = target.searches_since_lost + 1 if target.presence.searching else 0
+            target.searches_since_lost = searches
+            center = self._wide_center(image, views[id(image)], target, matches.get(index))
+            if center is not None:
+                centers[index] = center
         return centers
 
-    def _lost_center(self, image: Image, target: TargetT) -> Vector:
-        """Choose the next place to search for a lost target."""
-        target.searches_since_lost += 1
-        if target.searches_since_lost % 2 and not self.only_lost:
-            return target.center
+    def _least_score(self, _target: TargetT) -> float | None:
+        """Return the score from which on a match in the usual window moves a target.
+
+        Any does by default, as in the paper. None: the target is not searched there.
+        """
+        return 0.0
+
+    def _wide_center(
+        self, image: Image, _view: LazyView, target: TargetT, _usual: Match | None
+    ) -> Vector | None:
+        """Return where to search a target in a wide window, or None to search none.
+
+        By default a lost target is searched in another part of each image. The part around its
+        last position comes last: the usual window is there.
+
+        Args:
+            image: H x W x 3, uint8, BGR.
+            _view: the small view of the image.
+            target: one target.
+            _usual: its match in the usual window, if that was searched.
+        """
+        if not target.presence.searching:
+            return None
+        return self._part_of_image(image, target, target.searches_since_lost)
+
+    def _part_of_image(self, image: Image, target: TargetT, turn: int) -> Vector:
+        """Return the centre of one of the wide windows that cover an image, in image pixels.
+
+        Args:
+            image: H x W x 3, uint8, BGR.
+            target: the one that is searched.
+            turn: number of the window, from 0 for the nearest; after the last, they come again.
+        """
         hyper = self.hyper
         reach = (hyper.wide_instance_size - hyper.exemplar_size) / hyper.instance_size
         tiles = tile_centers(image, max(reach * target.search_side, 1.0), target.center)
-        turn = target.searches_since_lost if self.only_lost else target.searches_since_lost // 2
         return np.asarray(tiles[turn % len(tiles)])
-
-    def _accepts(self, target: TargetT, score: float) -> bool:
-        """Return whether a score is enough to move the target there. The paper accepts any."""
-        if self.only_lost or not self.wide:
-            return True
-        if target.presence.searching:
-            return score >= self.thresholds.reacquire
-        return score >= self.thresholds.lost
 
     def _presence_score(self, logit: float) -> float:
         """Return the probability that the target is where this logit was found."""
@@ -257,11 +266,3 @@ class WideSearchTracker(MultiTracker[TargetT]):
 
     def _warm_up_search(self, images: list[Image], targets: list[TargetT], side: int) -> None:
         self._search(images, targets, dict(enumerate(t.center for t in targets)), side)
-
-
-def _center_after_camera_motion(image: Image, view: LazyView, target: WideSearchTarget) -> Vector:
-    """Return where the target is now if it stands still and only the camera moved."""
-    target.searches_since_lost = 0
-    if target.view is None:  # the wide search was switched on after the target was started
-        return target.center
-    return target.center + camera_shift(target.view.get(), view.get(), image.shape[1])

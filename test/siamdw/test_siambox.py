@@ -103,6 +103,26 @@ def test_a_target_that_vanishes_is_lost_and_its_box_stays(tracker):
     assert iou(returned[-1].box, box) > 0.6
 
 
+def test_each_loss_is_searched_from_the_nearest_part_of_the_image_on(monkeypatch):
+    tracker = create_multi_tracker("siambox_res22", backend="torch")
+    background = place()
+    image, box = scene((160, 120), (40, 40), background)
+    target = tracker.start(image, box)
+    turns = []
+    part_of_image = tracker._part_of_image
+    monkeypatch.setattr(
+        tracker, "_part_of_image", lambda *one: turns.append(one[2]) or part_of_image(*one)
+    )
+    for _ in range(2):
+        turns.clear()
+        target.presence.lose()
+        for _ in range(3):
+            tracker.update(background, [target])
+        assert turns == [1, 2, 3]
+        states = [tracker.update(image, [target])[0].state for _ in range(8)]
+        assert states[-1] is State.TRACKED
+
+
 def test_size_stays_within_limits_whatever_is_seen(tracker):
     image, box = scene((160, 120), (30, 30))
     target = tracker.start(image, box)
