@@ -1,10 +1,9 @@
-"""The command `mavlink_camera`: ros2 run siamdw_ros mavlink_camera."""
+"""Runs the mavlink_camera node, or says what it needs."""
 
 import sys
 from typing import TYPE_CHECKING
 
 from rclpy.exceptions import ParameterException
-from rclpy.signals import SignalHandlerOptions
 
 from siamdw_ros.ros.running import run_node
 
@@ -20,9 +19,8 @@ OPTIONAL = {
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted."""
-    # The context is shut down at the end, not by the signal: the gimbal has to be stopped.
     try:
-        run_node(_create, args, halt=lambda node: node.halt(), signals=SignalHandlerOptions.NO)
+        run_node(_create, args, halt=lambda node: node.halt())
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
         if module not in OPTIONAL:
@@ -39,7 +37,3 @@ def _create() -> "MavlinkCameraNode":
     from siamdw_ros.mavlink.node import MavlinkCameraNode
 
     return MavlinkCameraNode()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

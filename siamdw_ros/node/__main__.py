@@ -1,13 +1,11 @@
 """Entry point of the tracker node: `ros2 run siamdw_ros tracker_node`.
 
-It imports rclpy only after it has set a handler for Ctrl-C and SIGTERM: the imports take up to a
-second, and an interrupt in them would end in a traceback.
+The imports take up to a second: signals and --help are handled before them.
 """
 
-import os
-import signal
 import sys
-from types import FrameType
+
+from siamdw_ros.ros.signals import end_at_signals
 
 HELP = """\
 usage: tracker_node [-h] [--ros-args -r image:=TOPIC -p NAME:=VALUE ...]
@@ -31,17 +29,10 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(HELP, end="")
         return
-    before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
+    end_at_signals()
     from siamdw_ros.node import tracker_node
 
-    for number, handler in before.items():
-        signal.signal(number, handler)
     tracker_node.main()
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    # Not sys.exit: an exception inside an import is reported in several ways, all of them long.
-    os._exit(0)
 
 
 if __name__ == "__main__":

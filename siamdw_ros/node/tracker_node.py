@@ -16,9 +16,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import rclpy
 from lifecycle_msgs.msg import Transition
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from siamdw_ros.node.camera_input import (
@@ -40,7 +38,7 @@ from siamdw_ros.node.services import PendingCall, RefusedError, TrackingServices
 from siamdw_ros.node.settings import Settings
 from siamdw_ros.ros.node_parameters import NodeParameters, ParameterError
 from siamdw_ros.ros.parameters import Parameter, Read
-from siamdw_ros.ros.rclpy_internals import RCLError
+from siamdw_ros.ros.running import run_node
 
 if TYPE_CHECKING:  # needs torch
     from siamdw_ros.node.inference import InferenceThread
@@ -295,37 +293,22 @@ def _history(settings: Settings) -> tuple[float, float]:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
+    ended = False
+
+    def close(node: TrackerNode) -> None:
+        nonlocal ended
+        ended = node.close()
+
     try:
-        ended = _run(args)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        ended = True  # asked to end: that is no failure
+        run_node(_create, args, halt=close)
     except ParameterError as error:
         sys.exit(f"siamdw_tracker: {error}")
-    except RCLError:
-        if rclpy.ok():  # otherwise the interrupt came while the node was being created
-            raise
-        ended = True
-    finally:
-        rclpy.try_shutdown()
     if not ended:  # Python would wait for the thread, or crash with it
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
 
 
-def _run(args: list[str] | None) -> bool:
-    """Create the node and spin it; return whether all its threads have ended."""
+def _create() -> TrackerNode:
     with ports_of_its_own():
-        rclpy.init(args=args)
-        node = TrackerNode()
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    ended = True
-    try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        ended = node.close()
-        node.destroy_node()
-    return ended
+        return TrackerNode()

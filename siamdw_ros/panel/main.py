@@ -1,4 +1,4 @@
-"""The command `panel`: ros2 run siamdw_ros panel, or python -m siamdw_ros.panel."""
+"""Runs the panel: the node, the hub and the web server."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,6 @@ def main(args: list[str] | None = None) -> int:
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         return asyncio.run(_run())
-    except KeyboardInterrupt:  # before the loop handles signals
-        return 0
     finally:
         rclpy.try_shutdown()
 
@@ -74,7 +72,3 @@ def _invitation(host: str, port: int, token: str) -> str:
     if not is_loopback(host):
         lines.append("panel: what it sends is not encrypted: use it on networks you trust")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,6 +12,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
@@ -66,7 +67,7 @@ class NodeParameters(Generic[Values]):
             try:
                 default = "" if parameter.default is None else parameter.default
                 declared = node.declare_parameter(name, default, descriptor(parameter))
-            except Exception as error:  # rclpy has a class of its own for each reason
+            except (ParameterException, TypeError, ValueError) as error:
                 raise ParameterError(f"parameter {name}: {error}") from error
             values[parameter.field] = converted(parameter, declared.value)
         self.settings = kind(**values)

@@ -1,7 +1,5 @@
-"""How a node with one thread is run: from rclpy's start to its end."""
+"""How a node is run: from rclpy's start to its end."""
 
-import signal
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,8 +7,9 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
-POLL_SECONDS = 0.1  # at most, from a signal to the end of spinning
+from siamdw_ros.ros.signals import calling_at_signal
 
 NodeT = TypeVar("NodeT", bound=Node)
 
@@ -20,49 +19,33 @@ def run_node(
     args: list[str] | None,
     *,
     halt: Callable[[NodeT], None] | None = None,
-    signals: SignalHandlerOptions = SignalHandlerOptions.ALL,
 ) -> None:
-    """Run a node until it is interrupted.
+    """Run a node until it is interrupted. rclpy's context is valid until the node is destroyed.
 
     Args:
         create: Makes the node; what it raises is passed on.
         args: Of the command line, for rclpy; None takes the process's.
-        halt: Called with the node before it is destroyed, also when spinning raised.
-        signals: Those that shut rclpy's context down. With `NO` SIGINT and SIGTERM leave it
-            usable, so that `halt` can publish; the second signal interrupts `halt`.
+        halt: Called with the node before it is destroyed, also when spinning raised. It can still
+            publish. A second signal interrupts it.
     """
-    ending = threading.Event()
-    if signals is SignalHandlerOptions.NO:
-        _set_on_signal(ending)
-    rclpy.init(args=args, signal_handler_options=signals)
+    ending = Future()
     try:
-        node = create()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            while rclpy.ok() and not ending.is_set():
-                executor.spin_once(timeout_sec=POLL_SECONDS)
-        finally:
-            if halt is not None:
-                halt(node)
-            node.destroy_node()
+        with calling_at_signal(lambda: ending.set_result(None)):
+            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+            try:
+                _spin(create(), ending, halt)
+            finally:
+                rclpy.try_shutdown()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # asked to end: that is no failure
+
+
+def _spin(node: NodeT, ending: Future, halt: Callable[[NodeT], None] | None) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin_until_future_complete(ending)
     finally:
-        rclpy.try_shutdown()
-
-
-def _set_on_signal(ending: threading.Event) -> None:
-    """Set an event at the first SIGINT or SIGTERM.
-
-    An exception would be lost where Python ignores it, as in `__del__`, and the node would go on.
-    """
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def end(_number: int, _frame: object) -> None:
-        ending.set()
-        for number in numbers:
-            signal.signal(number, signal.default_int_handler)
-
-    for number in numbers:
-        signal.signal(number, end)
+        if halt is not None:
+            halt(node)
+        node.destroy_node()

@@ -12,7 +12,6 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 from siamdw_msgs.srv import StartTracking
 from std_msgs.msg import Bool, Header
@@ -213,8 +212,4 @@ def _scenario(name: str) -> Any:
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
     use_fastdds_profile()
-    run_node(SimulationNode, args, signals=SignalHandlerOptions.NO)
-
-
-if __name__ == "__main__":
-    main()
+    run_node(SimulationNode, args)

@@ -7,6 +7,7 @@ while the button is down. To see the boxes that are tracked, show the tracker's 
 """
 
 import argparse
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -74,14 +75,16 @@ def main(args: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, command_line: list[str], window: "Window") -> int:
     import rclpy
-    from rclpy.executors import ExternalShutdownException
+    from rclpy.signals import SignalHandlerOptions
 
     from siamdw_ros.tools.target_selector import TargetSelector
 
-    rclpy.init(args=command_line)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Python's own handler of SIGINT: that of rclpy may end the context in any line.
+    rclpy.init(args=command_line, signal_handler_options=SignalHandlerOptions.NO)
     try:
         TargetSelector(options).run(window)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         pass  # asked to end
     finally:
         rclpy.try_shutdown()

@@ -16,8 +16,8 @@ NODES = {  # module -> name of the node in the graph
     "following.target_pose": "target_pose",
     "following.follower": "follower",
     "panel": "panel",
-    "panel.main": "panel",
-    "mavlink.main": "mavlink_camera",
+    "panel.__main__": "panel",
+    "mavlink.__main__": "mavlink_camera",
 }
 # What the robot of the examples has.
 CAMERAS = {"/camera/image_raw", "/front/image_raw", "/rear/image_raw", "TOPIC"}
@@ -117,14 +117,14 @@ def topics() -> set[str]:
     found = {re.sub("^~", "/siamdw_tracker", name) for name in tracker_topics()} | CAMERAS
     for node in ("target_pose", "follower"):
         for method in ("publisher", "subscription"):
-            found |= _created(f"following/{node}.py", node, method)
+            found |= _created(f"following/{node}_node.py", node, method)
     return found
 
 
 def services() -> set[str]:
     """Return the full names of all services of the nodes of the package."""
     found = {re.sub("^~", "/siamdw_tracker", name) for name in tracker_services()}
-    found |= _created("following/follower.py", "follower", "service")
+    found |= _created("following/follower_node.py", "follower", "service")
     return found | _created("tools/clip_player.py", "clip_player", "service")
 
 

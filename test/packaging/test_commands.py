@@ -24,9 +24,9 @@ def test_every_tool_can_be_run_by_its_name():
         "respawning_tracker_node": "node.process.respawning",
         "target_pose": "following.target_pose",
         "follower": "following.follower",
-        "panel": "panel.main",
-        "simulation": "simulation.node",
-        "mavlink_camera": "mavlink.main",
+        "panel": "panel.__main__",
+        "simulation": "simulation.__main__",
+        "mavlink_camera": "mavlink.__main__",
     }
     for script in SCRIPTS:
         module = nodes.get(script.name, f"tools.{script.name}")

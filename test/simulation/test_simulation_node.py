@@ -68,7 +68,7 @@ def watcher(ros_domain: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     log = tmp_path_factory.mktemp("simulation") / "node.log"
     arguments = ["--ros-args", "-p", "scenario:=straight", "-p", "rate:=5.0"]
     watcher = Watcher()
-    with ModuleProcess("siamdw_ros.simulation.node", arguments, log):
+    with ModuleProcess("siamdw_ros.simulation", arguments, log):
         watcher.wait(lambda: len(watcher.newest) == 5, "all topics")
         yield watcher
     watcher.node.destroy_node()
@@ -106,7 +106,7 @@ def test_a_command_moves_the_robot_and_silence_stops_it(watcher: Watcher) -> Non
 def test_an_unknown_scenario_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     log = tmp_path / "node.log"
     arguments = ["--ros-args", "-p", "scenario:=picnic"]
-    with ModuleProcess("siamdw_ros.simulation.node", arguments, log) as process:
+    with ModuleProcess("siamdw_ros.simulation", arguments, log) as process:
         with contextlib.suppress(Exception):
             process.process.wait(WAIT)
         assert process.process.returncode == 1

@@ -10,23 +10,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from types import FrameType
-from typing import Any
 
 from siamdw_ros.node.process.with_parent import die_with_parent
+from siamdw_ros.ros.signals import SIGNALS, end_at_signals
 
-SIGNALS = {signal.SIGINT, signal.SIGTERM}
 PERIOD = 1.0  # least seconds between two starts, so that a node that cannot start takes no core
 
 
 def main() -> None:
     """Run the node, and restart it, until it is interrupted or ends without an error."""
-    try:
-        fork_nodes()
-        from siamdw_ros.node import tracker_node  # not before a fork: rclpy starts threads
-    except KeyboardInterrupt:
-        return  # Ctrl-C reached the child process before the node was there
+    fork_nodes()
+    from siamdw_ros.node import tracker_node  # not before a fork: rclpy starts threads
+
     tracker_node.main()
 
 
@@ -50,7 +46,8 @@ def fork_nodes() -> None:
             with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                 os.kill(node, number)
 
-    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+    for number in SIGNALS:
+        signal.signal(number, pass_on)
     _import_torch()
     code = 0
     while not ending:
@@ -61,7 +58,7 @@ def fork_nodes() -> None:
             break
         node = os.fork()
         if not node:
-            _begin(parent, before)
+            _begin(parent)
             return
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         _, status = os.waitpid(node, 0)
@@ -87,17 +84,15 @@ def _import_torch() -> None:
     choose_backend("auto", torch.device("cpu"))  # imports OpenVINO, where it is installed
 
 
-def _begin(parent: int, handlers: Mapping[signal.Signals, Any]) -> None:
+def _begin(parent: int) -> None:
     """Set up a child process: its own process group, its signal handlers, its end.
 
     Args:
         parent: Process id of the parent; the child is killed when it ends.
-        handlers: The signal handlers of a normal process.
     """
     os.setpgid(0, 0)  # a Ctrl-C of the terminal reaches the parent only, which passes it on once
     die_with_parent(parent)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    end_at_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
