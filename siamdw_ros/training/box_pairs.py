@@ -69,9 +69,9 @@ class Jitter:
     """
 
     shift: float = 0.95
-    scale: float = 0.18
-    aspect: float = 0.12
-    stretch: float = 0.08
+    scale: float = 0.25
+    aspect: float = 0.18
+    stretch: float = 0.18
     template_shift: float = 1.5
     template_scale: float = 0.04
     absent: float = 0.12
@@ -209,7 +209,16 @@ class PairMaker:
         window, zoom = self._template_window(centers, first_boxes[:, 2:], flip, stretch)
         extents = first_boxes[:, 2:] * zoom
         photographs = self._integers(len(self.photographs), count)
-        templates = paste(self._background(photographs, TEMPLATE), first, window)
+        templates = self._background(photographs, TEMPLATE)
+        # What holds or carries the target moves with it, and does not belong to its box.
+        holders = chosen.roll(3)
+        held = self._uniform(count) < 0.4
+        angle = self._between(0, 2 * math.pi, count)
+        distance = self._between(0.6, 1.1, count)
+        holder, _ = self._warped(holders, self._between(0.0, 0.3, count))
+        beside = self._beside(window, extents, angle, distance)
+        templates = paste(templates, holder, beside, held)
+        templates = paste(templates, first, window)
         centers = second_boxes[:, :2] + second_boxes[:, 2:] / 2
         search_window, boxes = self._search_window(
             centers, second_boxes[:, 2:], flip, stretch, torch.zeros(count, device=self.device)
@@ -223,6 +232,11 @@ class PairMaker:
             other, _ = self._warped(part, self._between(0.0, 0.5, count))
             there = self._uniform(count) < 0.5
             searches = paste(searches, other, self._elsewhere(search_window, boxes), there)
+        size = boxes[:, 2:] - boxes[:, :2]
+        angle = angle + self._normal(count) * 0.4
+        holder, _ = self._warped(holders, self._between(0.0, 0.3, count))
+        beside = self._beside(search_window, size, angle, distance)
+        searches = paste(searches, holder, beside, held)
         absent = self._uniform(count) < self.jitter.absent
         searches = paste(searches, second, search_window, ~absent)
         occluders, _ = self._warped(chosen.roll(2), self._between(0.0, 0.5, count))
@@ -268,20 +282,23 @@ class PairMaker:
 
     def _elsewhere(self, window: Tensor, boxes: Tensor) -> Tensor:
         """Choose where another object is seen: beside the target, of about its size."""
-        count = len(boxes)
-        angle = self._between(0, 2 * math.pi, count)
-        size = boxes[:, 2:] - boxes[:, :2]
-        distance = self._between(0.7, 1.6, count)
-        direction = torch.stack([angle.cos(), angle.sin()], dim=1)
-        return shifted(window, direction * distance[:, None] * size)
+        return self._around(window, boxes, 0.7, 1.6)
 
     def _before(self, window: Tensor, boxes: Tensor) -> Tensor:
         """Choose where an object hides a part of the target."""
+        return self._around(window, boxes, 0.45, 0.8)
+
+    def _around(self, window: Tensor, boxes: Tensor, nearest: float, farthest: float) -> Tensor:
         count = len(boxes)
         angle = self._between(0, 2 * math.pi, count)
-        size = boxes[:, 2:] - boxes[:, :2]
+        distance = self._between(nearest, farthest, count)
+        return self._beside(window, boxes[:, 2:] - boxes[:, :2], angle, distance)
+
+    @staticmethod
+    def _beside(window: Tensor, sizes: Tensor, angle: Tensor, distance: Tensor) -> Tensor:
+        """Move windows by a share of the target's size, B x 2, in directions in radians."""
         direction = torch.stack([angle.cos(), angle.sin()], dim=1)
-        return shifted(window, direction * self._between(0.45, 0.8, count)[:, None] * size)
+        return shifted(window, direction * distance[:, None] * sizes)
 
     # Cut-outs
 

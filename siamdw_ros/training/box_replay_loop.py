@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from siamdw_ros.siamdw.backbones import ResNet
-from siamdw_ros.siamdw.box_head import cell_centers
+from siamdw_ros.siamdw.box_head import BoxMaps, cell_centers
+from siamdw_ros.siamdw.runtime import half_is_faster
 from siamdw_ros.training.box_loop import BoxTrainer, BoxTraining, make_optimizer, pair_maker
 from siamdw_ros.training.box_losses import BoxLoss, box_loss
 from siamdw_ros.training.box_replay import (
@@ -85,18 +86,20 @@ class ReplayTrainer(BoxTrainer):
     def loss(self, batch: ReplayBatch) -> BoxLoss:  # type: ignore[override]  # of stored features
         """Predict from stored features, and compare with the annotation and the teacher."""
         head = self.network.head
-        templates, searches = self.tail(batch.templates), self.tail(batch.searches)
-        maps = head(head.template(templates, batch.extents), *head.search(searches))
+        with torch.autocast("cpu", torch.bfloat16, enabled=half_is_faster(self.device)):
+            templates, searches = self.tail(batch.templates), self.tail(batch.searches)
+            maps = head(head.template(templates, batch.extents), *head.search(searches))
+            predicted = None if self.hint is None else (self.hint(searches), self.hint(templates))
+        maps = BoxMaps(*(part.float() for part in maps))
         cells = maps.logits.shape[-1]
         centers = cell_centers(cells, STRIDE, batch.side, self.device)
         loss = box_loss(maps, batch.boxes, batch.present, centers)
-        if self.hint is None:
+        if predicted is None:
             return loss
+        of_search, of_template = (part.float() for part in predicted)
         hints = hint_loss(
-            self.hint(searches), batch.search_hints, batch.corner, self._scale
-        ) + TEMPLATE_HINT * hint_loss(
-            self.hint(templates), batch.template_hints, (0, 0), self._scale
-        )
+            of_search, batch.search_hints, batch.corner, self._scale
+        ) + TEMPLATE_HINT * hint_loss(of_template, batch.template_hints, (0, 0), self._scale)
         return loss._replace(total=loss.total + self.config.hint * hints)
 
     def extra_state(self) -> dict[str, Any]:

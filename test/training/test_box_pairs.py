@@ -123,6 +123,31 @@ def test_boxes_of_warped_objects_fit_what_is_seen() -> None:
         assert (int(columns.max()) + 1, int(rows.max()) + 1) == (x + w, y + h)
 
 
+@pytest.mark.parametrize(("drawn", "held"), [(0.3, True), (0.45, False)])
+def test_what_holds_an_object_is_beside_its_box_in_the_template(
+    drawn: float, held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair_maker = maker((0, 0, 0, 0, 1))
+    monkeypatch.setattr(pair_maker, "_normal", lambda *shape: torch.zeros(shape))  # no warping
+    monkeypatch.setattr(pair_maker, "_uniform", lambda *shape: torch.full(shape, drawn))
+    pairs = pair_maker.draw(5)
+    for template, extent in zip(pairs.templates, pairs.extents, strict=True):
+        left, top, right, bottom = bright_box(template).tolist()
+        marked = extent.tolist()
+        larger = right - left > marked[0] + 8 or bottom - top > marked[1] + 8
+        assert larger == held
+
+
+def test_an_object_is_moved_by_shares_of_the_size_of_another() -> None:
+    window = torch.eye(2, 3)[None]
+    sizes, angle, distance = torch.tensor([[40.0, 20.0]]), torch.tensor([0.0]), torch.tensor([0.5])
+    right = PairMaker._beside(window, sizes, angle, distance)
+    below = PairMaker._beside(window, sizes, angle + torch.pi / 2, distance)
+    # A window maps pixels of the crop to those of the object: it moves the other way.
+    torch.testing.assert_close(right[0, :, 2], torch.tensor([-20.0, 0.0]))
+    torch.testing.assert_close(below[0, :, 2], torch.tensor([0.0, -10.0]))
+
+
 @pytest.mark.parametrize("kind", range(5))
 def test_every_kind_of_pair_is_whole(kind: int) -> None:
     shares = tuple(float(index == kind) for index in range(5))
