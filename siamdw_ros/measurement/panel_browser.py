@@ -107,7 +107,7 @@ class PanelBrowser:
         """Wait until a condition holds, and return its value.
 
         Raises:
-            TimeoutError: It does not; with what the page says.
+            TimeoutError: It does not; the message has the problems that the page shows.
         """
         end = time.monotonic() + PATIENCE
         while not (value := condition()):
@@ -119,7 +119,7 @@ class PanelBrowser:
         return value
 
     def trouble(self) -> str:
-        """Return what the page says is wrong: its banner, and the tracker's reasons."""
+        """Return the problems that the page shows: its banner, and the tracker's reasons."""
         reasons = self.script(
             "return [...document.querySelectorAll('#reasons div')].map((item) => item.innerText)"
         )

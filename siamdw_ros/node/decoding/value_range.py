@@ -142,6 +142,8 @@ def _spread(values: NDArray[np.uint16], used: Range) -> NDArray[np.uint8]:
 
 
 def _spread_any(values: Values, used: Range) -> NDArray[np.uint8]:
-    known = np.nan_to_num(values.astype(np.float32), nan=used.low)
-    scaled = (known - used.low) * (255 / (used.span or 1))
+    span = used.span or 1
+    # Infinity and the like would overflow below; what is cut here is beyond 0 and 255 anyway.
+    cut = np.clip(values, used.low - span, used.high + span).astype(np.float32)
+    scaled = (np.nan_to_num(cut, nan=used.low) - used.low) * (255 / span)
     return np.clip(scaled, 0, 255).astype(np.uint8)
