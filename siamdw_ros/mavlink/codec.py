@@ -7,7 +7,6 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as mavlink
 
-MAX_PACKET = 280  # bytes of a MAVLink 2 packet: header, 255 of payload, checksum, signature
 MIN_PACKET = 8  # bytes of a MAVLink 1 packet without payload
 
 # The first byte of a packet. In MAVLink 2 the third has one flag only: the packet is signed.

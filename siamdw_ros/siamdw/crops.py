@@ -29,7 +29,9 @@ def mean_color(image: Image) -> Vector:
     return np.array(cv2.mean(image)[:3])
 
 
-def crop_window(image: Image, center: Vector, side: float, out: int, fill: Vector) -> Image:
+def crop_window(
+    image: Image, center: Vector, side: float, out: int, fill: Vector | None = None
+) -> Image:
     """Cut a square window, exactly centred, and resize it bilinearly.
 
     Args:
@@ -37,7 +39,7 @@ def crop_window(image: Image, center: Vector, side: float, out: int, fill: Vecto
         center: x, y in image pixels; need not lie on a pixel.
         side: of the window in image pixels.
         out: side of the result in pixels.
-        fill: colour for what lies outside the image.
+        fill: colour for what lies outside the image; None: its border pixels are repeated there.
 
     Returns:
         out x out x 3, uint8.
@@ -51,8 +53,8 @@ def crop_window(image: Image, center: Vector, side: float, out: int, fill: Vecto
         affine,
         (out, out),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=fill.tolist(),
+        borderMode=cv2.BORDER_REPLICATE if fill is None else cv2.BORDER_CONSTANT,
+        borderValue=(0,) if fill is None else fill.tolist(),
     )
     return np.asarray(window, np.uint8)
 

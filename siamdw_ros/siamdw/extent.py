@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from siamdw_ros.siamdw.backends import window_features
-from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.siamdw.crops import Box, Image, crop_window
 from siamdw_ros.siamdw.extent_network import (
     MIRRORED,
     NO_WINDOW,
@@ -198,24 +198,13 @@ def window_pyramid(image: Image, point: tuple[float, float], sides: Sequence[flo
 
 def _window(image: Image, point: tuple[float, float], side: float) -> Image:
     """Cut one window; a large one from an image that was shrunk, so that nothing aliases."""
-    x, y = point
-    step = side / WINDOW
-    if step >= 2:
-        factor = 2 ** min(int(math.log2(step)), 3)
+    factor = 1
+    if side >= 2 * WINDOW:
+        factor = 2 ** min(int(math.log2(side / WINDOW)), 3)
         height, width = image.shape[:2]
         size = (max(width // factor, 1), max(height // factor, 1))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        x, y, step = x / factor, y / factor, step / factor
-    shift = (step - step * WINDOW) / 2 - 0.5  # from the centre to the first pixel's index
-    affine = np.array([[step, 0, x + shift], [0, step, y + shift]])
-    window = cv2.warpAffine(
-        image,
-        affine,
-        (WINDOW, WINDOW),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(window, np.uint8)
+    return crop_window(image, np.array(point) / factor, side / factor, WINDOW)
 
 
 def box_of_distances(

@@ -121,7 +121,6 @@ class Video:
         self._scenario = scenario
         self._paths: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self._last: NDArray[np.uint8] = np.zeros((480, 640, 3), np.uint8)
-        self._center: tuple[float, float] | None = None
 
     def add(self, record: Record) -> NDArray[np.uint8]:
         """Draw and write one image; returns it."""

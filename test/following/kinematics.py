@@ -42,7 +42,6 @@ class World:
         self.guard = Guard(self.settings, started=True)
         self.position = np.zeros(3)
         self.yaw = 0.0
-        self.pan = 0.0
         self.motion = STOP
         self.plan: Plan | None = None
         self.reasons: tuple[str, ...] = ()

@@ -12,9 +12,10 @@ from pymavlink.dialects.v20 import common as mavlink
 from wired import Wired
 
 from siamdw_ros.mavlink.cameras import Cameras, Network
-from siamdw_ros.mavlink.codec import MAX_PACKET, Parser
+from siamdw_ros.mavlink.codec import Parser
 from siamdw_ros.mavlink.messages import CameraDescription
 
+MAX_PACKET = 280  # bytes: header, 255 of payload, checksum, signature
 PACKETS = 100_000
 STEPS = 10
 GROWTH = 64 * 2**10  # bytes; one packet that is kept of each step would be more
@@ -106,7 +107,6 @@ class Noise:
     def __init__(self, seed: int) -> None:
         self.valid = 0
         self._random = random.Random(seed)
-        self._sender = mavlink.MAVLink(None, 255, 190)
         self._kinds = list(mavlink.mavlink_map.values())
 
     def packet(self) -> bytes:

@@ -129,26 +129,37 @@ def test_deactivation_releases_targets_and_images(host: Host, frames: list[np.nd
         assert host.change(ACTIVATE) == [True]
 
 
+def hold_searches(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> tuple[threading.Event, threading.Event]:
+    """Let each search wait; return the event of its begin, and the one after which it goes on."""
+    begins, goes_on = threading.Event(), threading.Event()
+    method = host.node.engine.tracker
+    search = method.update_many
+
+    def wait_and_search(*arguments: Any) -> Any:
+        begins.set()
+        goes_on.wait(PATIENCE)
+        return search(*arguments)
+
+    monkeypatch.setattr(method, "update_many", wait_and_search)
+    return begins, goes_on
+
+
 def test_an_image_that_waits_while_the_node_is_deactivated_is_counted_as_dropped(
     host: Host, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.show_until_processed(frames[0])
     assert host.start().success
-    searches, goes_on = threading.Event(), threading.Event()
-    method, buffer = host.node.engine.tracker, host.node._buffer
-    search, close = method.update_many, buffer.close
-
-    def wait_and_search(*arguments: Any) -> Any:
-        searches.set()
-        goes_on.wait(PATIENCE)
-        return search(*arguments)
+    searches, goes_on = hold_searches(host, monkeypatch)
+    buffer = host.node._buffer
+    close = buffer.close
 
     def close_and_go_on() -> Any:
         waiting = close()
         goes_on.set()
         return waiting
 
-    monkeypatch.setattr(method, "update_many", wait_and_search)
     monkeypatch.setattr(buffer, "close", close_and_go_on)
     ((received, processed),) = [(c.received, c.processed) for c in host.node.inputs.values()]
     dropped = received.dropped
@@ -239,16 +250,7 @@ def test_a_search_that_hangs_past_deactivation_publishes_nothing_later(
 ) -> None:
     host.show_until_processed(frames[0])
     assert host.start().success
-    hangs, goes_on = threading.Event(), threading.Event()
-    method = host.node.engine.tracker
-    search = method.update_many
-
-    def hang(*arguments: Any) -> Any:
-        hangs.set()
-        goes_on.wait(PATIENCE)
-        return search(*arguments)
-
-    monkeypatch.setattr(method, "update_many", hang)
+    hangs, goes_on = hold_searches(host, monkeypatch)
     monkeypatch.setattr(tracker_node, "END_SECONDS", 0.2)
     thread = host.node._inference
     host.show(frames[1])

@@ -67,6 +67,13 @@ def test_a_node_that_dies_comes_back_and_none_outlives_its_keeper(
     client.wait(lambda: not runs(second), "the node's end after its keeper's")
 
 
+def run_script(script: str) -> tuple[int, str, str]:
+    """Run a script in a process of its own; return its exit code and what it printed."""
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
 SIGNAL_BEFORE_THE_FORK = """
 import os, signal
 from siamdw_ros.node.process import respawning
@@ -83,9 +90,7 @@ print("a node")
 
 
 def test_a_signal_just_before_the_fork_starts_no_node() -> None:
-    command = [sys.executable, "-c", SIGNAL_BEFORE_THE_FORK]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert run_script(SIGNAL_BEFORE_THE_FORK) == (0, "", "")
 
 
 INTERRUPT_AFTER_THE_FORK = """
@@ -103,9 +108,7 @@ print("a node")
 
 
 def test_an_interrupt_that_reaches_the_child_just_after_the_fork_ends_it_cleanly() -> None:
-    command = [sys.executable, "-c", INTERRUPT_AFTER_THE_FORK]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert run_script(INTERRUPT_AFTER_THE_FORK) == (0, "", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

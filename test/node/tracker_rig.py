@@ -17,7 +17,6 @@ from siamdw_ros.ros.conversions import box_from_message, box_to_message
 
 START = (306.0, 124.0, 108.0, 260.0)  # what is followed in cup.mp4, on its first frame
 PATIENCE = 180.0  # seconds; a busy machine loads torch and the network in that time
-SECOND = 10**9
 
 
 class RigCamera(Robot):

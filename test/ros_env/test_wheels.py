@@ -69,27 +69,27 @@ def installed_here():
     }
 
 
-def test_another_opencv_is_removed_before_ours_is_installed(tmp_path, monkeypatch):
-    """All wheels of OpenCV have the same files: two of them would break each other."""
+def install_over(distribution, tmp_path, monkeypatch):
+    """Install our OpenCV where a distribution is installed; return the commands of pip."""
     layout = Layout(tmp_path, "jazzy", wheels=True)
     requirements = tmp_path / "requirements.txt"
     requirements.write_text(f"{wheels.OPENCV}==2.0\n")
-    (layout.site_packages / "opencv_python_headless-1.0.dist-info").mkdir(parents=True)
+    (layout.site_packages / f"{distribution}.dist-info").mkdir(parents=True)
     commands = []
     monkeypatch.setattr(wheels, "run_logged", lambda command, *_, **__: commands.append(command))
     wheels.install(layout, [requirements], "packages")
+    return commands
+
+
+def test_another_opencv_is_removed_before_ours_is_installed(tmp_path, monkeypatch):
+    """All wheels of OpenCV have the same files: two of them would break each other."""
+    commands = install_over("opencv_python_headless-1.0", tmp_path, monkeypatch)
     assert [command[3] for command in commands] == ["uninstall", "install"]
     assert {"opencv-python-headless", wheels.OPENCV} <= set(commands[0])
 
 
 def test_our_opencv_alone_is_left_as_it_is(tmp_path, monkeypatch):
-    layout = Layout(tmp_path, "jazzy", wheels=True)
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text(f"{wheels.OPENCV}==2.0\n")
-    (layout.site_packages / "opencv_contrib_python_headless-2.0.dist-info").mkdir(parents=True)
-    commands = []
-    monkeypatch.setattr(wheels, "run_logged", lambda command, *_, **__: commands.append(command))
-    wheels.install(layout, [requirements], "packages")
+    commands = install_over("opencv_contrib_python_headless-2.0", tmp_path, monkeypatch)
     assert [command[3] for command in commands] == ["install"]
 
 

@@ -15,7 +15,6 @@ from siamdw_ros.training.scenes import Shares
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "config" / "training"
-TINY = CONFIGS / "tiny.yaml"
 
 
 @pytest.fixture
