@@ -140,7 +140,7 @@ def test_calls_to_a_finalized_node(launch_rig: LaunchRig, trials: Trials) -> Non
 
 
 def test_a_life_lived_again_and_again(rig: Rig, trials: Trials) -> None:
-    for trial in trials("deactivated, cleaned up, configured, activated", share=5):
+    for trial in trials("deactivated, cleaned up, configured, activated", share=2):
         with rig.camera():
             rig.robot.bring_to("unconfigured")
             rig.robot.bring_to("active")

@@ -44,6 +44,7 @@ USER_MANIFEST = """<?xml version="1.0"?>
 """
 
 
+@pytest.mark.slow
 def test_plain_build_brings_the_interfaces(workspace):
     workspace.colcon_build()
     assert workspace.probe().is_relative_to(workspace.prefix)

@@ -12,6 +12,20 @@ SCRIPTS = distribution("siamdw_ros").entry_points.select(group="console_scripts"
 TOOLS = [script for script in SCRIPTS if ".tools." in script.value]
 
 
+def test_the_build_has_brought_the_interfaces():
+    """A build with links, as make does it; the others are in test_colcon.py."""
+    type_support = pytest.importorskip("rclpy.type_support", reason="needs ROS 2")
+    from ament_index_python import get_package_prefix
+    from siamdw_msgs import srv
+
+    interfaces, package = (Path(get_package_prefix(one)) for one in ("siamdw_msgs", "siamdw_ros"))
+    assert Path(srv.__file__).is_relative_to(interfaces)
+    type_support.check_for_type_support(srv.StartTracking)
+    assert (interfaces / "share" / "siamdw_msgs" / "srv" / "StartTracking.srv").is_file()
+    assert (package / "share" / "siamdw_ros" / "clips" / "cup.mp4").is_file()
+    assert (package / "lib" / "siamdw_ros" / "tracker_node").is_file()
+
+
 def test_every_tool_can_be_run_by_its_name():
     tools = Path(siamdw_ros.__file__).parent / "tools"
     # A developer's tool, run from a clone.
