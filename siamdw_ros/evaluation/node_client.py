@@ -9,6 +9,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
@@ -48,8 +49,21 @@ class Client:
         self._clients: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
-        self._spinning = threading.Thread(target=self._executor.spin, name="robot")
+        self._spinning = threading.Thread(target=self._spin, name="robot")
         self._spinning.start()
+
+    def _spin(self) -> None:
+        """Receive until the executor is shut down.
+
+        Other threads create and destroy entities. rclpy raises when one is destroyed that it is
+        just about to wait for; without this, nothing would be received from then on.
+        """
+        while True:
+            try:
+                self._executor.spin()
+                return
+            except InvalidHandle:
+                continue
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """Wait until a condition holds, and return its value.
