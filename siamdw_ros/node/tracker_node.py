@@ -31,7 +31,6 @@ from siamdw_ros.node.diagnostics import DiagnosticsPublisher, Snapshot
 from siamdw_ros.node.engine import Engine, Loader, free_memory
 from siamdw_ros.node.frame_buffer import FrameBuffer
 from siamdw_ros.node.managed_node import ManagedNode
-from siamdw_ros.node.process.dds_ports import ports_of_its_own
 from siamdw_ros.node.publishers import CameraOutput
 from siamdw_ros.node.receiver import Receiver
 from siamdw_ros.node.services import PendingCall, RefusedError, TrackingServices
@@ -300,15 +299,10 @@ def main(args: list[str] | None = None) -> None:
         ended = node.close()
 
     try:
-        run_node(_create, args, halt=close)
+        run_node(TrackerNode, args, halt=close)
     except ParameterError as error:
         sys.exit(f"siamdw_tracker: {error}")
     if not ended:  # Python would wait for the thread, or crash with it
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
-
-
-def _create() -> TrackerNode:
-    with ports_of_its_own():
-        return TrackerNode()

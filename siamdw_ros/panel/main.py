@@ -10,6 +10,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from siamdw_ros.panel.settings import PanelSettings, is_loopback, read_token
+from siamdw_ros.ros.dds_ports import ports_of_its_own
 from siamdw_ros.ros.node_parameters import NodeParameters
 
 
@@ -37,7 +38,8 @@ async def _run() -> int:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    node = Node("siamdw_panel")
+    with ports_of_its_own():
+        node = Node("siamdw_panel")
     try:
         settings = NodeParameters(node, PanelSettings).settings
         token = read_token(settings.host)

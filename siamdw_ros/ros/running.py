@@ -9,6 +9,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+from siamdw_ros.ros.dds_ports import ports_of_its_own
 from siamdw_ros.ros.signals import calling_at_signal
 
 NodeT = TypeVar("NodeT", bound=Node)
@@ -33,7 +34,9 @@ def run_node(
         with calling_at_signal(lambda: ending.set_result(None)):
             rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
             try:
-                _spin(create(), ending, halt)
+                with ports_of_its_own():
+                    node = create()
+                _spin(node, ending, halt)
             finally:
                 rclpy.try_shutdown()
     except (KeyboardInterrupt, ExternalShutdownException):

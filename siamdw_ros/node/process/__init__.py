@@ -1,1 +1,1 @@
-"""Processes around the node: restarting it, and the DDS ports that it takes."""
+"""Processes around the node: restarting it, and ending it with its parent."""

@@ -1,4 +1,4 @@
-"""A node takes ports that no other has had, where the package's Fast DDS profile is used."""
+"""A node takes ports that were not used lately, where the package's Fast DDS profile is used."""
 
 import contextlib
 import fcntl
@@ -6,29 +6,24 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+import rclpy
+from rclpy.node import Node
 
-from siamdw_ros.node.process.dds_ports import (
+from siamdw_ros.ros.dds_ports import (
     NUMBERS,
     VARIABLES,
+    next_number,
     ports_of_its_own,
-    unused_number,
     with_number,
 )
+from siamdw_ros.ros.running import run_node
 
 PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 DDS = "{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}"
-
-
-def leave_behind(folder: Path, port: int) -> None:
-    """What a process that listened on a port leaves when it is killed."""
-    for suffix in ("", "_el"):
-        (folder / f"fastrtps_port{port}{suffix}").touch()
-    (folder / f"sem.fastrtps_port{port}_mutex").touch()
 
 
 def number_in(profiles: str) -> str | None:
@@ -37,44 +32,50 @@ def number_in(profiles: str) -> str | None:
     return root.findtext(f".//{DDS}participant[@is_default_profile='true']//{DDS}participantID")
 
 
-def test_ports_that_somebody_has_had_are_left_alone(tmp_path: Path) -> None:
-    assert unused_number("", tmp_path) == 16
-    leave_behind(tmp_path, 7400 + 10 + 2 * 16)  # for discovery
-    leave_behind(tmp_path, 7400 + 11 + 2 * 17)  # for data
-    assert unused_number("", tmp_path) == 18
-    assert unused_number("0", tmp_path) == 18
-    assert unused_number("1", tmp_path) == 16  # another domain, other ports
-
-
-def test_when_all_are_had_the_one_that_died_first_comes_again(tmp_path: Path) -> None:
+def test_a_number_comes_again_only_after_all_others(tmp_path: Path) -> None:
+    """Also though Fast DDS's files of killed processes are gone, which others remove."""
     assert max(NUMBERS) < 32, "others are not found without multicast"
-    for number in NUMBERS:
-        leave_behind(tmp_path, 7400 + 250 * 5 + 11 + 2 * number)
-        for file in tmp_path.glob(f"*_port{7400 + 250 * 5 + 11 + 2 * number}*"):
-            age = 100 if number == 20 else 10
-            os.utime(file, (time.time() - age, time.time() - age))
-    assert unused_number("5", tmp_path) == 20
+    taken = [next_number("", tmp_path) for _ in range(2 * len(NUMBERS))]
+    assert taken == 2 * list(NUMBERS)
+    assert next_number("0", tmp_path) == NUMBERS[0]
+    assert next_number("1", tmp_path) == NUMBERS[0], "another domain has other ports"
 
 
 def test_a_port_on_which_a_process_listens_is_not_taken(tmp_path: Path) -> None:
-    for number in NUMBERS:
-        leave_behind(tmp_path, 7400 + 11 + 2 * number)
     with contextlib.ExitStack() as stack:
-        for file in tmp_path.glob("*_el"):
-            if f"port{7400 + 11 + 2 * 25}_" not in file.name:
-                fcntl.flock(stack.enter_context(file.open()), fcntl.LOCK_EX)
-        assert unused_number("", tmp_path) == 25
-    with contextlib.ExitStack() as stack:
-        for file in tmp_path.glob("*_el"):
-            fcntl.flock(stack.enter_context(file.open()), fcntl.LOCK_EX)
-        assert unused_number("", tmp_path) is None
+        for number in set(NUMBERS) - {20, 25}:
+            _listen(stack, tmp_path, 7400 + 250 * 5 + 11 + 2 * number)
+        (tmp_path / f"fastrtps_port{7400 + 250 * 5 + 11 + 2 * 20}_el").touch()  # was killed
+        assert [next_number("5", tmp_path) for _ in range(3)] == [20, 25, 20]
+        assert next_number("", tmp_path) == 16
+        for number in (20, 25):
+            _listen(stack, tmp_path, 7400 + 250 * 5 + 10 + 2 * number)  # that of discovery
+        assert next_number("5", tmp_path) is None
     profiles = PROFILE.read_text()
     assert with_number(profiles, None) == profiles
 
 
+def _listen(stack: contextlib.ExitStack, folder: Path, port: int) -> None:
+    """Lock a file as a process does that listens on a port."""
+    file = stack.enter_context((folder / f"fastrtps_port{port}_el").open("w"))
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+
+@pytest.mark.parametrize("content", ["", "no number", "7", "99"])
+def test_whatever_the_file_holds_a_number_is_taken(content: str, tmp_path: Path) -> None:
+    assert next_number("", tmp_path) == 16
+    (file,) = tmp_path.iterdir()
+    file.write_text(content)
+    assert next_number("", tmp_path) == 16
+
+
+def test_without_a_place_for_the_file_no_number_is_taken(tmp_path: Path) -> None:
+    assert next_number("", tmp_path / "absent") is None
+
+
 @pytest.mark.parametrize("domain", ["many", "", "-1"])
 def test_a_domain_that_is_none_is_left_to_ros(domain: str, tmp_path: Path) -> None:
-    assert unused_number(domain, tmp_path) == 16
+    assert next_number(domain, tmp_path) == 16
 
 
 def test_the_packages_profile_gets_the_number() -> None:
@@ -113,6 +114,20 @@ def test_the_profile_is_replaced_for_a_while(
         assert os.environ[variable] == str(tmp_path / "absent.xml")
 
 
+def test_every_node_that_is_run_has_ports_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLES[0], str(PROFILE))
+    used = []
+
+    def create() -> Node:
+        used.append(number_in(Path(os.environ[VARIABLES[0]]).read_text()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rclpy, "init", lambda **_: None)
+    monkeypatch.setattr(rclpy, "try_shutdown", lambda: None)
+    run_node(create, [])
+    assert int(used[0] or 0) in NUMBERS
+
+
 def test_without_a_place_for_a_profile_the_given_one_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,12 +137,12 @@ def test_without_a_place_for_a_profile_the_given_one_is_used(
         assert os.environ[VARIABLES[0]] == str(PROFILE)
 
 
-# Both choose before the other one has its ports, as two nodes of one launch file may: Fast DDS
-# gives the second one the next ports.
+# Both have the same number, as nodes of two users may: Fast DDS gives the second one the next
+# ports.
 SAME_NUMBER = """
 import sys
-from siamdw_ros.node.process import dds_ports
-dds_ports.unused_number = lambda domain: 20
+from siamdw_ros.ros import dds_ports
+dds_ports.next_number = lambda domain: 20
 import rclpy
 from std_msgs.msg import String
 with dds_ports.ports_of_its_own():
