@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 from tracker_rig import START, TrackerRig
 from visualization_msgs.msg import ImageMarker
 
-from siamdw_ros.following import target_pose
+from siamdw_ros.following import target_pose_node
 from siamdw_ros.node import overlays
 from siamdw_ros.node.results import TargetResult
 from siamdw_ros.siamdw.presence import State
@@ -105,7 +105,7 @@ def test_layouts_show_topics_that_exist(name: str) -> None:
     assert tracker is not None
     own = {(topic.text or "").replace("~", "/siamdw_tracker") for topic in tracker}
     pose = "/target_pose/pose_with_covariance"
-    assert '"~/pose_with_covariance"' in Path(target_pose.__file__).read_text()
+    assert '"~/pose_with_covariance"' in Path(target_pose_node.__file__).read_text()
     shown = set(topics_of(layout))
     assert len(shown) >= 2
     assert shown <= own | {pose, "/camera/image_raw"}
