@@ -123,6 +123,14 @@ class Client:
         answer = self.ask(GetState, "get_state", GetState.Request())
         return str(answer.current_state.label)
 
+    def wait_until_active(self) -> None:
+        """Wait until a node that activates itself has loaded its network.
+
+        Raises:
+            RobotError: it has not within that time.
+        """
+        self.wait(lambda: self.lifecycle_state() == "active", "an active node", LOAD_SECONDS)
+
     def change_state(self, transition: int) -> str:
         """Ask for a transition, a number of lifecycle_msgs/Transition; return the state after it.
 

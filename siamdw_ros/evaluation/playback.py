@@ -10,7 +10,7 @@ from siamdw_msgs.msg import TrackerStatus
 from tqdm import tqdm
 
 from siamdw_ros.evaluation.clip_reader import frame_count, frame_rate
-from siamdw_ros.evaluation.node_client import RobotError
+from siamdw_ros.evaluation.node_client import LOAD_SECONDS, RobotError
 from siamdw_ros.evaluation.node_process import NODE, ModuleProcess
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.ros.conversions import box_from_message
@@ -90,7 +90,9 @@ def _start(robot: Robot, tracker: ModuleProcess, box: Box) -> None:
     Raises:
         RobotError: the node ends, or refuses.
     """
-    robot.wait(lambda: robot.statuses or not tracker.alive, "a first image at the node")
+    robot.wait(
+        lambda: robot.statuses or not tracker.alive, "a first image at the node", LOAD_SECONDS
+    )
     if not tracker.alive:
         raise RobotError(f"the tracker node ended with exit code {tracker.process.returncode}")
     if not (answer := robot.start(box)).success:

@@ -128,6 +128,7 @@ class TrackerUnderTest:
 
     def _track(self, boxes: list[Box]) -> None:
         """Start these targets on the newest image, and stop all others."""
+        self.robot.wait_until_active()
         self.robot.wait(lambda: self.robot.statuses, "a first image at the node")
         self.robot.stop()
         for number, box in enumerate(boxes):

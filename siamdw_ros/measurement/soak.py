@@ -185,6 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
             camera_process(clip, options.out / "sent.csv", rate=options.rate) as camera,
         ):
             robot.trigger("/benchmark_camera/play")
+            robot.wait_until_active()
             robot.wait(lambda: robot.statuses, "the node's first status")
             soak = Soak(tracker, robot, camera)
             try:

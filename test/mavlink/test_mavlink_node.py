@@ -103,6 +103,7 @@ def rig(ros_domain: None) -> Iterator[Rig]:
         robot = stack.enter_context(Robot(camera="front", kept=None))
         rig = Rig(station, robot)
         station.wait(lambda: station.last("HEARTBEAT", 101), "the heartbeats of both cameras")
+        robot.wait_until_active()
         robot.wait(lambda: robot.statuses, "images at the tracker")
         yield rig
 

@@ -55,11 +55,11 @@ def test_a_node_that_dies_comes_back_and_none_outlives_its_keeper(
     first = tracker.node_id
     # A fork copies one thread only, and whatever the others hold stays held.
     assert len(list(Path(f"/proc/{tracker.process.pid}/task").iterdir())) == 1
-    client.wait(lambda: client.lifecycle_state() == "active", "the node to be active")
+    client.wait_until_active()
 
     tracker.kill_node()
     client.wait(lambda: tracker.node_id not in (0, first), "another node")
-    client.wait(lambda: client.lifecycle_state() == "active", "the other node to be active")
+    client.wait_until_active()
     second = tracker.node_id
     assert "ended by signal 9 and is started again" in tracker.output()
 
