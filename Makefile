@@ -1,7 +1,7 @@
 # With ROS 2 sourced it is used as it is; without, the environment is built from PyPI wheels.
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= -n 2 --dist loadgroup --max-worker-restart 0
+WORKERS ?= -n 2 --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 RUN := ros_env/run
 # Warnings are errors. The second builder reuses the pages that the first one has read.
 SPHINX := $(RUN) python -m sphinx -W --keep-going -q -d docs/_build/doctrees

@@ -37,11 +37,16 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With several workers: run tests that share a process in one worker, and these first."""
+    """With several workers: run tests that share a process in one worker, and these first.
+
+    Then come the other tests that start nodes. The short ones are the last, so that no worker is
+    left alone with a long one.
+    """
     if not getattr(config.option, "loadgroup", False):
         return
-    shared = {item: SHARED_PROCESSES & set(getattr(item, "fixturenames", ())) for item in items}
-    items.sort(key=lambda item: not shared[item])
+    fixtures = {item: set(getattr(item, "fixturenames", ())) for item in items}
+    shared = {item: SHARED_PROCESSES & fixtures[item] for item in items}
+    items.sort(key=lambda item: (not shared[item], "ros_domain" not in fixtures[item]))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(min(shared[item], default=str(item.path))))
 
