@@ -25,6 +25,14 @@ FEW = 1  # trials of a fault, unless --fault-times is given
 PARAMETERS = {"device": "cpu", "threads": 1}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give a fault that is tried many times as long as it takes: each trial has limits."""
+    if config.getoption("--fault-times"):
+        for item in items:
+            if "trials" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.timeout(0))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _in_own_domain(ros_domain: None) -> None:
     """Run every test here in the run's own ROS domain."""
