@@ -204,10 +204,10 @@ OURS: dict[str, Hyper] = {
     "siamrpn": SiamRPNHyper(),
     "siambox": SiamBoxHyper(
         penalty_k=0.04,
-        rate=0.6,
+        rate=0.75,
         memory=0.4,
-        presence_midpoint=2.53,
-        presence_slope=1.03,
+        presence_midpoint=3.10,
+        presence_slope=0.75,
     ),
 }
 
