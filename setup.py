@@ -40,6 +40,7 @@ COMMANDS = {
     "evaluate": "tools.evaluate",
     "export_onnx": "tools.export_onnx",
     "inspect_checkpoint": "tools.inspect_checkpoint",
+    "label_video": "tools.label_video",
     "pack_boxes": "tools.pack_boxes",
     "panel_demo": "tools.panel_demo",
     "simulation": "simulation.__main__",

@@ -1,0 +1,117 @@
+"""Label a video with a tracker, as training material for `pack_boxes --tracks`.
+
+The target is tracked forwards and backwards, twenty frames at a time, and the boxes on which both
+directions agree are written. Labelling ends where they disagree: look at the --sheet, and start
+again behind that place with a box of your own.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from siamdw_ros.evaluation.clip_reader import frame_count, read_clip
+from siamdw_ros.evaluation.drawing import Annotated, contact_sheet
+from siamdw_ros.evaluation.trackers import SiamDW, read_spec
+from siamdw_ros.siamdw.crops import Box, Image
+from siamdw_ros.tools.command_line import called_as, number, run_command
+from siamdw_ros.training.box_bank import view_of
+from siamdw_ros.training.labelling import AGREEMENT, Label, labels
+
+JPEG_QUALITY = 92
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog=called_as("label_video"),
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("video", type=Path, help="a video, or a folder of images")
+    parser.add_argument("out", type=Path, help="archive to write, a .zip file")
+    parser.add_argument("--box", required=True, type=_box, metavar="X,Y,W,H", help="in pixels")
+    parser.add_argument("--start", type=int, default=0, help="frame of the box (default: 0)")
+    parser.add_argument("--every", type=int, default=1, help="write every n-th (default: 1)")
+    parser.add_argument(
+        "--tracker", default="siamdw", help="as for evaluate: csrt, nanotrack ... (siamdw)"
+    )
+    parser.add_argument(
+        "--nanotrack", nargs="+", default=[], metavar="ONNX", help="its two files, or a folder"
+    )
+    parser.add_argument(
+        "--agreement",
+        type=partial(number, 0.0, 1.0),
+        default=AGREEMENT,
+        help=f"least overlap of the boxes of the two directions (default: {AGREEMENT:g})",
+    )
+    parser.add_argument("--sheet", type=Path, help="picture of some of the frames to write")
+    return parser.parse_args(arguments)
+
+
+def _box(text: str) -> Box:
+    try:
+        x, y, w, h = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}': expected four numbers X,Y,W,H") from None
+    if min(w, h) < 2:
+        raise argparse.ArgumentTypeError(f"'{text}': width and height must be at least 2 px")
+    return x, y, w, h
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    options = parse_arguments(arguments)
+    return run_command("label_video", partial(_label, options))
+
+
+def _label(options: argparse.Namespace) -> None:
+    tracker = read_spec(options.tracker, SiamDW(), options.nanotrack).build()
+    total = max(frame_count(str(options.video)) - options.start, 0) or None
+    frames = islice(read_clip(str(options.video)), options.start, None)
+    shown = tqdm(frames, total=total, unit="frame", disable=None, leave=False)
+    found = list(
+        islice(labels(shown, options.box, tracker, options.agreement), 0, None, options.every)
+    )
+    if not found:
+        raise ValueError(
+            f"{options.video}: the directions disagree from frame {options.start} on, "
+            "or there is no such frame: give another --box, --start or --tracker"
+        )
+    _write(options.out, found)
+    if options.sheet:
+        cv2.imwrite(str(options.sheet), _sheet(found))
+    last = options.start + found[-1].number
+    print(f"{options.out}: {len(found)} frames, from {options.start} to {last}")
+
+
+def _write(path: Path, found: Sequence[Label]) -> None:
+    """Write views of the target as `read_track` reads them."""
+    rows = ["file,x,y,w,h"]
+    with ZipFile(path, "w", ZIP_STORED) as archive:
+        for at, image, box in found:
+            view = view_of(image, np.array(box, np.float32))
+            if view is None:
+                continue
+            name = f"{at:06d}.jpg"
+            quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+            archive.writestr(name, cv2.imencode(".jpg", view.image, quality)[1].tobytes())
+            rows.append(f"{name}," + ",".join(f"{value:.2f}" for value in view.box))
+        archive.writestr("groundtruth.csv", "\n".join(rows) + "\n")
+
+
+def _sheet(found: Sequence[Label]) -> Image:
+    return contact_sheet(
+        [Annotated(label.image, str(label.number), None, label.box) for label in found]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
