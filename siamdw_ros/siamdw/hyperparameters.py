@@ -206,8 +206,8 @@ OURS: dict[str, Hyper] = {
         penalty_k=0.04,
         rate=0.75,
         memory=0.4,
-        presence_midpoint=3.10,
-        presence_slope=0.75,
+        presence_midpoint=2.53,
+        presence_slope=1.03,
     ),
 }
 
