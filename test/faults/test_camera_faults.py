@@ -237,6 +237,7 @@ def test_corrupted_jpegs(rig: Rig, trials: Trials, picture: np.ndarray) -> None:
                 rig.survived(trial)
 
 
+@pytest.mark.slow
 def test_a_camera_with_qos_that_does_not_fit(launch_rig: LaunchRig, trials: Trials) -> None:
     with launch_rig(reliable=True) as rig:
         for trial in trials("camera whose QoS does not fit, beside one whose does"):

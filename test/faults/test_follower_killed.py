@@ -25,6 +25,7 @@ STARTING = 180.0  # seconds, on a busy machine
 PARAMETERS = {"device": "cpu", "threads": 1}
 
 
+@pytest.mark.slow
 def test_without_target_pose_the_robot_does_not_drive(trials: Trials, tmp_path: Path) -> None:
     times = []
     log = tmp_path / "nodes.log"
@@ -40,6 +41,7 @@ def test_without_target_pose_the_robot_does_not_drive(trials: Trials, tmp_path: 
     assert max(times) <= LIMIT, times
 
 
+@pytest.mark.slow
 def test_without_the_tracker_the_robot_stands(
     trials: Trials, tmp_path: Path, picture: np.ndarray
 ) -> None:

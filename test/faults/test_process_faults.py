@@ -54,6 +54,7 @@ def script(text: str, rig: Rig) -> Iterator[subprocess.Popen]:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_node_that_is_killed_and_started_again(launch_rig: LaunchRig, trials: Trials) -> None:
     with launch_rig() as rig, rig.camera():
         for trial in trials("node killed (SIGKILL) and started again, from the start of Python"):
@@ -64,6 +65,7 @@ def test_a_node_that_is_killed_and_started_again(launch_rig: LaunchRig, trials: 
             rig.follow()
 
 
+@pytest.mark.slow
 def test_a_node_that_is_killed_and_respawns(launch_rig: LaunchRig, trials: Trials) -> None:
     with launch_rig(respawn=True) as rig, rig.camera():
         for trial in trials("node killed (SIGKILL) that respawns, from its death"):
@@ -83,6 +85,7 @@ def test_a_node_that_is_frozen_and_thawed(rig: Rig, trials: Trials) -> None:
             rig.survived(trial)
 
 
+@pytest.mark.slow
 def test_the_death_of_one_of_two_nodes(rig: Rig, launch_rig: LaunchRig, trials: Trials) -> None:
     with launch_rig() as other, rig.camera(), other.camera():
         for trial in trials("two nodes in two namespaces, one killed: the other one"):
@@ -146,6 +149,7 @@ def test_a_caller_that_dies_while_it_waits(rig: Rig, trials: Trials) -> None:
             rig.survived(trial)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_no_good(
     launch_rig: LaunchRig, trials: Trials, tmp_path: Path
 ) -> None:

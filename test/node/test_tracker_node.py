@@ -248,6 +248,7 @@ def test_a_newer_image_replaces_the_one_that_waits(tracker: TrackerRig, frames: 
     assert status.received == status.processed + status.dropped + status.rejected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("following", [False, True])
 def test_an_interrupt_ends_the_node_cleanly(
     launch_tracker: Callable[..., TrackerRig], frames: Frames, following: bool

@@ -56,6 +56,7 @@ def test_a_finished_run_is_left_as_it_is(whole: Path, tmp_path: Path) -> None:
     assert losses(config.folder) == losses(whole)
 
 
+@pytest.mark.slow
 def test_runs_of_one_seed_agree_however_many_workers_they_have(
     whole: Path, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def kill_after(process: subprocess.Popen[bytes], run: Path, steps: int) -> None:
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_to_the_same_losses(whole: Path, tmp_path: Path) -> None:
     config = make_config(tmp_path)
     kill_after(start(tmp_path / "run.yaml"), config.folder, steps=2)
