@@ -67,9 +67,8 @@ class Parser:
         """
         data = self._data
         keep = len(data)
-        unverified = range(
-            0
-        )  # bytes of a packet of unknown kind, whose checksum cannot be verified
+        # Bytes of a packet of unknown kind, whose checksum cannot be verified.
+        unverified = range(0)
         for start, end in _candidates(data):
             if end > len(data):
                 if self._datagrams:

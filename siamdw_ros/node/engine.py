@@ -161,7 +161,7 @@ class Loader(threading.Thread):
     def check_deadline(self) -> None:
         """Settle the outcome with an error if loading takes too long.
 
-        Without a lifecycle manager (`autostart`), nobody would configure the node again: loading
+        Without a lifecycle manager (`autostart`), nothing would configure the node again: loading
         goes on for as long as it takes, and is only reported.
         """
         now = time.monotonic()

@@ -23,9 +23,9 @@ def ports_of_its_own() -> Iterator[None]:
 
     Fast DDS takes the lowest free ports: after a process was killed, its successor gets the same
     ones, to which the other processes send until the lease of the killed one ends, after 20 s.
-    Whenever one of them sends, it finds the port dead, removes its shared memory and makes it
-    anew. Fast DDS 2.14 does not keep that apart from a process that takes the port just then: it
-    may remove the successor's memory. The successor is discovered all the same, but no message
+    Whenever one of them sends, it finds the port dead, removes its shared memory and creates
+    it again. Fast DDS 2.14 does not distinguish that from a process that takes the port just then:
+    it may remove the successor's memory. The successor is discovered all the same, but no message
     reaches it any more (docs/reliability.md).
 
     It needs the package's Fast DDS profile, config/fastdds.xml, and does nothing without it.

@@ -1,8 +1,8 @@
 """SIGINT and SIGTERM end a node with exit code 0, at whatever moment they come.
 
 rclpy's own handlers shut its context down in the middle of whatever the node does. rcl then fails
-in one of many ways, also while parameters are declared or a network loads, and nobody can tell
-that from a fault. Here the context stays valid: until a node is created the process just ends,
+in one of many ways, also while parameters are declared or a network loads, which looks like a
+fault. Here the context stays valid: until a node is created the process just ends,
 and from then on the node is asked to end.
 
 Imports nothing slow: a signal that comes before the handlers are set ends in a traceback.

@@ -1,8 +1,8 @@
 """Label a video with a tracker, as training material for `pack_boxes --tracks`.
 
 The target is tracked forwards and backwards, twenty frames at a time, and the boxes on which both
-directions agree are written. Labelling ends where they disagree: look at the --sheet, and start
-again behind that place with a box of your own.
+directions agree are written. Labelling ends where they disagree: check the --sheet, and start
+again behind that frame with a box of your own.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         default=AGREEMENT,
         help=f"least overlap of the boxes of the two directions (default: {AGREEMENT:g})",
     )
-    parser.add_argument("--sheet", type=Path, help="picture of some of the frames to write")
+    parser.add_argument("--sheet", type=Path, help="image to write, of some of the frames")
     return parser.parse_args(arguments)
 
 

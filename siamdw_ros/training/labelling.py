@@ -39,7 +39,7 @@ def labels(
     Args:
         frames: H x W x 3 uint8 BGR, from the one with the drawn box on.
         box: x, y, w, h in pixels of the first frame.
-        tracker: is started anew for each segment and direction.
+        tracker: is started again for each segment and direction.
         agreement: least overlap of the boxes of the two directions.
     """
     rest = iter(frames)
