@@ -8,6 +8,7 @@ from siamdw_msgs.msg import TargetState, TrackerStatus
 from siamdw_msgs.srv import StartTracking, StopTracking
 
 from siamdw_ros.mavlink.messages import Box, Target
+from siamdw_ros.mavlink.tracker_client import NotReadyError
 from siamdw_ros.siamdw.presence import State
 
 MAX_STAMPS = 1200  # largest number of stored stamps: 10 s at 120 Hz
@@ -49,22 +50,32 @@ class Feed:
         box = self._shares(chosen)
         return Target(State(chosen.state) if box else State.LOST, box or (0.0, 0.0, 0.0, 0.0))
 
-    def start(self, box: Box, delay: float) -> StartTracking.Request | None:
-        """Make the request to track something; None if no image has come yet.
+    def shown(self, delay: float) -> int:
+        """Return the stamp of the image that an operator sees, in nanoseconds; 0: the newest.
+
+        Args:
+            delay: Seconds by which the operator's image is older than the newest.
+        """
+        if not delay or not self._stamps:
+            return 0
+        time = self._stamps[-1] - delay * 1e9
+        return min(self._stamps, key=lambda stamp: abs(time - stamp))
+
+    def start(self, box: Box, stamp: int) -> StartTracking.Request:
+        """Make the request to track something.
 
         Args:
             box: (x, y, width, height) in [0, 1]; without a size it is a point.
-            delay: Seconds by which the operator's image is older than the newest.
+            stamp: Of the image that the box is from, in nanoseconds; 0: the newest.
+
+        Raises:
+            NotReadyError: The size of the images is not known yet.
         """
         if 0 in self.size:
-            return None
+            raise NotReadyError("no image has come to the tracker yet")
         request = StartTracking.Request(target_id=self._target_id)
         request.header.frame_id = self.camera
-        if delay and self._stamps:
-            shown = min(
-                self._stamps, key=lambda stamp: abs(self._stamps[-1] - delay * 1e9 - stamp)
-            )
-            request.header.stamp.sec, request.header.stamp.nanosec = divmod(shown, 10**9)
+        request.header.stamp.sec, request.header.stamp.nanosec = divmod(stamp, 10**9)
         x, y, width, height = box
         request.bbox.center.position.x = (x + width / 2) * self.size[0]
         request.bbox.center.position.y = (y + height / 2) * self.size[1]

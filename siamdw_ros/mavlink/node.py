@@ -15,7 +15,7 @@ from siamdw_msgs.msg import TrackerStatus
 from siamdw_ros.mavlink.camera import Request
 from siamdw_ros.mavlink.cameras import COMPONENTS, Cameras, Network
 from siamdw_ros.mavlink.codec import Packer
-from siamdw_ros.mavlink.commands import ACCEPTED, REJECTED
+from siamdw_ros.mavlink.commands import ACCEPTED
 from siamdw_ros.mavlink.feed import Feed
 from siamdw_ros.mavlink.flight import FlightControl, Permissions
 from siamdw_ros.mavlink.gimbal import GimbalControl
@@ -170,10 +170,9 @@ class MavlinkCameraNode(Node):
 
         if request.box is None:
             self._tracker.ask(feed.stop, done)
-        elif (start := feed.start(request.box, self.settings.video_delay)) is None:
-            done(REJECTED, "no image has come to the tracker yet")
         else:
-            self._tracker.ask(lambda: start, done)
+            shown = feed.shown(self.settings.video_delay)  # now, not when its turn comes
+            self._tracker.ask(partial(feed.start, request.box, shown), done)
 
     def _send(self) -> None:
         for packet in self.cameras.take_output():

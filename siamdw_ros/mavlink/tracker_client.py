@@ -1,5 +1,6 @@
 """The tracker's services, as the cameras' requests need them."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,10 +13,16 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from siamdw_ros.mavlink.commands import ACCEPTED, FAILED, REJECTED
 
 ANSWER_SECONDS = 65.0  # the tracker itself refuses after request_timeout, at most 60 s
+# A camera is offered before its services are discovered and the size of its images is known.
+READY_SECONDS = 3.0
 
 ServiceRequest: TypeAlias = StartTracking.Request | StopTracking.Request
 Prepare = Callable[[], ServiceRequest | None]
 Done = Callable[[int, str], None]  # MAV_RESULT, and a sentence for the operator
+
+
+class NotReadyError(Exception):
+    """A request cannot be made yet; the message gives the operator the reason."""
 
 
 @dataclass
@@ -24,9 +31,9 @@ class Call:
 
     prepare: Prepare
     done: Done
+    deadline: float  # until it is sent it has to be ready, then answered
     client: Any = None
     future: Any = None
-    deadline: float = 0.0
 
 
 class TrackerClient:
@@ -52,36 +59,48 @@ class TrackerClient:
 
         Args:
             prepare: Makes the request when the calls before are answered, because what there is
-                to stop depends on them; None: there is nothing to do.
+                to stop depends on them; None: there is nothing to do. It may raise
+                NotReadyError: it is asked again for a few seconds.
             done: Called once, with the result.
         """
-        self._calls.append(Call(prepare, done))
+        self._calls.append(Call(prepare, done, math.inf))
         self._next()
 
     def check(self) -> None:
-        """End a call whose answer is overdue."""
-        if not self._calls or time.monotonic() < self._calls[0].deadline:
+        """Send a call that was not ready, and end one whose answer is overdue."""
+        self._next()
+        call = self._calls[0] if self._calls else None
+        if call is None or call.future is None or time.monotonic() < call.deadline:
             return
-        call = self._calls[0]
-        if call.future is not None:
-            call.client.remove_pending_request(call.future)
-            self._end(call, REJECTED, f"no answer of the tracker within {ANSWER_SECONDS:g} s")
+        call.client.remove_pending_request(call.future)
+        self._end(call, REJECTED, f"no answer of the tracker within {ANSWER_SECONDS:g} s")
 
     def _next(self) -> None:
+        """Send the first call, unless it is sent."""
         if not self._calls or self._calls[0].future is not None:
             return
         call = self._calls[0]
-        request = call.prepare()
+        try:
+            request = call.prepare()
+            if request is not None:
+                call.client = self._client_for(request)
+        except NotReadyError as reason:
+            call.deadline = min(call.deadline, time.monotonic() + READY_SECONDS)
+            if time.monotonic() >= call.deadline:
+                self._end(call, REJECTED, str(reason))
+            return
         if request is None:
             self._end(call, ACCEPTED, "nothing is tracked")
-            return
-        call.client = self._start if isinstance(request, StartTracking.Request) else self._stop
-        if not call.client.service_is_ready():
-            self._end(call, REJECTED, f"no tracker: there is no service {call.client.srv_name}")
             return
         call.deadline = time.monotonic() + ANSWER_SECONDS
         call.future = call.client.call_async(request)
         call.future.add_done_callback(lambda future: self._answered(call, future))
+
+    def _client_for(self, request: ServiceRequest) -> Any:
+        client = self._start if isinstance(request, StartTracking.Request) else self._stop
+        if not client.service_is_ready():
+            raise NotReadyError(f"no tracker: there is no service {client.srv_name}")
+        return client
 
     def _answered(self, call: Call, future: Any) -> None:
         if future.exception() is not None:

@@ -100,6 +100,12 @@ class UdpStation(Station):
         self.command(number, *parameters, **options)
         return self.wait(result, f"an answer of command {number}")[0]
 
+    def description(self, component: int) -> Any:
+        number = mavlink.MAVLINK_MSG_ID_CAMERA_INFORMATION
+        asked = self.ask(mavlink.MAV_CMD_REQUEST_MESSAGE, number, component=component)
+        assert asked == ACCEPTED
+        return self.wait(lambda: self.last("CAMERA_INFORMATION", component), "the description")
+
     def stop(self, component: int) -> None:
         """Stop as an operator does: again, if the tracker was too busy to answer in time."""
         self.wait(lambda: self.ask(STOP, component=component) == ACCEPTED, "the stop")
