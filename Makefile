@@ -41,6 +41,9 @@ docs: build ## Build the documentation and check its links: docs/_build/html/ind
 	$(SPHINX) -b html docs docs/_build/html
 	$(SPHINX) -b linkcheck docs docs/_build/linkcheck
 
+# What Python compiles is kept, also where the shell says otherwise: tests start many processes.
+test test-all: export PYTHONDONTWRITEBYTECODE =
+
 test: build lint ## Check the code and run the tests, less the slow ones
 	$(RUN) python -m pytest $(WORKERS) -m "not slow and not timing" --durations=15 $(ARGS)
 	$(RUN) python -m pytest -m "timing and not slow" $(ARGS) || [ $$? = 5 ]  # 5: none chosen

@@ -35,6 +35,13 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return f"{len(val)}-bytes" if isinstance(val, bytes) and len(val) > MAX_BYTES_IN_NAME else None
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only tests that measure time are chosen, import no other file: it takes 10 s."""
+    if config.option.markexpr.startswith("timing") and collection_path.suffix == ".py":
+        return "mark.timing" not in collection_path.read_text() or None
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With several workers: run tests that share a process in one worker, and these first.

@@ -95,8 +95,8 @@ def test_a_camera_with_large_images_too_fast(
 
 
 @pytest.mark.timing
-def test_two_cameras_with_eight_targets(launch_rig: LaunchRig, trials: Trials) -> None:
-    with launch_rig(image_topics=["left/image", "right/image"]) as rig, ExitStack() as others:
+def test_two_cameras_with_eight_targets(rig: Rig, trials: Trials) -> None:
+    with rig.configured(image_topics=["left/image", "right/image"]), ExitStack() as others:
         namespace = rig.robot.node.get_namespace()
         robots = [
             others.enter_context(Robot(namespace, camera=name)) for name in ("left", "right")

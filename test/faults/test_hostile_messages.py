@@ -32,7 +32,7 @@ MADE_UP = settings(
 @pytest.fixture(scope="module")
 def reliable_rig(launch_rig: LaunchRig) -> Iterator[Rig]:
     """A node that takes every image there is, so that they can be counted."""
-    with launch_rig(reliable=True, max_request_rate=0.0) as rig:
+    with launch_rig(reliable=True, max_request_rate=0.0, backend="torch") as rig:
         yield rig
 
 

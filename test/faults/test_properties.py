@@ -83,9 +83,9 @@ def test_every_compressed_image_is_refused_or_decoded(generate: Callable[..., An
 def hosted() -> Iterator[TrackerNode]:
     """A whole node in this process, active."""
     node = TrackerNode()
-    node.set_parameters([Parameter("threads", value=1), Parameter("max_request_rate", value=0.0)])
     # All requests are about one image.
-    node.set_parameters([Parameter("camera_timeout", value=3600.0)])
+    given = {"threads": 1, "backend": "torch", "max_request_rate": 0.0, "camera_timeout": 3600.0}
+    node.set_parameters([Parameter(name, value=value) for name, value in given.items()])
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     spinning = threading.Thread(target=executor.spin)

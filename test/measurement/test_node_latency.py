@@ -40,7 +40,8 @@ def test_a_video_is_played_to_the_node_and_every_frame_accounted_for(
     scenario = Scenario((320, 240), 10.0, 2, 1.0, compressed)
     video = plan.video(CLIP, 1)
     image, box = resized(video.images[0], video.boxes[0], scenario.size)
-    parameters = node_parameters(plan, "siamfc_res22", compressed) | {"threads": 1}
+    parameters = node_parameters(plan, "siamfc_res22", compressed)
+    parameters |= {"threads": 1, "backend": "torch"}
     with tracker(tmp_path, parameters) as under_test:
         played = under_test.play(CLIP, boxes_for(box, scenario, image), scenario)
     assert played.sent == 10

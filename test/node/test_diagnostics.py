@@ -67,6 +67,7 @@ def test_diagnostics_follow_a_camera_that_comes_errs_and_goes(
         **{"qos_overrides.{namespace}/image.subscription.reliability": "reliable"},
         camera_timeout=1.5,
         threads=1,
+        backend="torch",
         request_timeout=30.0,
     )
     diagnostics = Diagnostics(tracker)

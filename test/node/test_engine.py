@@ -16,7 +16,7 @@ from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
 from siamdw_ros.siamdw.bundled import BUNDLED
 
-SETTINGS = Settings(device="cpu")
+SETTINGS = Settings(device="cpu", backend="torch")  # which compiles nothing
 
 
 def log() -> ThrottledLog:

@@ -39,7 +39,7 @@ MOMENTS = [
 SIGNALLED = """
 import importlib, os, runpy, signal, sys, threading
 module, moment, number = sys.argv[1:]
-values = "port:=0", "connection:=udpin:127.0.0.1:0", "threads:=1", "device:=cpu"
+values = "port:=0", "connection:=udpin:127.0.0.1:0", "threads:=1", "device:=cpu", "backend:=torch"
 sys.argv = [module, "--ros-args", *(part for value in values for part in ("-p", value))]
 place, _, name = moment.partition(":")
 first = os.getpid()

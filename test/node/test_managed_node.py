@@ -36,7 +36,7 @@ def refused(tracker: TrackerRig) -> str:
 def test_a_manager_takes_the_node_through_its_states_and_back(
     launch_tracker: Launch, frames: list[np.ndarray]
 ) -> None:
-    tracker = launch_tracker(active=False, autostart=False)
+    tracker = launch_tracker(active=False, autostart=False, backend="torch")
     assert state(tracker) == "unconfigured"
     assert "the node is unconfigured: configure and activate it" in refused(tracker)
     assert change(tracker, Transition.TRANSITION_CONFIGURE)
@@ -73,7 +73,7 @@ def test_a_transition_that_the_state_does_not_allow_is_refused(launch_tracker: L
 def test_a_shutdown_while_it_is_active_ends_everything(
     launch_tracker: Launch, frames: list[np.ndarray]
 ) -> None:
-    tracker = launch_tracker()
+    tracker = launch_tracker(backend="torch")
     tracker.show(frames[0])
     assert tracker.start().success
     assert change(tracker, Transition.TRANSITION_ACTIVE_SHUTDOWN)

@@ -27,7 +27,7 @@ def respawning(tmp_path: Path) -> Iterator[Respawning]:
     with contextlib.ExitStack() as stack:
 
         def start(**parameters: Any) -> TrackerProcess:
-            given = {"device": "cpu", "threads": 1, **parameters}
+            given = {"device": "cpu", "threads": 1, "backend": "torch", **parameters}
             return stack.enter_context(
                 TrackerProcess(tmp_path / "log", NAMESPACE, given, respawn=True)
             )

@@ -304,7 +304,7 @@ def test_a_qos_that_does_not_exist_is_named_when_the_node_is_activated(
     launch_tracker: Callable[..., TrackerRig],
 ) -> None:
     override = {"qos_overrides.{namespace}/image.subscription.reliability": "realiable"}
-    tracker = launch_tracker(active=False, **override)
+    tracker = launch_tracker(active=False, backend="torch", **override)
     tracker.wait(lambda: "activating failed" in tracker.output(), "the attempt")
     answer = tracker.start()
     assert not answer.success

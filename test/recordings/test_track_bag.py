@@ -60,6 +60,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 
 @pytest.mark.ros
+@pytest.mark.usefixtures("one_engine")
 def test_results_are_those_of_the_node_at_full_rate(
     images: list[np.ndarray], tmp_path: Path, ros_domain: None
 ) -> None:

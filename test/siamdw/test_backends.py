@@ -1,5 +1,6 @@
 """What computes search regions: OpenVINO gives what torch gives."""
 
+import functools
 import gc
 import sys
 from pathlib import Path
@@ -31,6 +32,19 @@ def _no_openvino(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
 
 
+@pytest.fixture(scope="module")
+def measured(official_file):
+    """Return what loads a network with its ranges, and computes its features with torch; once."""
+
+    @functools.cache
+    def load(name):
+        network = load_network(name, official_file(name))
+        network.activation_ranges = measure_ranges(network, golden.SEARCH)
+        return network, Runtime(SearchStep(network), CPU).search_features(golden.SEARCH)
+
+    return load
+
+
 def assert_alike(found, expected, tolerance):
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
@@ -44,16 +58,10 @@ def assert_alike(found, expected, tolerance):
     ("precision", "tolerance"), [("full", 1e-5), ("half", 0.03), ("int8", 0.1)]
 )
 @pytest.mark.parametrize("name", golden.MODELS)
-def test_openvino_computes_what_torch_computes(name, precision, tolerance, official_file):
-    network = load_network(name, official_file(name))
-    network.activation_ranges = measure_ranges(network, golden.SEARCH)
+def test_openvino_computes_what_torch_computes(name, precision, tolerance, measured):
+    network, expected = measured(name)
     openvino = Runtime(SearchStep(network), CPU, precision=precision, backend="openvino")
-    torch_runtime = Runtime(SearchStep(network), CPU)
-    assert_alike(
-        openvino.search_features(golden.SEARCH),
-        torch_runtime.search_features(golden.SEARCH),
-        tolerance,
-    )
+    assert_alike(openvino.search_features(golden.SEARCH), expected, tolerance)
 
 
 @pytest.mark.usefixtures("_openvino")

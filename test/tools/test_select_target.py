@@ -24,7 +24,7 @@ from siamdw_ros.tools.target_selector import TargetSelector
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(600)]
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 TRUTH: Box = tuple(read_annotation(CLIP.with_suffix(".csv"))[0])
-PARAMETERS = ("-p", "camera_timeout:=60.0")  # for a busy machine
+PARAMETERS = ("-p", "camera_timeout:=60.0", "-p", "backend:=torch")  # for a busy machine
 ENOUGH = 500.0  # seconds; a slow machine loads torch and the network in that time
 
 
