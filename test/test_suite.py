@@ -49,6 +49,17 @@ def test_tests_that_pytest_runs_without_fixtures_are_checked_too():
     assert "A_NEW_VARIABLE" not in os.environ
 
 
+@pytest.mark.parametrize("chosen", ["timing", "timing and not slow", "not slow and not timing", ""])
+def test_only_files_with_timing_tests_are_imported_where_only_those_are_chosen(chosen, tmp_path):
+    hook = runpy.run_path(str(TESTS / "conftest.py"))["pytest_ignore_collect"]
+    config = SimpleNamespace(option=SimpleNamespace(markexpr=chosen))
+    marked, other = tmp_path / "test_marked.py", tmp_path / "test_other.py"
+    marked.write_text("pytestmark = pytest.mark.timing")
+    other.write_text("pytestmark = pytest.mark.ros")
+    left_out = [path for path in (marked, other, tmp_path) if hook(path, config)]
+    assert left_out == ([other] if chosen.startswith("timing") else [])
+
+
 def test_messages_of_the_package_reach_pytest_although_launch_has_loggers_of_its_own():
     class DoesNotPropagate(logging.Logger):
         """As launch's: set for all later loggers when launch is imported."""

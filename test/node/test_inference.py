@@ -29,7 +29,7 @@ from siamdw_ros.ros.conversions import box_to_message
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
 from siamdw_ros.siamdw.presence import State
 
-SETTINGS = Settings(device="cpu")
+SETTINGS = Settings(device="cpu", backend="torch")  # which compiles nothing
 
 NODE = SimpleNamespace(get_logger=lambda: get_logger("test"), context=get_default_context())
 
