@@ -31,19 +31,32 @@ def test_waiting_for_the_inference_before_is_counted_apart():
     assert run.own == pytest.approx([0.002, 0.002])
 
 
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    return Plan(clips=[CLIP], work=tmp_path_factory.mktemp("latency"), devices=("cpu",))
+
+
+@pytest.fixture(scope="module")
+def under_test(plan, ros_domain):
+    """A node for all scenarios, unconfigured."""
+    parameters = node_parameters(plan, "siamfc_res22", compressed=False)
+    parameters |= {"threads": 1, "backend": "torch", "autostart": False}
+    with tracker(plan.work, parameters) as under_test:
+        yield under_test
+
+
 @pytest.mark.ros
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_video_is_played_to_the_node_and_every_frame_accounted_for(
-    compressed, ros_domain, tmp_path
-):
-    plan = Plan(clips=[CLIP], work=tmp_path, devices=("cpu",))
+def test_a_video_is_played_to_the_node_and_every_frame_accounted_for(compressed, plan, under_test):
     scenario = Scenario((320, 240), 10.0, 2, 1.0, compressed)
     video = plan.video(CLIP, 1)
     image, box = resized(video.images[0], video.boxes[0], scenario.size)
-    parameters = node_parameters(plan, "siamfc_res22", compressed)
-    parameters |= {"threads": 1, "backend": "torch"}
-    with tracker(tmp_path, parameters) as under_test:
-        played = under_test.play(CLIP, boxes_for(box, scenario, image), scenario)
+    wanted = node_parameters(plan, "siamfc_res22", compressed)
+    under_test.robot.bring_to("unconfigured")
+    (result,) = under_test.robot.set_parameters({"image_transport": wanted["image_transport"]})
+    assert result.successful
+    under_test.robot.bring_to("active")
+    played = under_test.play(CLIP, boxes_for(box, scenario, image), scenario)
     assert played.sent == 10
     assert 0 < played.processed <= played.received <= played.sent
     assert len(played.latency) == len(played.inference) == len(played.stamps)

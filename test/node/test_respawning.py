@@ -115,7 +115,7 @@ def test_an_interrupt_that_reaches_the_child_just_after_the_fork_ends_it_cleanly
 def test_it_ends_on_a_signal(
     number: signal.Signals, respawning: Respawning, client: Client
 ) -> None:
-    tracker = respawning()
+    tracker = respawning(autostart=False)
     client.wait(client.lifecycle_state, "the node")
     node = tracker.node_id
     tracker.process.send_signal(number)

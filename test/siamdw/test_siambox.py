@@ -47,6 +47,12 @@ def tracker():
     return create_multi_tracker("siambox_res22", precision="full", backend="torch")
 
 
+@pytest.fixture(scope="module")
+def fast():
+    """The same as OpenVINO computes it, where it is installed: in half the time."""
+    return create_multi_tracker("siambox_res22", device="cpu", precision="full")
+
+
 def iou(found, truth):
     return overlap(np.array([found], float), np.array([truth], float))[0]
 
@@ -123,22 +129,21 @@ def test_each_loss_is_searched_from_the_nearest_part_of_the_image_on(monkeypatch
         assert states[-1] is State.TRACKED
 
 
-def test_size_stays_within_limits_whatever_is_seen(tracker):
+def test_size_stays_within_limits_whatever_is_seen(fast):
     image, box = scene((160, 120), (30, 30))
-    target = tracker.start(image, box)
+    target = fast.start(image, box)
     noise = np.random.default_rng(0)
     for _ in range(40):
         frame = noise.integers(0, 256, image.shape, dtype=np.uint8)
-        (result,) = tracker.update(frame, [target])
+        (result,) = fast.update(frame, [target])
         assert np.isfinite(result.box).all()
         assert min(result.box[2:]) >= 3.0
         assert result.box[2] <= 320
         assert result.box[3] <= 240
 
 
-def test_openvino_gives_the_boxes_of_torch(tracker):
+def test_openvino_gives_the_boxes_of_torch(tracker, fast):
     pytest.importorskip("openvino")
-    fast = create_multi_tracker("siambox_res22", precision="full", backend="openvino")
     fast.warm_up(2)
     assert isinstance(fast.runtime.search_features, OpenVinoModule)
     image, box = scene((120, 90), (40, 50))

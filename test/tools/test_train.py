@@ -1,6 +1,7 @@
 """The training command, from files to weights."""
 
 import builtins
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -11,8 +12,11 @@ import yaml
 from siamdw_ros.siamdw import create_tracker
 from siamdw_ros.tools.train import main
 
-pytest.importorskip("lightning")
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    # Not importorskip: every worker imports this file, and Lightning takes seconds.
+    pytest.mark.skipif(find_spec("lightning") is None, reason="lightning is not installed"),
+]
 
 
 @pytest.fixture

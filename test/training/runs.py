@@ -47,3 +47,11 @@ def losses(run: Path) -> list[tuple[int, float]]:
     """Read step and loss of each row of a run's table."""
     with (run / "losses.csv").open(newline="") as file:
         return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+
+
+def train(config: Config) -> Path:
+    """Run a training, and import what it needs only now: that takes seconds."""
+    from siamdw_ros.training import loop
+
+    loop.quieten()
+    return loop.train(config)

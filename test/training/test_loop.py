@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import losses, make_config, write_config
+from runs import losses, make_config, train, write_config
 from torch import Tensor
 
 from siamdw_ros.node.process.with_parent import module_command
 from siamdw_ros.siamdw import create_tracker
 from siamdw_ros.training.config import ConfigError
-from siamdw_ros.training.loop import quieten, train
 from siamdw_ros.training.objectives import MatchingObjective
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +25,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's, of torch's
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was never interrupted."""
-    quieten()
     folder = tmp_path_factory.mktemp("whole")
     train(make_config(folder))
     return folder / "run"
