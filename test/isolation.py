@@ -8,13 +8,15 @@ from contextlib import contextmanager
 # pytest changes the first one itself, with each test.
 # torch sets the second one by itself when its compiler is imported.
 # The third one is OpenCV's log level, which readers of videos set once.
-# OpenCV's wheels set the last one when the module is imported for the first time.
+# OpenCV's wheels set the fourth one when the module is imported for the first time.
+# Lightning sets the last one when it is imported for the first time.
 IGNORED = frozenset(
     {
         "PYTEST_CURRENT_TEST",
         "TORCHINDUCTOR_CACHE_DIR",
         "OPENCV_FFMPEG_LOGLEVEL",
         "LD_LIBRARY_PATH",
+        "PYTORCH_NVML_BASED_CUDA_CHECK",
     }
 )
 
