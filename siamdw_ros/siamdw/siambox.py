@@ -17,12 +17,13 @@ from siamdw_ros.siamdw.crops import Box, Image, Vector, Windows
 from siamdw_ros.siamdw.hyperparameters import SiamBoxHyper
 from siamdw_ros.siamdw.multi_tracker import box_to_center_size, size_of
 from siamdw_ros.siamdw.networks import BoxNetwork
-from siamdw_ros.siamdw.presence import Presence
+from siamdw_ros.siamdw.presence import Presence, State
 from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siambox_step import BoxChoice
 from siamdw_ros.siamdw.wide_search import Match, WideSearchTarget, WideSearchTracker
 
 SIZE_LIMITS = (0.1, 10.0)  # limits of the target's sides, as factors of the first ones
+LOST_LIMITS = (1 / 1.5, 1.5)  # the same for a lost target, as factors of the sides last seen
 LEARNT_QUALITY = 0.6  # estimated overlap from which the memory learns
 
 
@@ -34,19 +35,23 @@ class SiamBoxTarget(WideSearchTarget):
         template: of the first image: one target's, without the dimension of the targets.
         current: the template that is searched for, with what was learnt since.
         first_size: (w, h) of the first box, in image pixels.
+        seen_size: (w, h) when it was clearly seen last, in image pixels.
     """
 
     template: BoxTemplate
     first_size: Vector
     current: BoxTemplate = field(init=False)
+    seen_size: Vector = field(init=False)
 
     def __post_init__(self) -> None:
         self.current = self.template
+        self.seen_size = self.first_size
 
     def move_and_scale(self, center: Vector, growth: float, image: Image) -> None:
         """Set the position and scale the size and the search window."""
         before = self.size
         super().move_and_scale(center, growth, image)
+        self.seen_size = self.seen_size * growth
         self.search_side *= crops.context_side(self.size) / crops.context_side(before)
 
 
@@ -142,7 +147,11 @@ class SiamBox(WideSearchTracker[SiamBoxTarget]):
         return self.hyper.instance_size / target.search_side
 
     def _move(self, image: Image, target: SiamBoxTarget, match: BoxMatch) -> None:
-        """Move the target to a match, and change its size part of the way."""
+        """Move the target to a match, and change its size part of the way.
+
+        The size of a lost target changes little until it is clearly seen again: what occludes
+        it, or the background, is not of its size, and the windows in which it is searched are.
+        """
         choice = match.choice
         zoom = self._zoom(target)
         rate = choice.penalty * choice.quality * self.hyper.rate
@@ -150,6 +159,12 @@ class SiamBox(WideSearchTracker[SiamBoxTarget]):
         found = np.clip(choice.size / zoom, target.size / step, target.size * step)
         size = target.size * (1 - rate) + found * rate
         size = np.clip(size, *np.multiply.outer(SIZE_LIMITS, target.first_size))
+        lost = target.presence.state is State.LOST
+        clear = match.score >= (self.thresholds.reacquire if lost else self.thresholds.tracked)
+        if clear:
+            target.seen_size = size
+        elif lost:
+            size = np.clip(size, *np.multiply.outer(LOST_LIMITS, target.seen_size))
         target.move(match.center + choice.offset / zoom, size, image)
         target.search_side = self._search_side(target.size)
 

@@ -109,6 +109,25 @@ def test_a_target_that_vanishes_is_lost_and_its_box_stays(tracker):
     assert iou(returned[-1].box, box) > 0.6
 
 
+def test_what_occludes_a_target_is_not_taken_for_it_by_growing_to_its_size(tracker):
+    """A lost box that took the occluder's size would search, and find, the occluder."""
+    background = place()
+    image, box = scene((160, 120), (40, 40), background)
+    target = tracker.start(image, box)
+    for _ in range(3):
+        tracker.update(image, [target])
+    occluder = cv2.resize(first_frame("juice.mp4")[:300, :200], (80, 120))
+    occluded = background.copy()
+    occluded[60:180, 120:200] = occluder
+    for _ in range(40):
+        (result,) = tracker.update(occluded, [target])
+    assert result.state is State.LOST
+    assert 40 / 1.6 < min(result.box[2:]) <= max(result.box[2:]) < 40 * 1.6
+    returned = [tracker.update(image, [target])[0] for _ in range(6)]
+    assert returned[-1].state is State.TRACKED
+    assert iou(returned[-1].box, box) > 0.6
+
+
 def test_each_loss_is_searched_from_the_nearest_part_of_the_image_on(monkeypatch):
     tracker = create_multi_tracker("siambox_res22", backend="torch")
     background = place()
