@@ -126,8 +126,9 @@ def test_the_cameras_are_found(station: UdpStation) -> None:
     assert (found.resolution_h, found.resolution_v) == (WIDTH, HEIGHT)
 
 
-def test_a_rectangle_is_tracked_on_the_playing_clip_until_stop(rig: Rig) -> None:
-    station = rig.station
+def test_a_rectangle_is_tracked_on_the_playing_clip_until_stop(
+    rig: Rig, station: UdpStation
+) -> None:
     assert station.ask(RECTANGLE, *corners(START), component=100) == ACCEPTED
     interval = mavlink.MAV_CMD_SET_MESSAGE_INTERVAL
     assert station.ask(interval, STATUS, 100_000, component=100) == ACCEPTED
@@ -149,7 +150,7 @@ def test_a_rectangle_is_tracked_on_the_playing_clip_until_stop(rig: Rig) -> None
     assert {one.get_srcComponent() for one in seen} == {100}
     boxes = [one for one in seen if one.tracking_status & ACTIVE]
     assert len(boxes) > 5
-    assert all(rig.is_of_the_tracker(one) for one in boxes)
+    rig.robot.wait(lambda: all(map(rig.is_of_the_tracker, boxes)), "the tracker's own boxes")
     station.stop(100)
     assert station.ask(interval, STATUS, -1, component=100) == ACCEPTED
     station.received.clear()
