@@ -12,7 +12,7 @@ from rig import START, LaunchRig, Rig, Trials
 
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.siamdw.bundled import BUNDLED
+from siamdw_ros.siamdw.bundled import BUNDLED, DEFAULT_NETWORK
 
 pytestmark = pytest.mark.ros
 
@@ -36,7 +36,13 @@ def start(rig: Rig, target_id: str) -> None:
     assert answer.success, answer.message
 
 
-@pytest.mark.parametrize("model", BUNDLED)
+@pytest.mark.parametrize(
+    "model",
+    [
+        name if name == DEFAULT_NETWORK else pytest.param(name, marks=pytest.mark.slow)
+        for name in BUNDLED
+    ],
+)
 @pytest.mark.timing
 def test_the_first_miss_and_more_targets_take_no_longer_than_three_medians(
     launch_rig: LaunchRig, trials: Trials, picture: np.ndarray, model: str

@@ -65,7 +65,13 @@ def test_openvino_computes_what_torch_computes(name, precision, tolerance, measu
 
 
 @pytest.mark.usefixtures("_openvino")
-@pytest.mark.parametrize("name", sorted(set(NETWORKS) - set(golden.MODELS)))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.endswith("thicker") else ())
+        for name in sorted(set(NETWORKS) - set(golden.MODELS))
+    ],
+)
 def test_openvino_takes_every_network(name):
     network, windows = create_network(name), golden.SEARCH
     openvino = Runtime(SearchStep(network), CPU, backend="openvino")
@@ -89,6 +95,7 @@ def test_openvino_takes_windows_of_any_size_and_number(official_file):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_openvino")
 def test_a_network_that_is_loaded_again_and_again_takes_no_more_memory(official_file):
     megabytes = []

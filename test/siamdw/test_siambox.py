@@ -119,7 +119,7 @@ def test_what_occludes_a_target_is_not_taken_for_it_by_growing_to_its_size(track
     occluder = cv2.resize(first_frame("juice.mp4")[:300, :200], (80, 120))
     occluded = background.copy()
     occluded[60:180, 120:200] = occluder
-    for _ in range(40):
+    for _ in range(20):
         (result,) = tracker.update(occluded, [target])
     assert result.state is State.LOST
     assert 40 / 1.6 < min(result.box[2:]) <= max(result.box[2:]) < 40 * 1.6
