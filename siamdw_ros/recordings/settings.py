@@ -8,7 +8,13 @@ from typing import Any
 import yaml
 
 from siamdw_ros.node.settings import KNOWN, Settings
-from siamdw_ros.ros.node_parameters import OF_ROS, ParameterError, converted, similar_name
+from siamdw_ros.ros.node_parameters import (
+    OF_ROS,
+    ParameterError,
+    check_range,
+    converted,
+    similar_name,
+)
 
 
 def add_parameter_options(parser: argparse.ArgumentParser) -> None:
@@ -48,9 +54,7 @@ def _checked(name: str, value: Any) -> Any:
     if name not in KNOWN:
         raise ParameterError(f"there is no parameter '{name}'{similar_name(name, KNOWN)}")
     value = converted(KNOWN[name], value)
-    low, high = KNOWN[name].limits or (None, None)
-    if value is not None and low is not None and not low <= value <= high:
-        raise ParameterError(f"parameter {name} is {value:g}: expected {low:g} to {high:g}")
+    check_range(KNOWN[name], value)
     return value
 
 

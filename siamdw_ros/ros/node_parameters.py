@@ -189,18 +189,22 @@ def _convert_overrides(node: Node, known: Known) -> None:
     for name, override in overrides.items():
         if name in known:
             overrides[name] = _ros_parameter(known[name], override.value)
-            _check_range(known[name], overrides[name].value)
+            check_range(known[name], overrides[name].value)
         elif not name.startswith(OF_ROS):
             hint = similar_name(name, known)
             node.get_logger().warning(f"there is no parameter '{abridge(name)}'{hint}")
 
 
-def _check_range(parameter: Parameter, value: Any) -> None:
-    """Check a value as rclpy does, whose message does not name the range in one sentence."""
+def check_range(parameter: Parameter, value: Any) -> None:
+    """Check a value as rclpy does, whose message does not name the range in one sentence.
+
+    Raises:
+        ParameterError: It is out of range.
+    """
     if parameter.limits is None or not isinstance(value, int | float):
         return
     low, high = parameter.limits
     if not low <= value <= high:
         raise ParameterError(
-            f"parameter {parameter.name} is {value:g}, expected {low:g} to {high:g}"
+            f"parameter {parameter.name} is {value:.12g}, expected {low:.12g} to {high:.12g}"
         )

@@ -143,6 +143,10 @@ def test_stream_is_tracked_until_it_ends(images: list[np.ndarray], tmp_path: Pat
         ([CLIP, "--box", BOX, "--start", "5000"], "frame 5000 was asked for"),
         ([CLIP, "--box", BOX, "-p", "devise:=cpu"], "did you mean device?"),
         ([CLIP, "--box", BOX, "-p", "tracked_score:=7"], "expected 0 to 1"),
+        (
+            [CLIP, "--box", BOX, "-p", "give_up_seconds:=7654321.5"],
+            "is 7654321.5, expected 0 to 1000000",
+        ),
         ([CLIP, "--box", BOX, "-p", "checkpoint:=nowhere.pt"], "nowhere.pt"),
         ([CLIP, "--box", BOX, "--params-file", __file__], "no parameter file of ROS"),
         ([CLIP, "--box", BOX, "--video", CLIP], "this is the source"),
