@@ -13,6 +13,7 @@ from siamdw_ros.tools.tune import main
 JUICE = str(Path(__file__).parents[1] / "data" / "clips" / "juice.mp4")
 
 
+@pytest.mark.slow
 def test_a_search_is_kept_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     optuna = pytest.importorskip("optuna")
     out = tmp_path / "tuned.yaml"

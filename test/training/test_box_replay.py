@@ -82,6 +82,7 @@ def test_the_oldest_pairs_are_replaced() -> None:
     assert set(drawn.extents[:, 0].tolist()) == {2.0, 3.0}
 
 
+@pytest.mark.slow
 def test_a_run_changes_the_tail_and_keeps_the_rest(tmp_path: Path, pack: Path) -> None:
     config = BoxTraining(
         tmp_path, (pack,), batch=4, warmup=1, log_steps=1, tail=1, slots=16, minutes=0.03
@@ -108,6 +109,7 @@ def test_a_tail_needs_whole_regions_on_the_cpu(tmp_path: Path) -> None:
         ReplayTrainer(BoxTraining(tmp_path, (), tail=1, search=191))
 
 
+@pytest.mark.slow
 def test_a_missing_pack_is_reported_by_the_process_that_reads_it(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

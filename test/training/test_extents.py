@@ -161,6 +161,7 @@ def test_the_neck_takes_the_projection_in() -> None:
         assert torch.allclose(one, other, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_where_it_was_ended_and_writes_a_network(
     stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_single_frame_has_no_labels() -> None:
     assert not list(labels(frames(1), (10.0, 10.0, 20.0, 20.0), Runner()))
 
 
+@pytest.mark.slow
 def test_an_archive_of_a_video_is_read_as_a_track(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,7 +33,13 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("script", [WORKERS, AFTER_OPENVINO], ids=["plain", "after OpenVINO"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(WORKERS, id="plain"),
+        pytest.param(AFTER_OPENVINO, id="after OpenVINO", marks=pytest.mark.slow),
+    ],
+)
 def test_worker_processes_do_not_change_the_stream(script: str, tmp_path: Path) -> None:
     """In a process of its own.
 
