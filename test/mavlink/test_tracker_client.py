@@ -37,7 +37,7 @@ class Link:
         self.client.ask(self.feed.stop, self._done)
 
     def serve(self) -> None:
-        """Be the tracker: refuse each target, stop each."""
+        """Be the tracker, and refuse each target."""
 
         def refuse(_: Any, answer: StartTracking.Response) -> StartTracking.Response:
             answer.success, answer.message = False, "busy"

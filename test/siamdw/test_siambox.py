@@ -53,6 +53,11 @@ def fast():
     return create_multi_tracker("siambox_res22", device="cpu", precision="full")
 
 
+def show(tracker, target, image, times):
+    """Show the same image several times; return the last result."""
+    return [tracker.update(image, [target])[0] for _ in range(times)][-1]
+
+
 def iou(found, truth):
     return overlap(np.array([found], float), np.array([truth], float))[0]
 
@@ -97,35 +102,28 @@ def test_a_target_lost_by_a_jump_of_the_camera_is_found_by_the_wide_search():
 
 
 def test_a_target_that_vanishes_is_lost_and_its_box_stays(tracker):
-    background = place()
-    image, box = scene((160, 120), (40, 40), background)
+    image, box = scene((160, 120), (40, 40))
     target = tracker.start(image, box)
-    for _ in range(3):
-        tracker.update(image, [target])
-    results = [tracker.update(background, [target])[0] for _ in range(12)]
-    assert results[-1].state is State.LOST
-    returned = [tracker.update(image, [target])[0] for _ in range(6)]
-    assert returned[-1].state is State.TRACKED
-    assert iou(returned[-1].box, box) > 0.6
+    show(tracker, target, image, 3)
+    assert show(tracker, target, place(), 12).state is State.LOST
+    returned = show(tracker, target, image, 6)
+    assert returned.state is State.TRACKED
+    assert iou(returned.box, box) > 0.6
 
 
 def test_what_occludes_a_target_is_not_taken_for_it_by_growing_to_its_size(tracker):
     """A lost box that took the occluder's size would search, and find, the occluder."""
-    background = place()
-    image, box = scene((160, 120), (40, 40), background)
+    image, box = scene((160, 120), (40, 40))
     target = tracker.start(image, box)
-    for _ in range(3):
-        tracker.update(image, [target])
-    occluder = cv2.resize(first_frame("juice.mp4")[:300, :200], (80, 120))
-    occluded = background.copy()
-    occluded[60:180, 120:200] = occluder
-    for _ in range(20):
-        (result,) = tracker.update(occluded, [target])
+    show(tracker, target, image, 3)
+    occluded = place()
+    occluded[60:180, 120:200] = cv2.resize(first_frame("juice.mp4")[:300, :200], (80, 120))
+    result = show(tracker, target, occluded, 20)
     assert result.state is State.LOST
     assert 40 / 1.6 < min(result.box[2:]) <= max(result.box[2:]) < 40 * 1.6
-    returned = [tracker.update(image, [target])[0] for _ in range(6)]
-    assert returned[-1].state is State.TRACKED
-    assert iou(returned[-1].box, box) > 0.6
+    returned = show(tracker, target, image, 6)
+    assert returned.state is State.TRACKED
+    assert iou(returned.box, box) > 0.6
 
 
 def test_each_loss_is_searched_from_the_nearest_part_of_the_image_on(monkeypatch):
