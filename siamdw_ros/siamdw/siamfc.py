@@ -34,7 +34,7 @@ from siamdw_ros.siamdw.networks import SiamFCNetwork
 from siamdw_ros.siamdw.presence import Presence, PresenceThresholds
 from siamdw_ros.siamdw.runtime import Runtime
 from siamdw_ros.siamdw.siamfc_step import Peak, scale_factors
-from siamdw_ros.siamdw.wide_search import Match, WideSearchTarget, WideSearchTracker
+from siamdw_ros.siamdw.wide_search import Match, Place, WideSearchTarget, WideSearchTracker
 
 SIDE_LIMITS = (0.2, 5.0)  # smallest and largest search side, as factors of the first one
 
@@ -132,21 +132,21 @@ class SiamFC(WideSearchTracker[SiamFCTarget]):
         self,
         images: list[Image],
         targets: list[SiamFCTarget],
-        centers: list[Vector],
+        places: list[Place],
         size: int,
         influence: Tensor,
     ) -> list[PeakMatch]:
         """Search each target in one window, or one per scale."""
         inputs = [[target.kernels for target in targets], [influence] * len(targets)]
         if self.parity:
-            windows = self._published_windows(images, targets)
-            answers, features = self.runtime.search_windows(windows, inputs)
+            published = self._published_windows(images, targets)
+            answers, features = self.runtime.search_windows(published, inputs)
         else:
-            places = self._windows(targets, centers, size)
-            answers, features = self.runtime.search(images, places, size, inputs)
+            windows = self._windows(targets, [place.center for place in places], size)
+            answers, features = self.runtime.search(images, windows, size, inputs)
         parts = features[0].tensor_split(len(targets))
-        found = zip(centers, answers, parts, strict=True)
-        return [self._read(center, answer, part) for center, answer, part in found]
+        found = zip(places, answers, parts, strict=True)
+        return [self._read(place, answer, part) for place, answer, part in found]
 
     def _windows(
         self, targets: Sequence[SiamFCTarget], centers: Sequence[Vector], size: int
@@ -174,13 +174,13 @@ class SiamFC(WideSearchTracker[SiamFCTarget]):
         ]
         return np.concatenate(pyramids)
 
-    def _read(self, center: Vector, answer: NDArray[np.float32], features: Tensor) -> PeakMatch:
+    def _read(self, place: Place, answer: NDArray[np.float32], features: Tensor) -> PeakMatch:
         """Read the row of numbers that the search step computed for one target."""
         finite = bool(np.isfinite(answer).all())
         peak = Peak.from_row(answer[:4] if finite else np.zeros(4, np.float32))
         cells = math.isqrt(len(answer) - 4)
         return PeakMatch(
-            center=center,
+            place=place,
             score=self._presence_score(peak.logit) if finite else 0.0,
             finite=finite,
             response=answer[4:].reshape(cells, cells),
@@ -194,20 +194,21 @@ class SiamFC(WideSearchTracker[SiamFCTarget]):
             return 0.0
         return None if target.presence.searching else self.thresholds.lost
 
-    def _wide_center(
+    def _wide_place(
         self, image: Image, view: LazyView, target: SiamFCTarget, usual: Match | None
-    ) -> Vector | None:
+    ) -> Place | None:
         """Return where to search a target that is lost or not clearly seen."""
         before = target.view
         target.view = view
         if usual is None:
             turn, elsewhere = divmod(target.searches_since_lost + 1, 2)
-            return self._part_of_image(image, target, turn) if elsewhere else target.center
+            return self._part_of_image(image, target, turn) if elsewhere else Place(target.center)
         if usual.score >= self.thresholds.tracked:
             return None
         if before is None:  # the wide search was switched on after the target was started
-            return target.center
-        return target.center + camera_shift(before.get(), view.get(), image.shape[1])
+            return Place(target.center)
+        shift = camera_shift(before.get(), view.get(), image.shape[1])
+        return Place(target.center + shift)
 
     def _move(self, image: Image, target: SiamFCTarget, match: PeakMatch) -> None:
         """Move and resize the target to the match (SiamFC, section 2.3)."""
@@ -216,7 +217,7 @@ class SiamFC(WideSearchTracker[SiamFCTarget]):
         unscaled = self.parity or self.hyper.scale_templates
         searched_side = target.search_side * (1.0 if unscaled else scale)
         zoom = searched_side / self.hyper.instance_size  # image pixels per network pixel
-        center = match.center + match.peak.displacement * zoom
+        center = match.place.center + match.peak.displacement * zoom
         growth = (1 - rate) + rate * scale
         target.move_and_scale(center, growth, image)
 

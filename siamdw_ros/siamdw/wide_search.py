@@ -3,14 +3,14 @@
 The trackers here search a square window around each target. A wide window goes beyond the paper,
 and the published settings switch it off (`wide_instance_size` 0). By default it is searched beside
 the usual one: only for a lost target, in another part of each image, and the target moves there at
-a high score. A tracker decides otherwise by two methods, `_least_score` and `_wide_center`, as
+a high score. A tracker decides otherwise by two methods, `_least_score` and `_wide_place`, as
 SiamFC+ does (siamfc.py).
 """
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +24,18 @@ from siamdw_ros.siamdw.presence import PresenceThresholds, TrackResult
 from siamdw_ros.siamdw.template_memory import mix_into_memory
 
 WIDE_INFLUENCE = 0.05  # share of the cosine window in a wide search: the target may be anywhere
+
+
+class Place(NamedTuple):
+    """Where a target is searched.
+
+    Attributes:
+        center: of the search window, in image pixels.
+        scale: how many times as large as before the target is expected to be.
+    """
+
+    center: Vector
+    scale: float = 1.0
 
 
 @dataclass(kw_only=True)
@@ -48,14 +60,14 @@ class Match:
     """The best match of a target in one search window.
 
     Attributes:
-        center: of the search window, in image pixels.
+        place: where it was searched.
         score: probability that the target is there.
         finite: False after an overflow in half precision: such a match means nothing.
         response: cells x cells logits.
         features: of the window, 1 x C x H x W, or one per scale.
     """
 
-    center: Vector
+    place: Place
     score: float
     finite: bool
     response: NDArray[np.float32]
@@ -70,7 +82,11 @@ class WideSearchTracker(MultiTracker[TargetT]):
 
     Attributes:
         wide: whether there is a wide search.
+        wide_scales: of a lost target, at which the parts of an image are searched one after
+            the other.
     """
+
+    wide_scales: tuple[float, ...] = (1.0,)
 
     def configure(self, hyper: Any, thresholds: PresenceThresholds) -> None:
         """Change hyper-parameters and thresholds in place, also while targets are tracked."""
@@ -84,7 +100,7 @@ class WideSearchTracker(MultiTracker[TargetT]):
         self,
         images: list[Image],
         targets: list[TargetT],
-        centers: list[Vector],
+        places: list[Place],
         size: int,
         influence: Tensor,
     ) -> Sequence[Any]:
@@ -93,7 +109,7 @@ class WideSearchTracker(MultiTracker[TargetT]):
         Args:
             images: H x W x 3, uint8, BGR, one per target.
             targets: one or several.
-            centers: of the windows, in image pixels, one per target.
+            places: one per target.
             size: side of the windows, in network pixels.
             influence: share of the cosine window.
 
@@ -128,10 +144,10 @@ class WideSearchTracker(MultiTracker[TargetT]):
     def _update(self, images: list[Image], targets: list[TargetT]) -> list[TrackResult]:
         """Find each target in its image: one frame, from top to bottom."""
         hyper = self.hyper
-        usual_centers = self._usual_centers(targets)
-        usual_matches = self._search(images, targets, usual_centers, hyper.instance_size)
-        wide_centers = self._wide_centers(images, targets, usual_matches)
-        wide_matches = self._search(images, targets, wide_centers, hyper.wide_instance_size)
+        usual_places = self._usual_places(targets)
+        usual_matches = self._search(images, targets, usual_places, hyper.instance_size)
+        wide_places = self._wide_places(images, targets, usual_matches)
+        wide_matches = self._search(images, targets, wide_places, hyper.wide_instance_size)
         results = []
         for index, (image, target) in enumerate(zip(images, targets, strict=True)):
             match, moves = self._choose(target, usual_matches.get(index), wide_matches.get(index))
@@ -163,7 +179,7 @@ class WideSearchTracker(MultiTracker[TargetT]):
         self,
         images: Sequence[Image],
         targets: Sequence[TargetT],
-        centers: Mapping[int, Vector],
+        places: Mapping[int, Place],
         size: int,
     ) -> dict[int, Any]:
         """Search some of the targets in windows of one size.
@@ -171,31 +187,31 @@ class WideSearchTracker(MultiTracker[TargetT]):
         Args:
             images: H x W x 3, uint8, BGR, one per target.
             targets: all targets of the update.
-            centers: of the windows, in image pixels, by index of the targets to be searched.
+            places: by index of the targets to be searched.
             size: side of the windows, in network pixels.
 
         Returns:
             The best match by target index.
         """
-        if not centers:
+        if not places:
             return {}
         influence = self._influence if size == self.hyper.instance_size else self._wide_influence
-        chosen = [images[index] for index in centers], [targets[index] for index in centers]
-        matches = self._match(*chosen, list(centers.values()), size, influence)
-        return dict(zip(centers, matches, strict=True))
+        chosen = [images[index] for index in places], [targets[index] for index in places]
+        matches = self._match(*chosen, list(places.values()), size, influence)
+        return dict(zip(places, matches, strict=True))
 
-    def _usual_centers(self, targets: Sequence[TargetT]) -> dict[int, Vector]:
-        """Return the centres of the usual search windows, in image pixels, by target index."""
+    def _usual_places(self, targets: Sequence[TargetT]) -> dict[int, Place]:
+        """Return where targets are searched in the usual windows, by target index."""
         return {
-            index: target.center
+            index: Place(target.center)
             for index, target in enumerate(targets)
             if self._least_score(target) is not None
         }
 
-    def _wide_centers(
+    def _wide_places(
         self, images: Sequence[Image], targets: Sequence[TargetT], matches: Mapping[int, Match]
-    ) -> dict[int, Vector]:
-        """Return the centres of wide search windows, in image pixels, by target index.
+    ) -> dict[int, Place]:
+        """Return where targets are searched in wide windows, by target index.
 
         Call it once per update.
 
@@ -207,14 +223,14 @@ class WideSearchTracker(MultiTracker[TargetT]):
         if not self.wide:
             return {}
         views = {id(image): LazyView(image) for image in images}
-        centers = {}
+        places = {}
         for index, (image, target) in enumerate(zip(images, targets, strict=True)):
             searches = target.searches_since_lost + 1 if target.presence.searching else 0
             target.searches_since_lost = searches
-            center = self._wide_center(image, views[id(image)], target, matches.get(index))
-            if center is not None:
-                centers[index] = center
-        return centers
+            place = self._wide_place(image, views[id(image)], target, matches.get(index))
+            if place is not None:
+                places[index] = place
+        return places
 
     def _least_score(self, _target: TargetT) -> float | None:
         """Return the score from which on a match in the usual window moves a target.
@@ -223,9 +239,9 @@ class WideSearchTracker(MultiTracker[TargetT]):
         """
         return 0.0
 
-    def _wide_center(
+    def _wide_place(
         self, image: Image, _view: LazyView, target: TargetT, _usual: Match | None
-    ) -> Vector | None:
+    ) -> Place | None:
         """Return where to search a target in a wide window, or None to search none.
 
         By default a lost target is searched in another part of each image. The part around its
@@ -241,8 +257,8 @@ class WideSearchTracker(MultiTracker[TargetT]):
             return None
         return self._part_of_image(image, target, target.searches_since_lost)
 
-    def _part_of_image(self, image: Image, target: TargetT, turn: int) -> Vector:
-        """Return the centre of one of the wide windows that cover an image, in image pixels.
+    def _part_of_image(self, image: Image, target: TargetT, turn: int) -> Place:
+        """Return one of the places whose wide windows cover an image, at each scale.
 
         Args:
             image: H x W x 3, uint8, BGR.
@@ -251,8 +267,13 @@ class WideSearchTracker(MultiTracker[TargetT]):
         """
         hyper = self.hyper
         reach = (hyper.wide_instance_size - hyper.exemplar_size) / hyper.instance_size
-        tiles = tile_centers(image, max(reach * target.search_side, 1.0), target.center)
-        return np.asarray(tiles[turn % len(tiles)])
+        reach *= target.search_side
+        places = [
+            Place(center, scale)
+            for scale in self.wide_scales
+            for center in tile_centers(image, max(reach * scale, 1.0), target.center)
+        ]
+        return places[turn % len(places)]
 
     def _presence_score(self, logit: float) -> float:
         """Return the probability that the target is where this logit was found."""
@@ -265,4 +286,4 @@ class WideSearchTracker(MultiTracker[TargetT]):
         return tuple(side for side in sides if side)
 
     def _warm_up_search(self, images: list[Image], targets: list[TargetT], side: int) -> None:
-        self._search(images, targets, dict(enumerate(t.center for t in targets)), side)
+        self._search(images, targets, dict(enumerate(Place(t.center) for t in targets)), side)

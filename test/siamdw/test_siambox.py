@@ -126,6 +126,19 @@ def test_what_occludes_a_target_is_not_taken_for_it_by_growing_to_its_size(track
     assert iou(returned.box, box) > 0.6
 
 
+@pytest.mark.parametrize("growth", [1.0, 2.5])
+def test_a_lost_target_is_found_elsewhere_also_nearer(tracker, growth):
+    image, _ = scene((100, 80), (30, 30))
+    target = tracker.start(image, (85, 65, 30, 30))
+    show(tracker, target, image, 3)
+    assert show(tracker, target, place(), 12).state is State.LOST
+    side = round(30 * growth)
+    nearer, box = scene((240, 170), (side, side))
+    returned = show(tracker, target, nearer, 12)
+    assert returned.state is State.TRACKED
+    assert iou(returned.box, box) > 0.6
+
+
 def test_each_loss_is_searched_from_the_nearest_part_of_the_image_on(monkeypatch):
     tracker = create_multi_tracker("siambox_res22", backend="torch")
     background = place()

@@ -15,6 +15,7 @@ from siamdw_ros.siamdw.networks import create_network
 from siamdw_ros.siamdw.siamfc_step import Peak
 from siamdw_ros.siamdw.siamrpn_step import Proposals, decode
 from siamdw_ros.siamdw.tracker import checked_box
+from siamdw_ros.siamdw.wide_search import Place
 
 KINDS = ["siamfc", "siamrpn"]
 METHODS = {(kind, parity): tiny_method(kind, parity=parity) for kind in KINDS for parity in (0, 1)}
@@ -204,7 +205,7 @@ def test_displacement_is_measured_at_the_scale_where_it_was_found():
         response[2, 4, 12] = 5
         side = target.search_side
         peak = locate(method, response)
-        found = method._read(target.center, np.append(peak, response[2]), torch.zeros(1))
+        found = method._read(Place(target.center), np.append(peak, response[2]), torch.zeros(1))
         method._move(scene(60, 50), target, found)
         moved.append((target.center - (72, 58)) / (found.peak.displacement * side / 255))
     np.testing.assert_allclose(moved, [[1.2, 1.2], [1.0, 1.0]])
