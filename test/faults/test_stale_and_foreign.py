@@ -8,11 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from networks import DEFAULT_FIRST
 from rig import START, LaunchRig, Rig, Trials
 
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.decoding import image_message
-from siamdw_ros.siamdw.bundled import BUNDLED, DEFAULT_NETWORK
 
 pytestmark = pytest.mark.ros
 
@@ -36,13 +36,7 @@ def start(rig: Rig, target_id: str) -> None:
     assert answer.success, answer.message
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        name if name == DEFAULT_NETWORK else pytest.param(name, marks=pytest.mark.slow)
-        for name in BUNDLED
-    ],
-)
+@pytest.mark.parametrize("model", DEFAULT_FIRST)
 @pytest.mark.timing
 def test_the_first_miss_and_more_targets_take_no_longer_than_three_medians(
     launch_rig: LaunchRig, trials: Trials, picture: np.ndarray, model: str

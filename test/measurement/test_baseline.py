@@ -10,7 +10,7 @@ from siamdw_ros.measurement.baseline_network import PaddedResNet
 from siamdw_ros.siamdw import create_tracker
 from siamdw_ros.siamdw.checkpoints import load_network
 
-BASELINES = ("siamfc_res22", "siamrpn_res22")
+BASELINES = ("siamfc_res22", pytest.param("siamrpn_res22", marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize("name", BASELINES)

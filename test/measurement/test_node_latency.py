@@ -46,7 +46,7 @@ def under_test(plan, ros_domain):
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("compressed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_video_is_played_to_the_node_and_every_frame_accounted_for(compressed, plan, under_test):
     scenario = Scenario((320, 240), 10.0, 2, 1.0, compressed)
     video = plan.video(CLIP, 1)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from networks import DEFAULT_FIRST
 from rclpy.logging import get_logger
 from rclpy.utilities import get_default_context
 
@@ -14,7 +15,6 @@ from siamdw_ros.evaluation.node_client import LOAD_SECONDS
 from siamdw_ros.node.engine import Engine, Loader
 from siamdw_ros.node.settings import Settings
 from siamdw_ros.node.throttled_log import ThrottledLog
-from siamdw_ros.siamdw.bundled import BUNDLED
 
 SETTINGS = Settings(device="cpu", backend="torch")  # which compiles nothing
 
@@ -39,7 +39,7 @@ def test_what_was_loaded_states_where_it_runs() -> None:
     assert engine.device == "cpu"
 
 
-@pytest.mark.parametrize("model", BUNDLED)
+@pytest.mark.parametrize("model", DEFAULT_FIRST)
 def test_what_is_compiled_at_first_use_is_compiled_while_loading(model: str) -> None:
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     engine = load(model=model, backend="openvino")

@@ -111,7 +111,9 @@ def test_an_interrupt_that_reaches_the_child_just_after_the_fork_ends_it_cleanly
     assert run_script(INTERRUPT_AFTER_THE_FORK) == (0, "", "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_it_ends_on_a_signal(
     number: signal.Signals, respawning: Respawning, client: Client
 ) -> None:

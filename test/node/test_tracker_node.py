@@ -263,6 +263,7 @@ def test_an_interrupt_ends_the_node_cleanly(
     assert "ERROR" not in tracker.output()
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_it_starts_ends_it_cleanly(
     launch_tracker: Callable[..., TrackerRig],
 ) -> None:

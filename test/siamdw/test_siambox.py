@@ -163,7 +163,7 @@ def test_size_stays_within_limits_whatever_is_seen(fast):
     image, box = scene((160, 120), (30, 30))
     target = fast.start(image, box)
     noise = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(15):
         frame = noise.integers(0, 256, image.shape, dtype=np.uint8)
         (result,) = fast.update(frame, [target])
         assert np.isfinite(result.box).all()

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from networks import DEFAULT_FIRST
 
 from siamdw_ros.evaluation.clip_reader import read_clip
 from siamdw_ros.siamdw import State, create_multi_tracker
-from siamdw_ros.siamdw.bundled import BUNDLED
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 CUP = (306.0, 124.0, 108.0, 260.0)  # on the first frame
@@ -20,7 +20,7 @@ def _openvino():
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
 
 
-@pytest.fixture(scope="module", params=BUNDLED)
+@pytest.fixture(scope="module", params=DEFAULT_FIRST)
 def tracker(request):
     torch.set_num_threads(1)
     made = create_multi_tracker(request.param, precision="full", backend="openvino")

@@ -159,7 +159,7 @@ def test_failures_have_contact_sheets_and_a_column(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [CUP, JUICE, "--every", "10", "--tracker", "kcf", "--out", str(tmp_path)]
-    assert main([*arguments, "--worst", "0", "--failures", "--jobs", "2"]) == 0
+    assert main([*arguments, "--worst", "0", "--failures", "--jobs", "1"]) == 0
     (tracker,) = json.loads((tmp_path / "summary.json").read_text())["trackers"]
     sequences = tracker["sequences"]
     failing = [name for name in sequences if sequences[name]["first failure"] is not None]

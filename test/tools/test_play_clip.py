@@ -151,6 +151,7 @@ def test_a_stream_from_a_url_is_played_as_it_comes(viewer: Node) -> None:
     assert "at the rate of the source" in out
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length_of_the_clip(viewer: Node) -> None:
     received: list[int] = []
     viewer.create_subscription(Image, DEFAULT_TOPIC, lambda _: received.append(1), 10)

@@ -14,6 +14,8 @@ from siamdw_ros.tools.vot_trax import main
 
 CLIP = Path(__file__).parents[1] / "data" / "clips" / "cup.mp4"
 START = (306, 124, 108, 260)
+COMMAND = [sys.executable, "-m", "siamdw_ros.tools.vot_trax", "--device", "cpu"]
+COMMAND += ["--set", "backend=torch"]  # which compiles nothing
 
 
 def test_a_conversation(tmp_path: Path) -> None:
@@ -22,8 +24,7 @@ def test_a_conversation(tmp_path: Path) -> None:
 
     first, second = list(read_clip(CLIP))[:2]
     cv2.imwrite(str(tmp_path / "1.png"), first)
-    command = [sys.executable, "-m", "siamdw_ros.tools.vot_trax", "--device", "cpu"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         client = Client((server.stdin.fileno(), server.stdout.fileno()), timeout=120, log=str)
@@ -50,9 +51,8 @@ def test_a_conversation(tmp_path: Path) -> None:
 
 def test_without_a_toolkit_at_the_other_end_it_ends_with_one_line() -> None:
     pytest.importorskip("trax", exc_type=ImportError)
-    command = [sys.executable, "-m", "siamdw_ros.tools.vot_trax", "--device", "cpu"]
     ended = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        COMMAND, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
     )
     assert ended.returncode == 1
     (line,) = ended.stderr.strip().splitlines()

@@ -181,6 +181,7 @@ def test_the_command_goes_on_where_it_was_ended_and_writes_a_network(
     assert "extent_res22.pt" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_second_part_goes_on_and_keeps_the_first_units(
     stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_checkpoint_of_other_steps_is_refused(whole: Path, tmp_path: Path) -> 
         train(config)
 
 
+@pytest.mark.slow
 def test_a_step_without_finite_gradients_changes_nothing_and_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,9 @@ def learn(
     return losses
 
 
-@pytest.mark.parametrize("name", ["siamfc", "siamrpn", "matching"])
+@pytest.mark.parametrize(
+    "name", ["siamfc", "matching", pytest.param("siamrpn", marks=pytest.mark.slow)]
+)
 def test_a_step_against_the_gradient_lowers_the_loss(name: str) -> None:
     given, network = objective(name, search_side=159), make_network(name)
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-5)
