@@ -70,8 +70,8 @@ class SiamBox(WideSearchTracker[SiamBoxTarget]):
     """The box tracker; see :class:`MultiTracker` for the arguments.
 
     A wide window contains more look-alikes: searched whenever the target is not clearly seen, or
-    instead of the usual window, it cost .04 to .06 of mean overlap on nine sequences. After the
-    parts of an image, a lost target is searched at twice its size: it may have come nearer.
+    instead of the usual window, it cost .04 to .06 of mean overlap on nine sequences. All parts of
+    an image are searched at the size of the lost target, then at twice: it may have come nearer.
     """
 
     wide_scales = (1.0, 2.0)
@@ -123,14 +123,11 @@ class SiamBox(WideSearchTracker[SiamBoxTarget]):
             [torch.from_numpy(t.size * self._zoom(t)).float() for t in targets],
             [influence] * len(targets),
         ]
+        sides = np.array([target.search_side for target in targets])
+        scales = np.array([place.scale for place in places])
         windows = Windows(
             centers=np.array([place.center for place in places]),
-            sides=np.array(
-                [
-                    target.search_side * place.scale * size / self.hyper.instance_size
-                    for target, place in zip(targets, places, strict=True)
-                ]
-            ),
+            sides=sides * scales * size / self.hyper.instance_size,
             fills=np.array([target.fill for target in targets]),
         )
         answers, features = self.runtime.search(images, windows, size, inputs)

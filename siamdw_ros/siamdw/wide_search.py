@@ -82,8 +82,8 @@ class WideSearchTracker(MultiTracker[TargetT]):
 
     Attributes:
         wide: whether there is a wide search.
-        wide_scales: of a lost target, at which the parts of an image are searched one after
-            the other.
+        wide_scales: at which the parts of an image are searched for a lost target, one after the
+            other. Others than 1 need a `_match` and a `_move` that read the place's scale.
     """
 
     wide_scales: tuple[float, ...] = (1.0,)
@@ -268,12 +268,14 @@ class WideSearchTracker(MultiTracker[TargetT]):
         hyper = self.hyper
         reach = (hyper.wide_instance_size - hyper.exemplar_size) / hyper.instance_size
         reach *= target.search_side
-        places = [
-            Place(center, scale)
+        tiles = [
+            tile_centers(image, max(reach * scale, 1.0), target.center)
             for scale in self.wide_scales
-            for center in tile_centers(image, max(reach * scale, 1.0), target.center)
         ]
-        return places[turn % len(places)]
+        centers = np.concatenate(tiles)
+        scales = np.repeat(self.wide_scales, [len(part) for part in tiles])
+        index = turn % len(centers)
+        return Place(centers[index], float(scales[index]))
 
     def _presence_score(self, logit: float) -> float:
         """Return the probability that the target is where this logit was found."""
