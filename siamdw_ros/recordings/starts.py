@@ -1,7 +1,6 @@
 """Targets to start: boxes, points and annotation files, from the command line."""
 
 import argparse
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from siamdw_msgs.srv import StartTracking
 from siamdw_ros.evaluation.annotations import read_targets
 from siamdw_ros.ros.conversions import box_to_message
 from siamdw_ros.siamdw.crops import Box
+from siamdw_ros.tools.command_line import numbers
 
 
 @dataclass(frozen=True)
@@ -151,13 +151,9 @@ def _point(text: str) -> Start:
 def _named(text: str, count: int, expected: str) -> tuple[str, list[float]]:
     """Read `NAME=A,B,...`; the name may be left out."""
     name, equals, rest = text.rpartition("=")
-    try:
-        numbers = [float(number) for number in rest.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count or not all(map(math.isfinite, numbers)) or (equals and not name):
-        raise argparse.ArgumentTypeError(f"{text}: expected [NAME=]{expected}, in pixels")
-    return name, numbers
+    if equals and not name:
+        raise argparse.ArgumentTypeError(f"{text}: no name before the =")
+    return name, numbers(count, f"[NAME=]{expected}", rest)
 
 
 def _frame(text: str) -> int:

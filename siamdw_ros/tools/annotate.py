@@ -29,7 +29,7 @@ from siamdw_ros.evaluation.clip_reader import frame_rate, read_clip
 from siamdw_ros.recordings.local_page import LOCALHOST, Content, make_local_server
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.tracker import checked_box
-from siamdw_ros.tools.command_line import called_as
+from siamdw_ros.tools.command_line import called_as, numbers
 
 
 @dataclass
@@ -160,7 +160,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument("--list", action="store_true", help="print the keyframes")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="FRAME=X,Y,W,H", help="make a keyframe"
+        "--set",
+        action="append",
+        default=[],
+        type=_keyframe,
+        metavar="FRAME=X,Y,W,H",
+        help="make a keyframe",
     )
     parser.add_argument(
         "--absent",
@@ -176,27 +181,30 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _keyframe(text: str) -> tuple[int, Box]:
+    frame, _, box = text.partition("=")
+    if not frame.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text}: expected FRAME=X,Y,W,H, in pixels")
+    x, y, w, h = numbers(4, "FRAME=X,Y,W,H", box)
+    return int(frame), (x, y, w, h)
+
+
 def in_terminal(annotation: Annotation, options: argparse.Namespace) -> bool:
     """Do what the options ask for; False when they ask for nothing.
 
     Raises:
         ValueError: a frame or a box is not usable.
     """
-    for text in options.set:
-        try:
-            frame, numbers = text.split("=")
-            x, y, w, h = map(float, numbers.split(","))
-        except ValueError as error:
-            raise ValueError(f"--set {text}: expected FRAME=X,Y,W,H") from error
-        annotation.set(int(frame), (x, y, w, h))
+    for frame, box in options.set:
+        annotation.set(frame, box)
     for frame in options.absent:
         annotation.set(frame, ABSENT)
     for frame in options.remove:
         annotation.remove(frame)
     if options.list:
         for frame, box in sorted(annotation.keyframes.items()):
-            numbers = "absent" if is_absent(box) else " ".join(f"{v:.1f}" for v in box)
-            print(f"{frame:6} {numbers}")
+            edges = "absent" if is_absent(box) else " ".join(f"{v:.1f}" for v in box)
+            print(f"{frame:6} {edges}")
     return bool(options.set or options.absent or options.remove or options.list)
 
 

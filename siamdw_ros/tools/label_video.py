@@ -21,7 +21,7 @@ from siamdw_ros.evaluation.clip_reader import frame_count, read_clip
 from siamdw_ros.evaluation.drawing import Annotated, contact_sheet
 from siamdw_ros.evaluation.trackers import SiamDW, read_spec
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.tools.command_line import called_as, number, run_command
+from siamdw_ros.tools.command_line import called_as, number, numbers, run_command
 from siamdw_ros.training.box_bank import view_of
 from siamdw_ros.training.labelling import AGREEMENT, Label, labels
 
@@ -57,12 +57,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def _box(text: str) -> Box:
-    try:
-        x, y, w, h = map(float, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}': expected four numbers X,Y,W,H") from None
+    x, y, w, h = numbers(4, "X,Y,W,H", text)
     if min(w, h) < 2:
-        raise argparse.ArgumentTypeError(f"'{text}': width and height must be at least 2 px")
+        raise argparse.ArgumentTypeError(f"{text}: width and height must be at least 2 px")
     return x, y, w, h
 
 

@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     size = options.out.stat().st_size / 1e6
     print(
-        f"{options.out}: {size:.1f} MB, " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
+        f"{options.out}: {size:.1f} MB, images: "
+        + ", ".join(f"{kind} {n}" for kind, n in counts.items())
     )
     return 0
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -125,9 +126,14 @@ def test_comments_survive(video: Path) -> None:
     assert file.read_text().startswith("# by hand\n")
 
 
-@pytest.mark.parametrize("arguments", [["--set", "nonsense"], ["--set", "50=1,2,3,4"]])
+@pytest.mark.parametrize(
+    "keyframe", ["nonsense", "x=1,2,30,40", "0=1,2,30", "0=1,2,nan,40", "50=1,2,3,4"]
+)
 def test_bad_options_are_reported(
-    video: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    video: Path, keyframe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(video), *arguments]) == 2
-    assert "annotate:" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main([str(video), "--set", keyframe]))
+    assert ended.value.code == 2
+    assert "annotate: " in capsys.readouterr().err
+    assert not video.with_suffix(".csv").exists()

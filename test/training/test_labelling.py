@@ -82,3 +82,6 @@ def test_what_cannot_be_labelled_is_one_line(
     command = [str(CUP), str(tmp_path / "cup.zip"), "--tracker", "csrt", "--box", "0,0,50,50"]
     assert label_video.main([*command, "--start", "900"]) == 2
     assert "no such frame" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        label_video.main([*command, "--box", "nan,0,50,50"])
+    assert "nan,0,50,50: expected X,Y,W,H" in capsys.readouterr().err
