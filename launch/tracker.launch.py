@@ -100,8 +100,8 @@ ARGUMENTS = [
         "fastdds_profile",
         default_value="true",
         choices=BOOLEANS,
-        description="true: start the tracker node with config/fastdds.xml, so that large images "
-        "arrive, unless the environment selects a Fast DDS profile or transports already",
+        description="true: start the tracker and the panel with config/fastdds.xml, so that large "
+        "images arrive, unless the environment selects a Fast DDS profile or transports already",
     ),
 ]
 OVERRIDES = {
