@@ -9,9 +9,9 @@ import numpy as np
 from siamdw_msgs.srv import StartTracking
 
 from siamdw_ros.evaluation.annotations import read_targets
+from siamdw_ros.recordings.coordinates import numbers
 from siamdw_ros.ros.conversions import box_to_message
 from siamdw_ros.siamdw.crops import Box
-from siamdw_ros.tools.command_line import numbers
 
 
 @dataclass(frozen=True)

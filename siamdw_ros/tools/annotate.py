@@ -26,10 +26,11 @@ from siamdw_ros.evaluation.annotations import (
     write_annotation,
 )
 from siamdw_ros.evaluation.clip_reader import frame_rate, read_clip
+from siamdw_ros.recordings.coordinates import numbers
 from siamdw_ros.recordings.local_page import LOCALHOST, Content, make_local_server
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.tracker import checked_box
-from siamdw_ros.tools.command_line import called_as, numbers
+from siamdw_ros.tools.command_line import called_as
 
 
 @dataclass

@@ -20,8 +20,9 @@ from tqdm import tqdm
 from siamdw_ros.evaluation.clip_reader import frame_count, read_clip
 from siamdw_ros.evaluation.drawing import Annotated, contact_sheet
 from siamdw_ros.evaluation.trackers import SiamDW, read_spec
+from siamdw_ros.recordings.coordinates import numbers
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.tools.command_line import called_as, number, numbers, run_command
+from siamdw_ros.tools.command_line import called_as, number, run_command
 from siamdw_ros.training.box_bank import view_of
 from siamdw_ros.training.labelling import AGREEMENT, Label, labels
 
