@@ -152,12 +152,12 @@ with dds_ports.ports_of_its_own():
 heard = set()
 node.create_subscription(String, "words", lambda m: heard.add(m.data), 10)
 publisher = node.create_publisher(String, "words", 10)
-told = False
+reported = False
 while True:  # also when it has heard both: the other one may have heard less
     publisher.publish(String(data=sys.argv[1]))
     rclpy.spin_once(node, timeout_sec=0.05)
-    if len(heard) == 2 and not told:
-        told = True
+    if len(heard) == 2 and not reported:
+        reported = True
         print(*sorted(heard), flush=True)
 """
 
