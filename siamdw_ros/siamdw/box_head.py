@@ -96,7 +96,7 @@ class BoxHead(nn.Module):
             extents: T x 2, width and height of the drawn box, in pixels of the template.
         """
         aspect = torch.log(extents[:, :1] / extents[:, 1:])
-        gain, offset = self.aspect(aspect)[:, :, None, None].tensor_split(2, dim=1)
+        gain, offset = self.aspect(aspect)[:, :, None, None].chunk(2, dim=1)
         kernels = self.template_neck(features) * (1 + gain) + offset
         return BoxTemplate(features, kernels, extents)
 
