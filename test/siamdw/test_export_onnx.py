@@ -19,8 +19,8 @@ from siamdw_ros.tools import export_onnx
 # https://github.com/onnx/onnx-tensorrt, docs/operators.md. No operator on sequences is in it.
 OPERATORS = set(
     "Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv Div Exp "
-    "Expand Gather Gemm Log MatMul MaxPool Mul ReduceSum Relu Reshape Shape Sigmoid Slice Softmax "
-    "Split Squeeze Sub Tanh Tile Transpose Unsqueeze".split()
+    "Expand Gather Gemm Identity Log MatMul MaxPool Mul ReduceSum Relu Reshape Shape Sigmoid "
+    "Slice Softmax Split Squeeze Sub Tanh Tile Transpose Unsqueeze".split()
 )
 
 
@@ -46,7 +46,8 @@ def check_for_tensorrt(path):
     graph = sys.modules["onnx"].load(str(path)).graph
     assert {node.op_type for node in graph.node} <= OPERATORS
     constants = {value.name for value in graph.initializer}
-    constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
+    # Equal weights are stored once; Identity gives the others their names.
+    constants |= {n.output[0] for n in graph.node if n.op_type in ("Constant", "Identity")}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     assert convolutions
     assert all(set(node.input[1:]) <= constants for node in convolutions)  # no weight is an input
@@ -106,6 +107,8 @@ def test_exported_box_network_gives_the_maps(run, tmp_path):
 def test_without_options_the_bundled_default_is_exported(tmp_path, capsys):
     assert export_onnx.main([str(tmp_path)]) == 0
     assert capsys.readouterr().out.count("agrees with torch") == 2
+    for path in tmp_path.iterdir():
+        check_for_tensorrt(path)
     files = {path.name for path in tmp_path.iterdir()}
     assert files == {f"{DEFAULT_NETWORK}_template.onnx", f"{DEFAULT_NETWORK}_search.onnx"}
 
