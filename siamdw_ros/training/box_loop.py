@@ -53,7 +53,7 @@ class BoxTrainer(TimedTrainer[BoxNetwork, BoxTraining]):
     """A run that trains all of the backbone, or the head alone."""
 
     def __init__(self, config: BoxTraining) -> None:
-        self.device = torch.device(config.device)
+        self.device = config.torch_device
         torch.manual_seed(config.seed)
         if config.threads:
             torch.set_num_threads(config.threads)

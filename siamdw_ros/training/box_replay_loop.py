@@ -38,7 +38,7 @@ class ReplayTrainer(BoxTrainer):
     """
 
     def __init__(self, config: BoxTraining) -> None:
-        if config.device != "cpu" or config.search != SEARCH:
+        if config.torch_device.type != "cpu" or config.search != SEARCH:
             raise ValueError(f"tail {config.tail} needs device=cpu and search={SEARCH}")
         self.hint: nn.Conv2d | None = None
         super().__init__(config)

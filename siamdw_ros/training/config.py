@@ -4,7 +4,6 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -17,15 +16,17 @@ from pydantic import (
     ValidationError,
 )
 
+from siamdw_ros.evaluation.yaml_text import parse_yaml, read_yaml
 from siamdw_ros.siamdw.networks import NETWORKS
 from siamdw_ros.training.datasets import Source
 from siamdw_ros.training.losses import LossWeights
 from siamdw_ros.training.published import EXEMPLAR, Augmentation
+from siamdw_ros.training.record import ConfigError
 from siamdw_ros.training.scenes import Shares
 
-
-class ConfigError(ValueError):
-    """A configuration cannot be used; the message states in a line what to do."""
+TRAINED = tuple(name for name in NETWORKS if not name.startswith("siambox"))
+# What may differ when a run goes on: it changes the speed, not the result.
+MAY_CHANGE = frozenset({"folder", "workers", "log_every", "checkpoint_every"})
 
 
 def _expand(paths: Any) -> Any:
@@ -38,7 +39,10 @@ def _expand(paths: Any) -> Any:
 def _matches(path: Path) -> list[Path]:
     if "*" not in str(path):
         return [path]
-    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    if not found:
+        raise ValueError(f"no file matches {path}")
+    return found
 
 
 Paths = Annotated[list[Path], BeforeValidator(_expand)]
@@ -117,11 +121,11 @@ def load_config(file: Path, overrides: list[str]) -> Config:
         ConfigError: something is wrong with it.
     """
     try:
-        content = yaml.safe_load(file.read_text())
+        content = read_yaml(file)
     except FileNotFoundError as error:
         raise ConfigError(f"{file}: no such configuration file") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(error)) from error
     if not isinstance(content, dict):
         raise ConfigError(f"{file}: expected lines of 'key: value'")
     for override in overrides:
@@ -140,13 +144,17 @@ def _override(content: dict[str, Any], override: str) -> None:
     *path, last = keys.split(".")
     if not separator:
         raise ConfigError(f"'{override}' is not key=value")
+    try:
+        value = parse_yaml(text, override)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     place: Any = content
     try:
         for key in path:
             place = place[int(key)] if isinstance(place, list) else place.setdefault(key, {})
-        place[int(last) if isinstance(place, list) else last] = yaml.safe_load(text)
-    except (ValueError, IndexError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ConfigError(f"'{override}': there is no such place, or no such value") from error
+        place[int(last) if isinstance(place, list) else last] = value
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise ConfigError(f"'{override}': there is no such place") from error
 
 
 def _explain(error: ValidationError) -> str:
@@ -158,6 +166,8 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key '{place}'" + (f": did you mean '{near[0]}'?" if near else "")
     if first["type"].startswith("missing"):
         return f"'{place}' is missing: add it to the file, or give {place}=VALUE"
+    if first["type"] == "value_error":
+        return f"{place}: {first['ctx']['error']}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{place}: {first['msg'].lower()}, found {first['input']!r}{more}"
 
@@ -177,7 +187,11 @@ def _check(config: Config, file: Path) -> None:
         ConfigError: it does not.
     """
     problems = (
-        (config.model not in NETWORKS, f"model: choose one of {', '.join(NETWORKS)}"),
+        (
+            config.model in NETWORKS and config.model not in TRAINED,
+            f"model: {config.model} is trained by train_boxes, not by train",
+        ),
+        (config.model not in TRAINED, f"model: choose one of {', '.join(TRAINED)}"),
         (
             config.model.startswith("siamrpn") != (config.recipe == "siamrpn"),
             f"recipe: {config.recipe} does not train {config.model}",

@@ -82,8 +82,7 @@ class ExtentTuner(TimedTrainer[ExtentNetwork, ExtentTuning]):
         """Give a function that draws new objects, and a batch from those that are kept."""
         config = self.config
         front = Front(copy.deepcopy(self.network.backbone), config.tail).eval()
-        device = torch.device(config.device)
-        features = window_features(fold_batch_norms(front), device, "auto")
+        features = window_features(fold_batch_norms(front), config.torch_device, "auto")
         kept = ObjectStore(self.draw, features, config.slots, config.seed + self.step)
         yield lambda: kept.batch(config.batch, fresh=max(1, config.batch // config.uses))
 

@@ -38,10 +38,13 @@ from siamdw_ros.training.extent_objects import (
 )
 from siamdw_ros.training.extent_tuning import WEIGHTS, ExtentTuner, ExtentTuning
 from siamdw_ros.training.extent_windows import load_windows, store_windows
+from siamdw_ros.training.record import store_config
 
 log = logging.getLogger(__name__)
 
 BACKBONE = "siambox_res22"
+SOURCES = ("stills", "tracks", "easy", "sequences", "cutouts", "photographs")
+FEATURE_KEYS = (*SOURCES, "shares", "init", "per_file", "seed")  # what stored features depend on
 SAMPLE_FILES = 8  # whose features decide on the principal components
 
 
@@ -100,20 +103,27 @@ def train_extents(config: ExtentTraining) -> Path:
     draw = make_draw(config)
     network = begun or train_heads(draw, config)
     if config.minutes:
-        return ExtentTuner(network.to(config.device), draw, config).run()
+        return ExtentTuner(network.to(config.torch_device), draw, config).run()
     path = config.folder / WEIGHTS
     save_extent_network(network, path)
     return path
 
 
 def train_heads(draw: Draw, config: ExtentTraining) -> ExtentNetwork:
-    """Compute the features that are missing, and train the heads."""
+    """Compute the features that are missing, and train the heads.
+
+    Raises:
+        ConfigError: the folder holds features of other objects, or of another backbone.
+    """
     backbone = initial_backbone(config.init)
     branch = WindowFeatures(fold_batch_norms(copy.deepcopy(backbone)))
+    features = config.folder / "features"
+    values = config.values()
+    store_config(features, {key: values[key] for key in FEATURE_KEYS}, may_change=frozenset())
     files = store_windows(
         draw,
-        window_features(branch, torch.device(config.device), "auto"),
-        config.folder / "features",
+        window_features(branch, config.torch_device, "auto"),
+        features,
         config.objects,
         config.per_file,
         config.seed,

@@ -7,7 +7,8 @@ from torch import nn
 
 from siamdw_ros.siamdw.checkpoints import read_checkpoint
 from siamdw_ros.siamdw.networks import Network, SiamFCNetwork, SiamRPNNetwork, create_network
-from siamdw_ros.training.config import Config, ConfigError
+from siamdw_ros.training.config import Config
+from siamdw_ros.training.record import ConfigError
 
 INITIAL_SCALE = 1e-4  # for correlations of 25 cells x 512 channels of untrained features
 INITIAL_BIAS = -4.0  # most cells are misses

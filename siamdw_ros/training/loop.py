@@ -14,10 +14,11 @@ import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from siamdw_ros.siamdw.runtime import half_is_faster
 from siamdw_ros.training.callbacks import CHECKPOINT, Checkpoints, LossTable
-from siamdw_ros.training.config import Config
+from siamdw_ros.training.config import MAY_CHANGE, Config
 from siamdw_ros.training.datasets import Dataset, read_dataset
 from siamdw_ros.training.datasets.annotated import read_frame_tables
 from siamdw_ros.training.datasets.tracks import Tally, Track
@@ -32,7 +33,7 @@ from siamdw_ros.training.objectives import (
 )
 from siamdw_ros.training.propagation import track_by_flow
 from siamdw_ros.training.published import TrackPairs
-from siamdw_ros.training.record import store_config
+from siamdw_ros.training.record import ConfigError, store_config
 from siamdw_ros.training.scenes import PairMaker
 from siamdw_ros.training.sources import read_cutouts, read_photographs
 
@@ -48,19 +49,21 @@ def train(config: Config) -> Path:
         The file with the weights.
 
     Raises:
-        ConfigError: the folder holds another run, or the file of `init` does not fit.
+        ConfigError: the folder holds another run, the file of `init` does not fit, or there is no
+            such device.
         FileNotFoundError, ValueError: data are missing or not usable.
     """
     objective = read_objective(config)
     network = make_network(config)
+    trainer = make_trainer(config)
     if rank_zero_only.rank == 0:
-        store_config(config)
+        store_config(config.folder, config.model_dump(mode="json"), MAY_CHANGE)
     if config.compile:
         network.backbone.compile(dynamic=False)
     checkpoint = config.folder / CHECKPOINT
     if checkpoint.exists():
         log.info("going on from %s", checkpoint)
-    make_trainer(config).fit(
+    trainer.fit(
         Training(config, network, objective),
         ckpt_path=str(checkpoint) if checkpoint.exists() else None,
         weights_only=True,
@@ -114,7 +117,18 @@ def _read_sequence(path: Path) -> list[Track]:
 
 
 def make_trainer(config: Config) -> pl.Trainer:
-    """Set Lightning up: devices, precision, what is written and shown."""
+    """Set Lightning up: devices, precision, what is written and shown.
+
+    Raises:
+        ConfigError: there is no such device, or there are not as many.
+    """
+    try:
+        return _make_trainer(config)
+    except MisconfigurationException as error:
+        raise ConfigError(f"device={config.device}, devices={config.devices}: {error}") from error
+
+
+def _make_trainer(config: Config) -> pl.Trainer:
     devices, nodes = _processes(config)
     several = nodes > 1 or devices not in (1, "auto") or torch.cuda.device_count() > 1
     return pl.Trainer(

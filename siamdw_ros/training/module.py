@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from siamdw_ros.siamdw.networks import Network
-from siamdw_ros.training.config import Config, ConfigError
+from siamdw_ros.training.config import Config
 from siamdw_ros.training.freezing import hold_stem, unfreeze_gradually
 from siamdw_ros.training.objectives import Arrays, Batch, Objective
 from siamdw_ros.training.optimization import make_optimizer, rate_factor
+from siamdw_ros.training.record import ConfigError
 from siamdw_ros.training.stream import PairStream, StepSampler, make_loader
 
 MAX_SKIPPED_IN_A_ROW = 100

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
+from siamdw_ros.evaluation.yaml_text import parse_yaml, read_yaml
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -21,16 +21,17 @@ def read_config(kind: type[ConfigT], file: Path, overrides: list[str]) -> Config
         overrides: values are YAML.
 
     Raises:
+        OSError: the file cannot be read.
         ValueError: a key is unknown or missing, or a value is not of its type.
     """
-    content = yaml.safe_load(file.read_text())
+    content = read_yaml(file)
     if not isinstance(content, dict):
         raise ValueError(f"{file}: expected lines of 'key: value'")
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
             raise ValueError(f"'{override}' is not key=value")
-        content[key] = yaml.safe_load(text)
+        content[key] = parse_yaml(text, override)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := sorted(content.keys() - fields.keys()):
         raise ValueError(f"unknown key '{unknown[0]}': choose of {', '.join(fields)}")
@@ -47,18 +48,26 @@ def _has_no_default(field: "dataclasses.Field[Any]") -> bool:
 
 def _converted(field: "dataclasses.Field[Any]", value: Any) -> Any:
     """Convert a value of YAML to the type of a field."""
+    kind = field.type if isinstance(field.type, str) else str(field.type)
+    if "tuple" in kind:
+        _check_list(field, value)
     try:
-        match field.type if isinstance(field.type, str) else str(field.type):
-            case text if "tuple" in text and "Path" in text:
-                return tuple(Path(part) for part in value)
-            case text if "tuple" in text:
-                return tuple(float(part) for part in value)
-            case text if "Path" in text:
-                return None if value is None else Path(value)
-            case _:
-                kind: Any = type(field.default)
-                if kind is float or isinstance(value, kind):
-                    return kind(value)
+        if "tuple" in kind:
+            return tuple((Path if "Path" in kind else float)(part) for part in value)
+        if "Path" in kind:
+            return None if value is None else Path(value)
+        plain: Any = type(field.default)
+        if plain is float or isinstance(value, plain):
+            return plain(value)
     except (TypeError, ValueError):
         pass
-    raise ValueError(f"{field.name}: {value!r} is not a {field.type}")
+    raise ValueError(f"{field.name}: {value!r} is not a {kind}")
+
+
+def _check_list(field: "dataclasses.Field[Any]", value: Any) -> None:
+    """Check that a value is a list, and that numbers are as many as the default has."""
+    if not isinstance(value, list):
+        raise ValueError(f"{field.name}: {value!r} is not a list: write {field.name}=[{value}]")
+    default: Any = field.default
+    if "float" in str(field.type) and len(value) != len(default):
+        raise ValueError(f"{field.name}: expected {len(default)} numbers, found {len(value)}")

@@ -6,6 +6,7 @@ stores its state on the way, and goes on from there when it is started again.
 
 import contextlib
 import copy
+import dataclasses
 import logging
 import math
 import time
@@ -17,9 +18,14 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from siamdw_ros.siamdw.runtime import choose_device
+from siamdw_ros.training.record import check_config, store_config
+
 log = logging.getLogger(__name__)
 
 STATE = "last.pt"
+# What may differ when a run goes on: it changes how long and how fast a run learns, not from what.
+MAY_CHANGE = frozenset({"folder", "minutes", "save_minutes", "log_steps", "device", "threads"})
 GRADIENT_NORM = 5.0
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -40,7 +46,7 @@ class TimedRun:
         average: steps after which a weight's share in the moving average has halved.
         save_minutes: between two stored states.
         log_steps: steps between two lines of the log.
-        device: cpu, cuda or cuda:N.
+        device: auto, cpu, cuda or cuda:N.
         seed: of the random numbers.
         threads: of the CPU; 0: all.
     """
@@ -60,6 +66,32 @@ class TimedRun:
     seed: int = 0
     threads: int = 0
 
+    def __post_init__(self) -> None:
+        """Check what no run can do without.
+
+        Raises:
+            ValueError: a number is too small, or there is no such device.
+        """
+        choose_device(self.device)
+        for name in ("batch", "warmup", "average", "log_steps"):
+            if (number := getattr(self, name)) < 1:
+                raise ValueError(f"{name}: {number}: expected a number of at least 1")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device that `device` names."""
+        return choose_device(self.device)
+
+    def values(self) -> dict[str, Any]:
+        """Return all settings as YAML has them: paths as text, tuples as lists."""
+        return {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
+
 
 RunT = TypeVar("RunT", bound=TimedRun)
 
@@ -73,9 +105,13 @@ class TimedTrainer(Generic[ModuleT, RunT]):
 
     Attributes:
         average: the moving average of the network's weights.
+
+    Raises:
+        ConfigError: the folder holds a run with other settings.
     """
 
     def __init__(self, network: ModuleT, config: RunT) -> None:
+        check_config(config.folder, config.values(), MAY_CHANGE)
         self.config = config
         self.network = network
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
@@ -165,6 +201,7 @@ class TimedTrainer(Generic[ModuleT, RunT]):
             "step": self.step,
             "seconds": self.seconds,
         }
+        store_config(self.config.folder, self.config.values(), MAY_CHANGE)
         partial = self._state.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(self._state)

@@ -96,12 +96,14 @@ def test_check_shows_what_would_be_learnt_from_and_trains_nothing(
         ("batches=3", "unknown key 'batches': did you mean 'batch'?"),
         ("init={config}", "is damaged or no checkpoint at all"),
         ("cutouts=[{config}]", "neither a folder nor a zip file"),
+        ("device=gpu devices=99", "device=gpu, devices=99: "),
     ],
 )
 def test_faults_are_one_clear_line(
     config: Path, capsys: pytest.CaptureFixture[str], override: str, expected: str
 ) -> None:
-    assert main([str(config), override.replace("{config}", str(config))]) == 2
+    overrides = [part.replace("{config}", str(config)) for part in override.split()]
+    assert main([str(config), *overrides]) == 2
     error = capsys.readouterr().err
     assert expected in error
     assert error.count("\n") == 1

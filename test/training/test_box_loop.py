@@ -81,6 +81,11 @@ def test_the_shipped_configuration_is_read() -> None:
         ("minute=3", "unknown key 'minute'"),
         ("batch=many", "batch: 'many' is not a"),
         ("packs", "is not key=value"),
+        ("packs=pack.zip", "packs: 'pack.zip' is not a list: write packs=[pack.zip]"),
+        ("packs=[", "packs=[: not YAML"),
+        ("shares=[1, 2, 3]", "shares: expected 5 numbers, found 3"),
+        ("device=foo", "'foo' is not one of auto, cpu, cuda"),
+        ("device=cuda:99", "'cuda:99' is not there"),
         ("packs=[missing.zip]", "missing.zip"),
     ],
 )

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from siamdw_ros.training.config import Config, ConfigError, OptimizerConfig, load_config
+from siamdw_ros.training.config import MAY_CHANGE, Config, OptimizerConfig, load_config
 from siamdw_ros.training.datasets import Source
 from siamdw_ros.training.losses import LossWeights
 from siamdw_ros.training.published import Augmentation
-from siamdw_ros.training.record import store_config
+from siamdw_ros.training.record import ConfigError, store_config
 from siamdw_ros.training.scenes import Shares
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,10 @@ def good(tmp_path: Path) -> Path:
     file = tmp_path / "good.yaml"
     file.write_text(yaml.safe_dump(content))
     return file
+
+
+def store(config: Config) -> None:
+    store_config(config.folder, config.model_dump(mode="json"), MAY_CHANGE)
 
 
 OTHERS = {"siambox_res22.yaml", "extent_res22.yaml"}  # of other commands, tested with them
@@ -73,6 +77,8 @@ def test_overrides_reach_into_sections_and_lists(good: Path) -> None:
         ("batch=0", "batch: input should be greater than 0"),
         ("optimizer.kind=adam", "optimizer.kind: input should be 'sgd' or 'adamw'"),
         ("model=resnet", "model: choose one of siamfc_res22"),
+        ("model=siambox_res22", "model: siambox_res22 is trained by train_boxes"),
+        ("cutouts=[gone/*.png]", "cutouts: no file matches gone/*.png"),
         ("recipe=siamrpn", "recipe: siamrpn does not train siamfc_res22"),
         ("recipe=matching", "matching needs 'photographs' and 'learned_scale: true'"),
         ("datasets=[]", "siamfc needs 'datasets'"),
@@ -84,7 +90,7 @@ def test_overrides_reach_into_sections_and_lists(good: Path) -> None:
         ("seed=-1", "seed: input should be greater than or equal to 0"),
         ("datasets.5.path=x", "there is no such place"),
         ("batch", "'batch' is not key=value"),
-        ("batch=[1", "no such value"),
+        ("batch=[1", "batch=[1: not YAML"),
     ],
 )
 def test_a_fault_is_one_line_that_states_what_to_do(
@@ -122,16 +128,16 @@ def test_patterns_stand_for_what_they_match(good: Path, tmp_path: Path) -> None:
 
 def test_the_stored_configuration_gives_the_same_run(good: Path) -> None:
     config = load_config(good, ["seed=7"])
-    store_config(config)
+    store(config)
     stored = load_config(config.folder / "config.yaml", [])
     assert stored == config
 
 
 def test_a_folder_with_another_run_is_refused(good: Path) -> None:
-    store_config(load_config(good, []))
-    store_config(load_config(good, ["workers=5"]))  # what only changes the speed may differ
+    store(load_config(good, []))
+    store(load_config(good, ["workers=5"]))  # what only changes the speed may differ
     with pytest.raises(ConfigError, match="other values of batch, optimizer"):
-        store_config(load_config(good, ["batch=4", "optimizer.rate=0.1"]))
+        store(load_config(good, ["batch=4", "optimizer.rate=0.1"]))
 
 
 @pytest.mark.parametrize(

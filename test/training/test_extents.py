@@ -21,7 +21,8 @@ from siamdw_ros.training import extent_loop, extent_objects, extent_windows
 from siamdw_ros.training.extent_objects import Sample
 from siamdw_ros.training.extent_tuning import WEIGHTS, ExtentTuner, ExtentTuning, ObjectStore
 from siamdw_ros.training.extent_windows import Windows
-from siamdw_ros.training.extents import ExtentTraining
+from siamdw_ros.training.extents import FEATURE_KEYS, ExtentTraining
+from siamdw_ros.training.record import store_config
 from siamdw_ros.training.run_config import read_config
 
 CONFIG = Path(__file__).parents[2] / "config/training/extent_res22.yaml"
@@ -169,7 +170,7 @@ def test_the_command_goes_on_where_it_was_ended_and_writes_a_network(
     command = [str(CONFIG), f"stills=[{stills}]", f"folder={folder}", "objects=4", "per_file=2"]
     command += ["epochs=1", "taps=2", "components=4", "minutes=0"]
     assert main(command) == 0
-    first, second = sorted((folder / "features").iterdir())
+    first, second = sorted((folder / "features").glob("*.pt"))
     kept, lost = first.read_bytes(), second.read_bytes()
     second.unlink()
     before = first.stat().st_mtime_ns
@@ -239,6 +240,8 @@ def test_kept_objects_are_used_again(stills: Path) -> None:
         ("stills=[none.zip]", "none.zip"),
         ("network=none.pt", "none.pt"),
         ("stills=[]", "nothing to learn from"),
+        ("stills=boxes.zip", "write stills=[boxes.zip]"),
+        ("shares=[1, 2, 3]", "shares: expected 5 numbers, found 3"),
         ("still=[a.zip]", "unknown key 'still'"),
         ("objects=many", "objects: 'many' is not a"),
     ],
@@ -250,6 +253,16 @@ def test_what_is_wrong_is_reported_in_a_line(
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
+
+
+def test_features_of_other_objects_are_not_learnt_from(
+    stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = ExtentTraining(tmp_path, stills=(stills,)).values()
+    stored = {key: values[key] for key in FEATURE_KEYS}
+    store_config(tmp_path / "features", {**stored, "seed": 7, "init": "a.pt"}, frozenset())
+    assert main([str(CONFIG), f"folder={tmp_path}", f"stills=[{stills}]"]) == 2
+    assert "other values of init, seed: choose another folder" in capsys.readouterr().err
 
 
 def test_the_shipped_configuration_is_read() -> None:

@@ -8,8 +8,8 @@ from runs import make_config
 
 from siamdw_ros.siamdw.checkpoints import save_network
 from siamdw_ros.siamdw.networks import create_network
-from siamdw_ros.training.config import ConfigError
 from siamdw_ros.training.initial import make_network
+from siamdw_ros.training.record import ConfigError
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from siamdw_ros.node.process.with_parent import module_command
 from siamdw_ros.siamdw import create_tracker
-from siamdw_ros.training.config import ConfigError
 from siamdw_ros.training.objectives import MatchingObjective
+from siamdw_ros.training.record import ConfigError
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's, of torch's
