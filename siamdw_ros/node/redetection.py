@@ -8,7 +8,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamdw_ros.node.frame_buffer import Frame
 from siamdw_ros.node.settings import Settings
-from siamdw_ros.node.targets import Targets, TrackedTarget, catch_up
+from siamdw_ros.node.targets import Targets, TrackedTarget, catch_up, image_size
 from siamdw_ros.ros.conversions import box_from_message
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.siamdw.multi_tracker import MultiTracker
@@ -52,6 +52,8 @@ def redetect_lost(
     image = first.image()
     found = []
     for target in lost:
+        if target.size != image_size(image):
+            continue  # the images have changed since: the detector's next boxes fit
         tried = boxes[: max(MAX_SEARCHES // len(lost), 1)]
         if (match := redetect(tracker, image, target.model, tried)) is not None:
             target.model, score = match

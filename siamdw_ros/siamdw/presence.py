@@ -105,6 +105,7 @@ class Presence:
             self._confirmations = self._confirmations + 1 if seen else 0
             if self._confirmations >= self.thresholds.confirmations:
                 self.state = State.TRACKED
+                self._low_scores = 0  # those before were of the target that was lost
             return self.state
         self._low_scores = self._low_scores + 1 if score < self.thresholds.lost else 0
         if score >= self.thresholds.tracked:

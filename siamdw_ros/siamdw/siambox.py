@@ -54,6 +54,11 @@ class SiamBoxTarget(WideSearchTarget):
         self.seen_size = self.seen_size * growth
         self.search_side *= crops.context_side(self.size) / crops.context_side(before)
 
+    def rescale(self, factor: float, image: Image) -> None:
+        """Adapt the target and its limits to the same scene at another resolution."""
+        self.first_size = self.first_size * factor
+        super().rescale(factor, image)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BoxMatch(Match):

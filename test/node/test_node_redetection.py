@@ -1,14 +1,24 @@
-"""Which of a detector's boxes are tried."""
+"""Which of a detector's boxes are tried, and in which images."""
 
 import math
+from typing import Any
 
+import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from hypothesis import given
 from hypothesis import strategies as st
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
-from siamdw_ros.node.redetection import MAX_BOXES, MAX_DETECTIONS, usable_boxes
+from siamdw_ros.node import redetection
+from siamdw_ros.node.decoding import image_message
+from siamdw_ros.node.frame_buffer import Frame
+from siamdw_ros.node.redetection import MAX_BOXES, MAX_DETECTIONS, redetect_lost, usable_boxes
+from siamdw_ros.node.settings import Settings
+from siamdw_ros.node.smoothing import BoxFilter
+from siamdw_ros.node.targets import Targets, TrackedTarget
 from siamdw_ros.ros.conversions import box_to_message
+from siamdw_ros.siamdw.presence import State, TrackResult
 
 
 def detection(
@@ -67,3 +77,25 @@ def test_any_message_gives_boxes_that_can_be_searched(
     for box in usable_boxes(received, wanted):
         assert all(map(math.isfinite, box))
         assert min(box[2:]) >= 2
+
+
+@pytest.mark.parametrize(("width", "searched"), [(64, ["cup"]), (128, [])])
+def test_an_image_of_another_size_than_the_newest_is_not_searched(
+    width: int, searched: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a target stores in pixels is of the newest image."""
+    tried = []
+
+    def note(_tracker: Any, _image: Any, model: str, _boxes: Any) -> None:
+        tried.append(model)
+
+    monkeypatch.setattr(redetection, "redetect", note)
+    seen = Frame("front", image_message(np.zeros((48, width, 3), np.uint8)), 0.0)
+    newest = Frame("front", image_message(np.zeros((48, 64, 3), np.uint8)), 1.0)
+    model: Any = "cup"
+    box = (5.0, 5.0, 9.0, 9.0)
+    result = TrackResult(box, 0.1, State.LOST)
+    lost = TrackedTarget("1", model, newest, (64, 48), result, Time(), BoxFilter(0.0))
+    tracker: Any = None
+    redetect_lost(Targets({"1": lost}), [box], [seen], tracker, Settings())
+    assert tried == searched

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tiny import tiny_method
 
@@ -11,7 +11,8 @@ from siamdw_ros.siamdw import PresenceThresholds, State
 from siamdw_ros.siamdw.presence import Presence
 
 TRACKED, LOST, RECOVERED = 0.5, 0.2, 0.7
-scores = st.lists(st.floats(0, 1) | st.sampled_from([LOST, TRACKED]), max_size=40)
+score = st.floats(0, 1) | st.sampled_from([LOST, TRACKED, RECOVERED])
+runs = st.lists(st.tuples(score, st.integers(1, 6)), max_size=12)  # else few targets are lost
 
 
 def states(given_scores, patience=5, confirmations=2):
@@ -65,21 +66,27 @@ def test_lost_target_is_searched_until_something_speaks_for_it():
     assert searching == [False, True, False, True, False, False]
 
 
-@given(given_scores=scores, patience=st.integers(1, 6), confirmations=st.integers(1, 3))
-def test_states_follow_from_scores(given_scores, patience, confirmations):
+@given(given_runs=runs, patience=st.integers(1, 6), confirmations=st.integers(1, 3))
+@example(given_runs=[(0.05, 5), (0.9, 2), (0.05, 5)], patience=5, confirmations=2)
+def test_states_follow_from_scores(given_runs, patience, confirmations):
+    given_scores = [score for score, length in given_runs for _ in range(length)]
     found = states(given_scores, patience, confirmations)
-    before = State.TRACKED
+    before, since = State.TRACKED, 0  # since which image the target is lost, or is not
     for index, (score, state) in enumerate(zip(given_scores, found, strict=True)):
-        recent = given_scores[max(0, index + 1 - patience) : index + 1]
-        faint = len(recent) == patience and max(recent) < LOST
-        evidence = given_scores[max(0, index + 1 - confirmations) : index + 1]
-        if before is not State.LOST:
+
+        def last(count, end=index + 1, since=since):
+            """Scores of so many images in a row; none if there are fewer since the change."""
+            return given_scores[end - count : end] if end - count >= since else []
+
+        if before is State.LOST:
+            confirmed = min(last(confirmations), default=0.0) >= RECOVERED
+            assert state is (State.TRACKED if confirmed else State.LOST)
+        else:
+            faint = max(last(patience), default=1.0) < LOST
             assert (state is State.TRACKED) == (score >= TRACKED)
             assert (state is State.LOST) == faint
-        elif state is not State.LOST:
-            assert state is State.TRACKED
-            assert len(evidence) == confirmations
-            assert min(evidence) >= RECOVERED
+        if (state is State.LOST) != (before is State.LOST):
+            since = index + 1
         before = state
 
 
