@@ -17,10 +17,10 @@ from siamdw_ros.tools import export_onnx
 
 # What our networks need of the operators that TensorRT 8.4 and later can read; the list is that of
 # https://github.com/onnx/onnx-tensorrt, docs/operators.md. No operator on sequences is in it.
-OPERATORS = set(
+OPERATORS = (
     "Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv Div Exp "
     "Expand Gather Gemm Identity Log MatMul MaxPool Mul ReduceSum Relu Reshape Shape Sigmoid "
-    "Slice Softmax Split Squeeze Sub Tanh Tile Transpose Unsqueeze".split()
+    "Slice Softmax Split Squeeze Sub Tanh Tile Transpose Unsqueeze"
 )
 
 
@@ -44,7 +44,7 @@ def run():
 
 def check_for_tensorrt(path):
     graph = sys.modules["onnx"].load(str(path)).graph
-    assert {node.op_type for node in graph.node} <= OPERATORS
+    assert {node.op_type for node in graph.node} <= set(OPERATORS.split())
     constants = {value.name for value in graph.initializer}
     # Equal weights are stored once; Identity gives the others their names.
     constants |= {n.output[0] for n in graph.node if n.op_type in ("Constant", "Identity")}
