@@ -158,7 +158,8 @@ class FollowerNode(Node):
 
     @guarded
     def _on_scan(self, scan: LaserScan, info: Mapping[str, int]) -> None:
-        self.guard.obstacles(obstacles_from(scan), self.arrival(info))
+        points = obstacles_from(scan, self.parameters.settings)
+        self.guard.obstacles(points, self.arrival(info))
 
     @guarded
     def _on_depth(self, image: Image, info: Mapping[str, int]) -> None:
@@ -241,11 +242,14 @@ class FollowerNode(Node):
         plan = self._plan
         mode = plan.mode if plan is not None and self.guard.started else "disabled"
         reasons = [*command.reasons, *([self._problem] if self._problem else [])]
+        obstacle = self.guard.nearest_obstacle()
         level = DiagnosticStatus.WARN if reasons and self.guard.started else DiagnosticStatus.OK
         values = {
             "mode": mode,
             "bearing": _text(plan.bearing if plan else None),
             "distance": _text(plan.distance if plan else None),
+            "nearest obstacle": _text(obstacle[1] if obstacle else None),
+            "bearing of it": _text(obstacle[0] if obstacle else None),
             "image age": _text(command.age),
             "forward": _text(command.motion.forward),
             "left": _text(command.motion.left),

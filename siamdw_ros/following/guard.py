@@ -168,6 +168,15 @@ class Guard:
         with self._lock:
             self._obstacles = (now.steady, points)
 
+    def nearest_obstacle(self) -> tuple[float, float] | None:
+        """Return bearing and distance of the nearest point from the robot's origin; None: none."""
+        with self._lock:
+            points = self._obstacles[1] if self._obstacles is not None else None
+        if points is None or not len(points):
+            return None
+        x, y = points[np.argmin(np.linalg.norm(points, axis=1))]
+        return math.atan2(y, x), math.hypot(x, y)
+
     def start(self, now: Now) -> list[str]:
         """Start to follow, by plans that arrive from now on.
 

@@ -14,10 +14,10 @@ from vision_msgs.msg import BoundingBox2D
 
 from siamdw_ros.following.camera import Camera, Matrix, Mount, rotation_from_quaternion
 from siamdw_ros.following.control import Motion
-from siamdw_ros.following.obstacles import points_from_scan
+from siamdw_ros.following.obstacles import on_robot, points_from_scan
 from siamdw_ros.following.own_motion import Pose
 from siamdw_ros.following.pilot import Observation
-from siamdw_ros.following.settings import MountSettings
+from siamdw_ros.following.settings import FollowSettings, MountSettings
 from siamdw_ros.ros.conversions import box_from_message, seconds
 from siamdw_ros.siamdw.crops import Box
 from siamdw_ros.siamdw.presence import State
@@ -148,14 +148,24 @@ def pose_from(odometry: Odometry) -> Pose:
     return Pose(seconds(odometry.header.stamp), vectors[0], rotation, vectors[1], vectors[2])
 
 
-def obstacles_from(scan: LaserScan) -> Matrix:
-    """Return the points of a laser scanner at the robot's middle, n x 2, metres."""
-    return points_from_scan(
+def obstacles_from(scan: LaserScan, settings: FollowSettings) -> Matrix:
+    """Return the points of a laser scanner, n x 2, forward and left of the robot's origin, metres.
+
+    Args:
+        scan: Scan of a scanner that stands upright.
+        settings: Where it sits on the robot. TF is not used: where it is missing or wrong, the
+            robot would take a wall ahead for one beside it.
+
+    Raises:
+        ValueError: The scan has no readings, or its angles or limits are not possible.
+    """
+    points = points_from_scan(
         np.array(scan.ranges),
         scan.angle_min,
         scan.angle_increment,
         (scan.range_min, scan.range_max),
     )
+    return on_robot(points, settings)
 
 
 def twist_from(motion: Motion) -> Twist:

@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from siamdw_ros.following.camera import Camera, Matrix, Mount, Vector
 from siamdw_ros.following.ranging import depth_in_metres
+from siamdw_ros.following.settings import FollowSettings
 
 REACTION_SECONDS = 0.25  # time from a reading until the robot brakes
 GROUND_CLEARANCE = 0.08  # metres above the ground: depth points below this are the ground
 DEPTH_STRIDE = 8  # every eighth pixel in both directions is used
+DEPTH_TOO_CLOSE = 0.1  # depth at which an object counts that is too close to measure, metres
+SCAN_TOO_CLOSE = 0.01  # metres; the same for a scanner whose smallest range is given as 0
 
 
 def points_from_scan(
@@ -19,7 +22,11 @@ def points_from_scan(
     angle_increment: float,
     limits: tuple[float, float],
 ) -> Matrix:
-    """Return the points of a laser scan without readings outside the sensor's limits.
+    """Return the points of a laser scan (REP 117).
+
+    What is too close to be measured, -inf or below the sensor's smallest range, is an obstacle
+    at that range. +inf, NaN and readings beyond the largest range are no points. Neither is 0,
+    which is ambiguous: many drivers report it where nothing was measured, whether near or far.
 
     Args:
         ranges: Metres.
@@ -28,19 +35,54 @@ def points_from_scan(
         limits: Smallest and largest range of the sensor, metres.
 
     Returns:
-        n x 2, forward and left of the sensor, metres.
+        n x 2, in the sensor's x and y, metres.
+
+    Raises:
+        ValueError: The scan has no readings, or its angles or limits are not possible.
     """
     values = np.asarray(ranges, np.float64)
+    nearest, farthest = limits
+    # As points they would be NaN or nothing, and the corridor ahead would count as free.
+    if not (len(values) and math.isfinite(angle_min) and math.isfinite(angle_increment)):
+        raise ValueError(
+            f"scan of {len(values)} ranges from {angle_min:g} rad by {angle_increment:g} rad"
+        )
+    if not 0 <= nearest < farthest or (angle_increment == 0 and len(values) > 1):
+        raise ValueError(
+            f"scan has ranges from {nearest:g} to {farthest:g} m by {angle_increment:g} rad"
+        )
     angles = angle_min + angle_increment * np.arange(len(values))
-    valid = np.isfinite(values) & (values >= limits[0]) & (values <= limits[1]) & (values > 0)
+    too_close = np.isneginf(values) | ((values > 0) & (values < nearest))
+    values = np.where(too_close, max(nearest, SCAN_TOO_CLOSE), values)
+    valid = too_close | ((values > 0) & (values <= farthest) & np.isfinite(values))
     directions = np.column_stack([np.cos(angles), np.sin(angles)])[valid]
     return np.asarray(directions * values[valid, None])
+
+
+def on_robot(points: Matrix, settings: FollowSettings) -> Matrix:
+    """Return the points of a laser scanner on the robot, without the robot's own parts.
+
+    Args:
+        points: n x 2, in the scanner's x and y, metres.
+        settings: Position and direction of the scanner, and what it sees of the robot.
+
+    Returns:
+        m x 2, forward and left of the robot's origin, metres.
+    """
+    c, s = math.cos(settings.scan_yaw), math.sin(settings.scan_yaw)
+    placed = points @ np.array([[c, s], [-s, c]]) + np.array([settings.scan_x, settings.scan_y])
+    own = np.linalg.norm(points, axis=1) < settings.scan_ignore
+    # Whatever is outside of the footprint is no part of the robot, however near to the scanner.
+    own &= np.linalg.norm(placed, axis=1) < settings.robot_radius
+    return np.asarray(placed[~own])
 
 
 def points_from_depth(
     pixels: NDArray[np.generic], camera: Camera, mount: Mount, height: float
 ) -> Matrix:
     """Return the points of a depth image between the ground and the robot's height.
+
+    What is too close to be measured, -inf (REP 118), is an obstacle right before the camera.
 
     Args:
         pixels: H x W, uint16 in millimetres or float32 in metres.
@@ -52,7 +94,9 @@ def points_from_depth(
         n x 2, forward and left of the robot's origin, metres.
     """
     rows, columns = pixels.shape[:2]
-    depth = depth_in_metres(pixels[::DEPTH_STRIDE, ::DEPTH_STRIDE])
+    sampled = pixels[::DEPTH_STRIDE, ::DEPTH_STRIDE]
+    depth = depth_in_metres(sampled)
+    depth[sampled == -np.inf] = DEPTH_TOO_CLOSE
     grid = np.mgrid[0:rows:DEPTH_STRIDE, 0:columns:DEPTH_STRIDE].reshape(2, -1)[::-1].T + 0.5
     scale = np.array([camera.width / columns, camera.height / rows])
     plane = camera.normalized(grid * scale)

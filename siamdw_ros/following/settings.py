@@ -165,6 +165,26 @@ class FollowSettings(MountSettings):
     obstacle_source: str = parameter(
         "none", f"sensor of obstacles: one of {', '.join(OBSTACLE_SOURCES)}", read=Read.START
     )
+    scan_x: float = parameter(
+        0.0, "position of the laser scanner forward of the robot's origin, m", (-10.0, 10.0)
+    )
+    scan_y: float = parameter(
+        0.0,
+        "position of the laser scanner to the left of the robot's origin, m",
+        (-10.0, 10.0),
+    )
+    scan_yaw: float = parameter(
+        0.0,
+        "direction of the scan's angle 0 on the robot, rad; 0: forward, positive: to the left",
+        (-3.2, 3.2),
+    )
+    scan_ignore: float = parameter(
+        0.0,
+        "distance from the laser scanner below which readings within robot_radius are parts of "
+        "the robot, m; 0: every reading counts",
+        (0.0, 2.0),
+        envelope=1,
+    )
     obstacle_margin: float = parameter(
         0.25, "distance to keep to obstacles, beyond the footprint, m", (0.0, 5.0), envelope=-1
     )
