@@ -142,8 +142,9 @@ class Cameras:
         return [packet for sender in self._senders() for packet in sender.take_output()]
 
     def _senders(self) -> list["CameraComponent | GimbalControl | FlightControl"]:
-        controls = [one for one in (self.gimbal, self.flight) if one is not None]
-        return [*self.components.values(), *controls]
+        # What moves is sent first: a slow line may have no room for everything.
+        controls = [one for one in (self.flight, self.gimbal) if one is not None]
+        return [*controls, *self.components.values()]
 
     def take_requests(self) -> list[Request]:
         """Return the requests that the tracker has not been given yet."""

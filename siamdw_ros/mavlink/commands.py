@@ -48,8 +48,13 @@ class Command:
 
     def same(self, other: "Command") -> bool:
         """Whether the other one is this one, sent again."""
-        mine = self.number, self.parameters, self.sender
-        return mine == (other.number, other.parameters, other.sender)
+        return self._identity() == other._identity()
+
+    def _identity(self) -> tuple[Any, ...]:
+        """Return what a command that is sent again has in common with the first one."""
+        # NaN stands for a parameter that is not used, and is not equal to itself.
+        parameters = [None if math.isnan(value) else value for value in self.parameters]
+        return self.number, parameters, self.sender
 
     def whole(self, index: int) -> int:
         """Return a parameter that has to be a whole number.

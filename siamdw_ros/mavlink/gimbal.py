@@ -10,13 +10,14 @@ from siamdw_ros.mavlink.codec import Packer
 from siamdw_ros.mavlink.commands import ACCEPTED, IN_PROGRESS
 
 STALE_SECONDS = 0.5  # without a command the gimbal stands still
+ZEROS = 5  # rates of zero after the last command: some may be lost on the way
 RELEASE_SECONDS = 2.0  # without a command it is left to others
 CLAIM_SECONDS = 1.0  # between two requests for the control
 LEAVE = -3.0  # value for MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE: remove control if in control
 UNCHANGED = -1.0
 MAX_OUTPUT = 64
 CONFIGURE = mavlink.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE
-# The horizon stays level; pitch and yaw are held in the vehicle's frame where it turns.
+# Roll and pitch are held against the horizon, yaw against the vehicle's heading.
 FLAGS = mavlink.GIMBAL_MANAGER_FLAGS_ROLL_LOCK | mavlink.GIMBAL_MANAGER_FLAGS_PITCH_LOCK
 
 
@@ -41,7 +42,7 @@ class GimbalControl:
         self._last: float | None = None  # time of the last command
         self._claimed = -math.inf
         self._answered = False
-        self._standing = True
+        self._zeros = 0  # still to send when the follower is silent
 
     def command(self, pitch_rate: float, yaw_rate: float, now: float) -> None:
         """Turn the gimbal.
@@ -58,7 +59,7 @@ class GimbalControl:
             self._claimed = now
             self._configure(*map(float, self._packer.address))
         self._last = now
-        self._standing = pitch_rate == 0 and yaw_rate == 0
+        self._zeros = ZEROS
         self._turn(pitch_rate, yaw_rate)
 
     def tick(self, now: float) -> None:
@@ -69,20 +70,20 @@ class GimbalControl:
         """
         if self._last is None:
             return
-        if now - self._last >= STALE_SECONDS and not self._standing:
-            self._standing = True
+        if self._zeros and now - self._last >= STALE_SECONDS:
+            self._zeros -= 1
             self._turn(0.0, 0.0)
         if now - self._last >= RELEASE_SECONDS:
             self.release()
 
     def release(self) -> None:
-        """Stop the gimbal if it turns, and leave it to others."""
+        """Stop the gimbal, and leave it to others."""
         if self._last is None:
             return
-        if not self._standing:
+        if self._zeros:
+            self._zeros = 0
             self._turn(0.0, 0.0)
         self._configure(LEAVE, LEAVE)
-        self._standing = True
         self._last = None
         self._claimed = -math.inf
         self._answered = False

@@ -1,8 +1,11 @@
 """The network or serial line that MAVLink comes over. Nothing here waits."""
 
 import contextlib
+import io
+import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,6 +14,8 @@ MAX_DATAGRAM = 2048  # bytes
 MAX_PEERS = 8
 PEER_SECONDS = 30.0  # after which a silent peer is forgotten
 REOPEN_SECONDS = 2.0
+WRITE_SECONDS = 0.02  # longest wait of a write where a serial line has no file descriptor
+FULL = "the line is full: packets are dropped"
 DEFAULT_BAUD = 57600
 FORMS = "udpout:HOST:PORT, udpin:HOST:PORT or serial:DEVICE[:BAUD]"
 
@@ -135,24 +140,38 @@ class UdpLink:
 
     def heard(self, sender: Any) -> None:
         """Send to this address as well, from now on."""
-        now = time.monotonic()
-        self._peers = {peer: at for peer, at in self._peers.items() if now - at < PEER_SECONDS}
+        self._forget_silent_peers()
         if sender in self._peers or len(self._peers) < MAX_PEERS:
-            self._peers[sender] = now
+            self._peers[sender] = time.monotonic()
 
     def send(self, packet: bytes) -> None:
         """Send a packet; a full buffer drops it, as radio does."""
+        if self.address.kind == "udpout":
+            self.problem = self._try_to(self._socket.send, packet)
+            return
+        self._forget_silent_peers()
+        # To each: one that cannot be reached keeps nothing from the others.
+        problems = [
+            f"{peer[0]}:{peer[1]}: {problem}"
+            for peer in self._peers
+            if (problem := self._try_to(self._socket.sendto, packet, peer))
+        ]
+        self.problem = "; ".join(problems)
+
+    def _forget_silent_peers(self) -> None:
+        now = time.monotonic()
+        self._peers = {peer: at for peer, at in self._peers.items() if now - at < PEER_SECONDS}
+
+    @staticmethod
+    def _try_to(send: Callable[..., int], *arguments: Any) -> str:
+        """Send something; return why it cannot be sent, empty if it can."""
         try:
-            if self.address.kind == "udpout":
-                self._socket.send(packet)
-            else:
-                for peer in self._peers:
-                    self._socket.sendto(packet, peer)
-            self.problem = ""
+            send(*arguments)
         except (BlockingIOError, ConnectionError):
             pass
         except OSError as error:
-            self.problem = str(error)
+            return str(error)
+        return ""
 
     def close(self) -> None:
         """Close the socket."""
@@ -171,6 +190,8 @@ class SerialLink:
     datagrams: bool = False
     problem: str = ""
     _port: Any = None
+    _descriptor: int | None = None
+    _rest: bytes = b""  # of a packet that was written in part
     _tried: float = 0.0
 
     def __post_init__(self) -> None:
@@ -182,8 +203,13 @@ class SerialLink:
     def _open(self) -> None:
         self._tried = time.monotonic()
         self._port = self._serial.Serial(
-            self.address.place, self.address.number, timeout=0, write_timeout=0
+            self.address.place, self.address.number, timeout=0, write_timeout=WRITE_SECONDS
         )
+        try:
+            self._descriptor = self._port.fileno()
+        except io.UnsupportedOperation:  # on Windows
+            self._descriptor = None
+        self._rest = b""
         self.problem = ""
 
     def receive(self) -> list[tuple[bytes, Any]]:
@@ -201,15 +227,37 @@ class SerialLink:
         """There is only one at the other end."""
 
     def send(self, packet: bytes) -> None:
-        """Send a packet; a full buffer drops it."""
+        """Send a packet; a full buffer drops it as a whole, so that none is ever cut."""
         if not self._ready():
             return
         try:
-            self._port.write(packet)
-        except self._serial.SerialTimeoutException:
-            pass
+            self._rest = self._write(self._rest)
+            if self._rest:
+                self.problem = FULL
+                return
+            rest = self._write(packet)
         except OSError as error:
             self._lose(error)
+            return
+        dropped = rest == packet
+        self._rest = b"" if dropped else rest
+        self.problem = FULL if dropped else ""
+
+    def _write(self, data: bytes) -> bytes:
+        """Write as much as the buffer takes; return the rest.
+
+        Not by pyserial where it can be helped: with a timeout of zero, its write tries a full
+        buffer again and again, without end.
+        """
+        if not data:
+            return b""
+        try:
+            if self._descriptor is None:
+                self._port.write(data)
+                return b""
+            return data[os.write(self._descriptor, data) :]
+        except (BlockingIOError, self._serial.SerialTimeoutException):
+            return data
 
     def close(self) -> None:
         """Close the line."""

@@ -122,7 +122,8 @@ class Client:
 
     def end_hold(self) -> None:
         """Ignore the button until it was released: STOP was pressed, here or elsewhere."""
-        self._may_hold = not self._holds
+        # Also at the second STOP, by which time it is not taken for held any more.
+        self._may_hold = self._may_hold and not self._holds
         self._holds = False
 
     async def _request(self, command: Start | Stop) -> None:

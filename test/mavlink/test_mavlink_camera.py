@@ -8,7 +8,10 @@ from pymavlink.dialects.v20 import common as mavlink
 from wired import BOX, Wired
 
 from siamdw_ros.mavlink.cameras import Cameras, Network
+from siamdw_ros.mavlink.codec import Packer
 from siamdw_ros.mavlink.commands import FAILED, REJECTED
+from siamdw_ros.mavlink.flight import FlightControl, Permissions
+from siamdw_ros.mavlink.gimbal import GimbalControl
 from siamdw_ros.mavlink.messages import CameraDescription, stream_type
 from siamdw_ros.siamdw.presence import State
 
@@ -197,17 +200,21 @@ def test_a_slow_tracker_is_reported_as_in_progress(wired: Wired) -> None:
     assert wired.station.results(RECTANGLE) == [mavlink.MAV_RESULT_IN_PROGRESS] * 2
 
 
-def test_a_command_sent_again_is_answered_but_not_carried_out_again(wired: Wired) -> None:
-    wired.command(RECTANGLE, *CORNERS)
+@pytest.mark.parametrize("unused", [0.0, math.nan])
+def test_a_command_sent_again_is_answered_but_not_carried_out_again(
+    wired: Wired, unused: float
+) -> None:
+    parameters = *CORNERS, 100, unused, unused
+    wired.command(RECTANGLE, *parameters)
     (request,) = wired.cameras.take_requests()
-    wired.command(RECTANGLE, *CORNERS, confirmation=1)  # the answer is late
+    wired.command(RECTANGLE, *parameters, confirmation=1)  # the answer is late
     assert wired.station.results(RECTANGLE) == [mavlink.MAV_RESULT_IN_PROGRESS]
     wired.answer(request)
-    wired.command(RECTANGLE, *CORNERS, confirmation=2)  # the answer was lost
+    wired.command(RECTANGLE, *parameters, confirmation=2)  # the answer was lost
     accepted = mavlink.MAV_RESULT_ACCEPTED
     assert wired.station.results(RECTANGLE)[1:] == [accepted, accepted]
     assert wired.cameras.take_requests() == []
-    wired.command(RECTANGLE, *CORNERS)  # the operator draws it again
+    wired.command(RECTANGLE, *parameters)  # the operator draws it again
     assert len(wired.cameras.take_requests()) == 1
 
 
@@ -361,3 +368,16 @@ def test_component_ids_are_checked(cameras: list[CameraDescription], reason: str
 def test_the_system_id_is_checked() -> None:
     with pytest.raises(ValueError, match="system id 0"):
         Cameras(Network(system=0), [CameraDescription("front")], 0.0)
+
+
+def test_what_moves_is_sent_first(wired: Wired) -> None:
+    wired.cameras.flight = FlightControl(Packer(1, 191), Permissions())
+    wired.cameras.gimbal = GimbalControl(Packer(1, 191), AUTOPILOT)
+    autopilot = Station(lambda data: wired.cameras.receive(data, wired.now), AUTOPILOT)
+    autopilot.send(mavlink.MAVLink_heartbeat_message(2, 3, 0, 4, 4, 3))
+    wired.cameras.flight.command((0.0, 0.0, 0.0), 0.1, wired.now)
+    wired.cameras.gimbal.command(0.1, 0.1, wired.now)
+    wired.run(0.1)
+    kinds = [message.get_type() for message in wired.station.received]
+    moves = [kinds.index("SET_POSITION_TARGET_LOCAL_NED"), kinds.index("COMMAND_LONG")]
+    assert max(*moves, kinds.index("GIMBAL_MANAGER_SET_PITCHYAW")) < kinds.index("HEARTBEAT")

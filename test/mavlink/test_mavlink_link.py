@@ -1,15 +1,18 @@
 """UDP and serial links: they never wait, never raise, and come back."""
 
+import contextlib
+import io
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from siamdw_ros.mavlink.link import (
     MAX_PEERS,
+    PEER_SECONDS,
     Address,
     SerialLink,
     UdpLink,
@@ -102,6 +105,31 @@ def test_udpin_has_a_limited_number_of_peers() -> None:
     link.close()
 
 
+def test_a_peer_that_cannot_be_reached_silences_no_other(station: socket.socket) -> None:
+    link = open_link("udpin:127.0.0.1:0")
+    link.heard(("255.255.255.255", 14550))  # broadcasts are not permitted
+    link.heard(station.getsockname())
+    link.send(b"hello")
+    assert station.recv(100) == b"hello"
+    assert link.problem.startswith("255.255.255.255:14550: ")
+    link.close()
+
+
+def test_a_silent_peer_is_forgotten_although_no_other_is_heard(
+    station: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = open_link("udpin:127.0.0.1:0")
+    link.heard(station.getsockname())
+    later = time.monotonic() + PEER_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    link.send(b"hello")
+    monkeypatch.undo()
+    link.heard(station.getsockname())
+    link.send(b"heard again")
+    assert station.recv(100) == b"heard again"
+    link.close()
+
+
 def test_an_address_that_is_taken_is_an_error(station: socket.socket) -> None:
     with pytest.raises(OSError, match="in use"):
         open_link(f"udpin:127.0.0.1:{station.getsockname()[1]}")
@@ -123,3 +151,80 @@ def test_a_serial_line_carries_both_ways_and_its_end_is_reported() -> None:
     link.send(b"into the void")
     assert link.problem
     link.close()
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[SerialLink, int]]:
+    """A serial link, and the descriptor of its other end, which does not wait."""
+    pytest.importorskip("serial")
+    ours, theirs = os.openpty()
+    os.set_blocking(ours, False)
+    link = open_link(f"serial:{os.ttyname(theirs)}:57600")
+    assert isinstance(link, SerialLink)
+    yield link, ours
+    link.close()
+    os.close(ours)
+    os.close(theirs)
+
+
+def read_all(descriptor: int) -> bytes:
+    data = b""
+    with contextlib.suppress(BlockingIOError):
+        while piece := os.read(descriptor, 65536):
+            data += piece
+    return data
+
+
+@pytest.mark.timeout(60)
+def test_a_serial_line_that_nobody_reads_drops_whole_packets(line: tuple[SerialLink, int]) -> None:
+    link, other_end = line
+    packets = [b"%03d" % number * 67 for number in range(999)]
+    for packet in packets:
+        link.send(packet)
+    assert "full" in link.problem
+    arrived = read_all(other_end)
+    link.send(b"the newest")  # after the rest of the packet that was cut by the full buffer
+    arrived += wait(lambda: read_all(other_end))
+    assert link.problem == ""
+    kept = len(arrived) // len(packets[0])
+    assert 0 < kept < len(packets)
+    assert arrived == b"".join(packets[:kept]) + b"the newest"
+
+
+def test_a_packet_that_was_written_in_part_is_finished_first(
+    line: tuple[SerialLink, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, other_end = line
+    room = [3, 0, 2, 100, 100]  # bytes that the buffer takes at each write
+
+    def write(descriptor: int, data: bytes, write: Callable[..., int] = os.write) -> int:
+        if not (size := room.pop(0)):
+            raise BlockingIOError
+        return write(descriptor, data[:size])
+
+    monkeypatch.setattr(os, "write", write)
+    for packet in (b"first", b"second", b"third"):
+        link.send(packet)
+    assert wait(lambda: read_all(other_end)) == b"firstthird"
+
+
+def test_a_serial_line_without_a_descriptor_waits_for_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    serial = pytest.importorskip("serial")
+    timeouts = []
+
+    class Port(io.RawIOBase):
+        """As pyserial's on Windows; its buffer is full."""
+
+        def __init__(self, *_: object, write_timeout: float, **__: object) -> None:
+            timeouts.append(write_timeout)
+
+        def write(self, _data: object) -> int:
+            raise serial.SerialTimeoutException
+
+    monkeypatch.setattr(serial, "Serial", Port)
+    link = open_link("serial:COM1:57600")
+    link.send(b"hello")
+    assert "full" in link.problem
+    assert 0 < timeouts[0] <= 0.05
