@@ -64,7 +64,12 @@ def generate_launch_description() -> LaunchDescription:
         package="siamdw_ros",
         executable="target_pose",
         parameters=parameters,
-        remappings=[("detections", "/siamdw_tracker/detections"), camera_info, depth],
+        remappings=[
+            ("detection", "/siamdw_tracker/detection"),
+            ("detections", "/siamdw_tracker/detections"),
+            camera_info,
+            depth,
+        ],
         output="screen",
     )
     follower = Node(

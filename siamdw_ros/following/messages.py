@@ -128,6 +128,7 @@ def observation_from(status: TrackerStatus, target_id: str) -> Observation | Non
         state,
         box_from(target.bbox) if visible else (0.0, 0.0, 1.0, 1.0),
         float(target.score),
+        target.id,
     )
 
 

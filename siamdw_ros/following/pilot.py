@@ -7,6 +7,7 @@ same plans. guard.py decides which commands are sent.
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,7 @@ DRIFT_SECONDS = 1.5  # time over which a target's drift is measured
 MIN_DRIFT = 0.05  # radians; a smaller drift has no direction
 SIGMA_TRACKED = 0.008  # standard deviation of the direction to a TRACKED target, radians
 SIGMA_UNCERTAIN = 0.05  # standard deviation of the direction to an UNCERTAIN target, radians
+MAX_DEVIATION = 0.35  # radians between a position and the box; beyond it: another target
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Observation:
         state: State of the target.
         box: Pixels. When the state is LOST: where the search continues, not where the target is.
         score: Presence score in [0, 1].
+        target: Id of the target.
     """
 
     stamp: float
@@ -50,6 +53,15 @@ class Observation:
     state: State
     box: Box
     score: float = 1.0
+    target: str = ""
+
+
+class Measured(NamedTuple):
+    """A position in the camera's optical frame, metres, and the distance's standard deviation."""
+
+    stamp: float
+    position: Vector
+    sigma: float
 
 
 @dataclass(frozen=True)
@@ -92,34 +104,74 @@ class Pilot:
 
     def restart(self) -> None:
         """Start over, as for another target."""
-        self._filter = TargetFilter()
-        self._tracked: deque[tuple[float, float]] = deque(maxlen=100)
+        self._begin_target(None)
+        self._measured: Measured | None = None
         self._controller = Controller()
-        self._search: Search | None = None
         self._confirmation: Confirmation | None = None
         self._gave_up = False
-        self._gap = self.settings.gap
-        self._image_size = 0.0
+        self._first_gap: float | None = None  # of the start, kept while `gap` is 0
         self._image_seconds = 0.1
         self._last_stamp: float | None = None
 
+    def _begin_target(self, seen: Observation | None) -> None:
+        """Discard the position of the last target.
+
+        After a loss the confirmation stays: another target than the one that was lost is not
+        followed without it.
+
+        Args:
+            seen: First observation of the target; None: there is none yet.
+        """
+        self._target = seen.target if seen is not None else None
+        self._since = seen.stamp if seen is not None else -math.inf
+        self._search: Search | None = None
+        self._filter = TargetFilter()
+        self._tracked: deque[tuple[float, float]] = deque(maxlen=100)
+        self._image_size = 0.0
+        self._line: Vector | None = None
+
     def measure(self, stamp: float, position: Vector, sigma: float) -> None:
-        """Update the filter with a measured position of the target.
+        """Take a measured position of the target.
+
+        It counts once the observation of its image is known: a position in another direction than
+        the box is that of another target.
 
         Args:
             stamp: Stamp of the image it was measured in, seconds.
             position: Position in the camera's optical frame, metres.
             sigma: Standard deviation of the distance, metres.
         """
-        in_robot = self.mount.rotation() @ position + self.mount.origin()
-        level = self._level(self.own.at(stamp)) @ in_robot
-        metres = math.hypot(float(level[0]), float(level[1]))
-        if not math.isfinite(metres) or not math.isfinite(sigma):
+        if not np.isfinite(position).all() or not math.isfinite(sigma):
             return
-        advance = self._advance(self._filter.distance.stamp, stamp)
-        self._filter.update_distance(metres, max(sigma, 1e-3), stamp, advance)
-        if self._gap == 0.0:  # the robot keeps the distance that it has at the start
-            self._gap = max(self._clear(metres), 0.01)
+        self._measured = Measured(stamp, position, sigma)
+        self._take_measured()
+
+    def _take_measured(self) -> None:
+        """Update the distance's filter with the last position, if its image's result is known."""
+        measured = self._measured
+        if measured is None or self._last_stamp is None or measured.stamp > self._last_stamp:
+            return
+        self._measured = None
+        if measured.stamp < self._since or not self._is_in_line(measured):
+            return
+        pose = self.own.at(measured.stamp)
+        in_robot = self.mount.rotation() @ measured.position + self.mount.origin()
+        level = self._level(pose) @ in_robot
+        metres = math.hypot(float(level[0]), float(level[1]))
+        advance = self._advance(self._filter.distance.stamp, measured.stamp)
+        sigma = max(measured.sigma, 1e-3)
+        self._filter.update_distance(metres, sigma, measured.stamp, advance)
+        if self._first_gap is None:
+            self._first_gap = max(self._clear(metres), 0.01)
+
+    def _is_in_line(self, measured: Measured) -> bool:
+        """Return whether a position is in the direction in which the target was seen last."""
+        length = float(np.linalg.norm(measured.position))
+        if self._line is None or length == 0.0:
+            return False
+        rotation = self.own.at(measured.stamp).rotation @ self.mount.rotation()
+        along = float(self._line @ rotation @ measured.position) / length
+        return along > math.cos(MAX_DEVIATION)
 
     def plan(self, seen: Observation | None, stamp: float) -> Plan:
         """Plan a velocity after an image.
@@ -131,6 +183,10 @@ class Pilot:
         if self._last_stamp is not None and 0 < stamp - self._last_stamp < 1:
             self._image_seconds += 0.1 * (stamp - self._last_stamp - self._image_seconds)
         self._last_stamp = stamp
+        if self._target != (seen.target if seen is not None else None):
+            self._begin_target(seen)
+        self._line = self._direction(seen)
+        self._take_measured()
         if self.camera is None:
             return Plan(stamp, STOP, "waiting", "no calibrated CameraInfo has arrived")
         if seen is None or seen.state is State.IDLE:
@@ -139,6 +195,15 @@ class Pilot:
             return self._lost(seen)
         return self._seen(seen, self.camera)
 
+    def _direction(self, seen: Observation | None) -> Vector | None:
+        """Return the unit vector to a target in the odometry frame; None while it is not seen."""
+        if seen is None or self.camera is None:
+            return None
+        if seen.state not in (State.TRACKED, State.UNCERTAIN):
+            return None
+        ray = _ray(seen.box, self.camera)
+        return np.asarray(self.own.at(seen.stamp).rotation @ self.mount.rotation() @ ray)
+
     def _seen(self, seen: Observation, camera: Camera) -> Plan:
         """Follow a target that is in the image."""
         tracked = seen.state is State.TRACKED
@@ -146,7 +211,7 @@ class Pilot:
         plausible, reason = self._confirm(seen, size)
         if not plausible:
             return self._turn_to(seen, camera, reason)
-        self._add_direction(seen, camera, SIGMA_TRACKED if tracked else SIGMA_UNCERTAIN)
+        self._add_direction(seen, SIGMA_TRACKED if tracked else SIGMA_UNCERTAIN)
         if tracked:
             self._image_size = size
         sight = self._sight(seen)
@@ -158,7 +223,10 @@ class Pilot:
         if not tracked:
             reason = f"turns only: the target is uncertain (score {seen.score:.2f})"
         elif aim.excess is None:
-            reason = "turns only: the distance is not known, is target_pose running?"
+            reason = (
+                "turns only: the distance is not known, is target_pose running, and with the same "
+                "target_id?"
+            )
         elif motion.stands():
             reason = "the target is where it should be"
         mode = "turning" if turn_only else "driving"
@@ -245,11 +313,10 @@ class Pilot:
         recent = (a for stamp, a in self._tracked if newest - stamp <= DRIFT_SECONDS)
         return wrap(azimuth - next(recent))
 
-    def _add_direction(self, seen: Observation, camera: Camera, sigma: float) -> None:
+    def _add_direction(self, seen: Observation, sigma: float) -> None:
         """Update the filter with the direction to the target."""
-        rotation = self.own.at(seen.stamp).rotation
-        direction = rotation @ self.mount.rotation() @ _ray(seen.box, camera)
-        azimuth, elevation = bearing_and_elevation(direction)
+        assert self._line is not None
+        azimuth, elevation = bearing_and_elevation(self._line)
         self._filter.update_direction(azimuth, elevation, sigma, seen.stamp)
         if seen.state is State.TRACKED:
             self._tracked.append((seen.stamp, azimuth))
@@ -261,13 +328,16 @@ class Pilot:
 
     def _aim(self, sight: Sight) -> Aim:
         bearing = wrap(sight.azimuth - _yaw(self.own.at(sight.stamp)))
-        clear = None if sight.distance is None else self._clear(sight.distance) - self._gap
+        gap = self.settings.gap or self._first_gap
+        excess = None
+        if sight.distance is not None and gap is not None:
+            excess = self._clear(sight.distance) - gap
         return Aim(
             bearing,
             sight.azimuth_rate,
             sight.elevation,
             sight.elevation_rate,
-            clear,
+            excess,
             sight.target_speed,
             sight.distance,
         )

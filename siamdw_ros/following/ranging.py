@@ -187,20 +187,24 @@ class JumpGate:
     accepted: the old one was wrong.
 
     Attributes:
-        max_speed: Largest speed at which the distance can change, m/s.
         patience: Seconds since the last accepted distance after which any is accepted.
     """
 
-    max_speed: float
     patience: float = 1.0
     _last: Distance | None = None
     _stamp: float = 0.0
 
-    def accept(self, distance: Distance, stamp: float) -> bool:
-        """Decide on a distance measured at `stamp`, seconds."""
+    def accept(self, distance: Distance, stamp: float, max_speed: float) -> bool:
+        """Decide on a distance.
+
+        Args:
+            distance: Measured distance.
+            stamp: Stamp of the measurement, seconds.
+            max_speed: Largest speed at which the distance can change, m/s.
+        """
         elapsed = stamp - self._stamp
         if self._last is not None and 0 <= elapsed <= self.patience:
-            allowed = self.max_speed * elapsed + 3 * (distance.sigma + self._last.sigma)
+            allowed = max_speed * elapsed + 3 * (distance.sigma + self._last.sigma)
             if abs(distance.metres - self._last.metres) > allowed:
                 return False
         self._last = distance

@@ -38,7 +38,9 @@ class MountSettings(ParameterSet):
 class PoseSettings(MountSettings):
     """Settings of the target_pose node."""
 
-    target_id: str = parameter("", "id of the target to locate; empty: the first one that is seen")
+    target_id: str = parameter(
+        "", "id of the target to locate; empty: the first one of the tracker"
+    )
     use_depth: bool = parameter(
         False, "subscribe to depth images, registered to the camera's images", read=Read.START
     )

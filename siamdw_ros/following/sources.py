@@ -57,9 +57,9 @@ class DistanceSources:
     source: str = "none"
     rejected: int = 0
     _target: str | None = None
-    _first: Anchor | None = None
+    _first: Box | None = None
     _depth: Anchor | None = None
-    _gate: JumpGate = field(default_factory=lambda: JumpGate(4.0))
+    _gate: JumpGate = field(default_factory=JumpGate)
 
     def measure(
         self, target: str, box: Box, camera: Camera, stamp: float, depth: DepthView | None
@@ -75,11 +75,9 @@ class DistanceSources:
         """
         if target != self._target:
             self._target = target
-            self._first = None
+            self._first = box
             self._depth = None
-            self._gate = JumpGate(self.settings.max_target_speed)
-        if self._first is None and self.settings.start_distance > 0:
-            self._first = Anchor(box, self.settings.start_distance, stamp)
+            self._gate = JumpGate()
         found = self._by_depth(box, camera, stamp, depth) or self._without_depth(box, camera)
         self.source = found.source if found else "none"
         return found
@@ -90,7 +88,8 @@ class DistanceSources:
         """Measure by depth. Where it has holes or jumps, extrapolate the last valid depth."""
         if depth is not None:
             found = distance_from_depth(depth.pixels, box, camera, depth.image_size)
-            if found is not None and self._gate.accept(found, stamp):
+            fastest = self.settings.max_target_speed
+            if found is not None and self._gate.accept(found, stamp, fastest):
                 self._depth = Anchor(box, found.metres, stamp)
                 return found
             if found is not None:
@@ -105,5 +104,5 @@ class DistanceSources:
         if found is None and self.mount.z > 0:
             found = distance_from_ground(box, camera, self.mount)
         if found is None and self._first is not None:
-            found = distance_from_ratio(box, self._first.box, self._first.metres)
+            found = distance_from_ratio(box, self._first, known.start_distance)
         return found

@@ -18,10 +18,10 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String
-from vision_msgs.msg import Detection2DArray
+from vision_msgs.msg import Detection2D, Detection2DArray
 from visualization_msgs.msg import Marker
 
-from siamdw_ros.following.camera import Camera, Matrix, Vector, box_center
+from siamdw_ros.following.camera import CalibrationError, Camera, Matrix, Vector, box_center
 from siamdw_ros.following.messages import box_from, camera_from, depth_pixels, mount_from
 from siamdw_ros.following.ranging import position_covariance
 from siamdw_ros.following.settings import PoseSettings
@@ -56,10 +56,14 @@ class TargetPoseNode(Node):
         self.camera: Camera | None = None
         self.sources = DistanceSources(values, mount_from(values))
         self._depths: deque[Image] = deque(maxlen=DEPTH_IMAGES)
-        self._problem = "no detection yet"
-        self._last = -math.inf
+        self._no_camera = "no calibrated CameraInfo has arrived"
+        self._problem = ""
+        self._heard = -math.inf  # ROS times: of the last message of the tracker,
+        self._seen = -math.inf  # of the last detection of the target,
+        self._last = -math.inf  # and of the last pose
         self.transforms = Transforms(self)
         sensor = qos_profile_sensor_data
+        self.create_subscription(Detection2D, "detection", self._on_detection, 5)
         self.create_subscription(Detection2DArray, "detections", self._on_detections, 5)
         self.create_subscription(CameraInfo, "camera_info", self._on_camera_info, sensor)
         if values.use_depth:
@@ -86,27 +90,47 @@ class TargetPoseNode(Node):
 
     @guarded
     def _on_camera_info(self, info: CameraInfo) -> None:
-        self.camera = camera_from(info, rectified=self.parameters.settings.rectified)
+        try:
+            self.camera = camera_from(info, rectified=self.parameters.settings.rectified)
+        except CalibrationError as error:
+            self.camera = None
+            self._no_camera = str(error)
+            self.get_logger().warning(str(error), throttle_duration_sec=WARN_SECONDS)
 
     @guarded
     def _on_depth(self, image: Image) -> None:
         self._depths.append(image)
 
     @guarded
+    def _on_detection(self, detection: Detection2D) -> None:
+        """Publish the position of the tracker's first target, unless another one is wanted.
+
+        It cannot be chosen from all detections: those of a lost target are missing there, and the
+        next one would be taken for the first.
+        """
+        self._heard = self._now()
+        if not self.parameters.settings.target_id:
+            self._locate(detection.header, detection)
+
+    @guarded
     def _on_detections(self, message: Detection2DArray) -> None:
-        """Publish the target's position, if this image shows it."""
+        """Publish the position of the wanted target, if this image shows it."""
+        self._heard = self._now()
         wanted = self.parameters.settings.target_id
-        chosen = [d for d in message.detections if not wanted or d.id == wanted]
-        if not chosen:
-            self._problem = "the target is not seen"
-            return
+        for detection in message.detections:
+            if wanted and detection.id == wanted:
+                self._locate(message.header, detection)
+
+    def _locate(self, header: Header, detection: Detection2D) -> None:
+        """Publish the position of the target."""
+        self._seen = self._now()
         if self.camera is None:
-            self._problem = "no calibrated CameraInfo has arrived"
+            self._problem = self._no_camera
             return
-        box = box_from(chosen[0].bbox)
-        stamp = seconds(message.header.stamp)
+        box = box_from(detection.bbox)
+        stamp = seconds(header.stamp)
         distance = self.sources.measure(
-            chosen[0].id, box, self.camera, stamp, self._depth_at(stamp)
+            detection.id, box, self.camera, stamp, self._depth_at(stamp)
         )
         self._source.publish(String(data=distance.source if distance else "none"))
         if distance is None:
@@ -115,8 +139,11 @@ class TargetPoseNode(Node):
         ray = self.camera.rays(np.array([box_center(box)]))[0]
         covariance = position_covariance(ray, distance, SIGMA_ANGLE)
         self._problem = ""
-        self._last = self.get_clock().now().nanoseconds * 1e-9
-        self._publish(Fix(message.header, ray * distance.metres, covariance))
+        self._last = self._now()
+        self._publish(Fix(header, ray * distance.metres, covariance))
+
+    def _now(self) -> float:
+        return float(self.get_clock().now().nanoseconds) * 1e-9
 
     def _depth_at(self, stamp: float) -> DepthView | None:
         """Return the depth image that was taken with the image of this stamp."""
@@ -151,9 +178,13 @@ class TargetPoseNode(Node):
     @guarded
     def _on_diagnostics_timer(self) -> None:
         values = self.parameters.settings
-        silent = self.get_clock().now().nanoseconds * 1e-9 - self._last > SILENCE
-        problem = self._problem or ("no detections arrive" if silent else "")
-        source = "none" if silent else self.sources.source
+        now = self._now()
+        problem = self._problem
+        if now - self._heard > SILENCE:
+            problem = "no detections arrive"
+        elif now - self._seen > SILENCE:
+            problem = "the target is not seen"
+        source = "none" if now - self._last > SILENCE else self.sources.source
         degraded = bool(values.fixed_frame) and not self.transforms.available
         texts = [problem] if problem else []
         if degraded:

@@ -49,6 +49,7 @@ def node_process(
         arguments += ["-p", f"{key}:={str(value).lower() if isinstance(value, bool) else value}"]
     remappings = {
         "status": f"{tracker}/status",
+        "detection": f"{tracker}/detection",
         "detections": f"{tracker}/detections",
         "target": "/target_pose/pose_in_camera",
     }
@@ -70,6 +71,7 @@ class Field:
         self.frozen: Observation | None = None
         self.depth = "float"
         self.scan: float | None = None
+        self.second = False  # a second target, which is always seen
         # In the place of what a tracker sends; None: no image this time.
         self.camera: Callable[[], Image | None] | None = None
         self.commands: list[tuple[float, Motion]] = []  # when it was sent
@@ -81,6 +83,7 @@ class Field:
         sensor = qos_profile_sensor_data
         self._status = node.create_publisher(TrackerStatus, "/field/status", 5)
         self._detections = node.create_publisher(Detection2DArray, "/field/detections", 5)
+        self._detection = node.create_publisher(Detection2D, "/field/detection", 5)
         self._image = node.create_publisher(Image, "image", sensor)
         self._info = node.create_publisher(CameraInfo, "camera_info", sensor)
         self._odom = node.create_publisher(Odometry, "odom", sensor)
@@ -179,7 +182,11 @@ class Field:
         elif "tracker" not in self.silent:
             shown = self.frozen or seen
             self._status.publish(self._status_message(stamp, shown))
-            self._detections.publish(self._detections_message(stamp, shown))
+            detections = self._detections_message(stamp, shown)
+            for detection in detections.detections:
+                if detection.id == "one":
+                    self._detection.publish(detection)
+            self._detections.publish(detections)
 
     def _publish_image(self, image: Image | None, stamp: Any) -> None:
         if image is not None:
@@ -236,13 +243,15 @@ class Field:
         message.targets = [state]
         return message
 
-    @staticmethod
-    def _detections_message(stamp: Any, seen: Observation) -> Detection2DArray:
+    def _detections_message(self, stamp: Any, seen: Observation) -> Detection2DArray:
         message = Detection2DArray()
         message.header.stamp = stamp
         message.header.frame_id = "camera"
-        if seen.state in (State.TRACKED, State.UNCERTAIN):
-            message.detections = [Detection2D(header=message.header, id="one", bbox=_bbox(seen))]
+        ids = ["one"] if seen.state in (State.TRACKED, State.UNCERTAIN) else []
+        message.detections = [
+            Detection2D(header=message.header, id=name, bbox=_bbox(seen))
+            for name in [*ids, *(["two"] if self.second else [])]
+        ]
         return message
 
     def _scan_message(self, stamp: Any) -> LaserScan:
@@ -262,6 +271,7 @@ class Field:
         self.frozen = None
         self.depth = "float"
         self.scan = 7.0
+        self.second = False
         world = self.world
         world.state = State.TRACKED
         world.position = np.zeros(3)

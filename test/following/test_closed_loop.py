@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kinematics import PERIOD, World
+from kinematics import CAMERA, PERIOD, World
 
 from siamdw_ros.following.guard import Now
+from siamdw_ros.following.pilot import Observation
 from siamdw_ros.following.settings import FollowSettings
 from siamdw_ros.siamdw.presence import State
 
@@ -92,6 +93,96 @@ def test_a_gap_of_zero_keeps_the_distance_of_the_start() -> None:
     begin = world.gap()
     world.run(10.0)
     assert world.gap() == pytest.approx(begin, abs=0.3)
+
+
+def test_a_gap_that_is_changed_counts_at_once() -> None:
+    world = World(SETTINGS)
+    world.run(8.0)
+    world.pilot.settings = replace(SETTINGS, gap=2.0, max_reverse=0.5)
+    world.guard.configure(world.pilot.settings)
+    world.run(8.0)
+    assert world.gap() == pytest.approx(2.0, abs=0.2)
+
+
+def test_a_gap_of_zero_stays_that_of_the_start_when_it_was_another_one_in_between() -> None:
+    world = World(replace(SETTINGS, gap=0.0), velocity=np.array([0.4, 0.0, 0.0]))
+    begin = world.gap()
+    for gap in (1.0, 0.0):
+        world.run(6.0)
+        world.pilot.settings = replace(SETTINGS, gap=gap, max_reverse=0.5)
+        world.guard.configure(world.pilot.settings)
+    world.run(10.0)
+    assert world.gap() == pytest.approx(begin, abs=0.3)
+
+
+def seen_at(stamp: float, column: float, target: str) -> Observation:
+    """An observation of a target whose box has its centre in a column of the image."""
+    return Observation(stamp, 0.0, State.TRACKED, (column - 50, 140.0, 100.0, 200.0), 0.9, target)
+
+
+def ahead(column: float, depth: float) -> np.ndarray:
+    """The position in the optical frame of what is in a column of the image."""
+    ray = CAMERA.rays(np.array([[column, 240.0]]))[0]
+    return ray * depth / ray[2]
+
+
+def test_the_position_of_another_target_is_no_distance_of_this_one() -> None:
+    world = World(SETTINGS)
+    for index in range(5):
+        world.pilot.plan(seen_at(index / 10, 320.0, "1"), index / 10)
+        world.pilot.measure(index / 10, ahead(600.0, 5.0), 0.1)
+    plan = world.pilot.plan(seen_at(0.5, 320.0, "1"), 0.5)
+    assert plan.distance is None
+    assert "same target_id" in plan.reason
+    world.pilot.measure(0.5, ahead(320.0, 2.0), 0.1)
+    plan = world.pilot.plan(seen_at(0.6, 320.0, "1"), 0.6)
+    assert plan.distance == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("first", ["position", "observation"])
+def test_a_position_counts_whether_it_or_its_images_result_arrives_first(first: str) -> None:
+    world = World(SETTINGS)
+    seen = seen_at(1.0, 200.0, "1")
+    if first == "position":
+        world.pilot.measure(1.0, ahead(200.0, 3.0), 0.1)
+        world.pilot.plan(seen, 1.0)
+    else:
+        world.pilot.plan(seen, 1.0)
+        world.pilot.measure(1.0, ahead(200.0, 3.0), 0.1)
+    plan = world.pilot.plan(seen_at(1.1, 200.0, "1"), 1.1)
+    assert plan.distance is not None
+
+
+def test_nothing_of_the_last_target_is_left_for_the_next_one() -> None:
+    world = World(SETTINGS)
+    for index in range(10):
+        stamp = index / 10
+        world.pilot.measure(stamp, ahead(320.0, 6.0), 0.1)
+        world.pilot.plan(seen_at(stamp, 320.0, "1"), stamp)
+    plan = world.pilot.plan(seen_at(1.0, 400.0, "2"), 1.0)
+    assert plan.distance is None
+    assert plan.bearing == pytest.approx(CAMERA.angles((400.0, 240.0))[0], abs=1e-3)
+    world.pilot.measure(0.9, ahead(400.0, 6.0), 0.1)  # of an image before it was the target
+    assert world.pilot.plan(seen_at(1.1, 400.0, "2"), 1.1).distance is None
+    world.pilot.measure(1.1, ahead(400.0, 2.0), 0.1)
+    plan = world.pilot.plan(seen_at(1.2, 400.0, "2"), 1.2)
+    assert plan.distance == pytest.approx(2.0, abs=0.1)
+    plan = world.pilot.plan(None, 1.3)  # stopped, and started again with the same id
+    plan = world.pilot.plan(seen_at(1.4, 320.0, "2"), 1.4)
+    assert plan.distance is None
+
+
+def test_another_target_than_the_lost_one_is_confirmed_as_well() -> None:
+    world = World(SETTINGS)
+    for index in range(10):
+        stamp = index / 10
+        world.pilot.measure(stamp, ahead(320.0, 3.0), 0.1)
+        world.pilot.plan(seen_at(stamp, 320.0, "1"), stamp)
+    lost = replace(seen_at(1.0, 320.0, "1"), state=State.LOST)
+    assert world.pilot.plan(lost, 1.0).mode == "stopped"
+    assert world.pilot.plan(seen_at(1.1, 320.0, "2"), 1.1).mode == "confirming"
+    lost = replace(seen_at(9.0, 320.0, "3"), state=State.LOST)
+    assert world.pilot.plan(lost, 9.0).motion.stands(), "it searches where another target was"
 
 
 def lose(world: World, seconds: float) -> list:

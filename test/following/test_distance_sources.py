@@ -58,5 +58,18 @@ def test_another_target_starts_anew() -> None:
     assert measured(sources, None, 1.1, large, target="b") == (3.0, "relative")
 
 
+def test_settings_that_change_count_for_the_present_target() -> None:
+    sources = DistanceSources(PoseSettings(max_target_speed=0.1), Mount())
+    measured(sources, view(2.0), 1.0)
+    sources.settings = PoseSettings(max_target_speed=100.0)
+    assert measured(sources, view(3.0), 1.03) == (3.0, "depth")
+    sources = DistanceSources(PoseSettings(), Mount())
+    assert measured(sources, None, 1.0) is None
+    sources.settings = PoseSettings(start_distance=3.0)
+    assert measured(sources, None, 1.1, (245.0, 40.0, 200.0, 400.0)) == (1.5, "relative")
+    sources.settings = PoseSettings(start_distance=4.0)
+    assert measured(sources, None, 1.1, (245.0, 40.0, 200.0, 400.0)) == (2.0, "relative")
+
+
 def test_without_any_source_there_is_no_distance() -> None:
     assert measured(DistanceSources(PoseSettings(), Mount()), None, 1.0) is None

@@ -71,7 +71,10 @@ def test_the_pose_is_where_the_target_is_at_the_images_stamp(field: Field) -> No
     assert age.nanoseconds < 1e9
 
 
-def test_nothing_is_published_while_the_target_is_lost(field: Field) -> None:
+@pytest.mark.parametrize("second", [False, True])
+def test_nothing_is_published_while_the_target_is_lost(field: Field, second: bool) -> None:
+    """Not the pose of a second target either: a robot would drive to it."""
+    field.second = second
     field.world.state = State.LOST
     lost = field.now()
     field.wait(lambda: "lost" in field.state.message, "the loss")

@@ -133,14 +133,14 @@ def test_half_the_size_is_twice_the_distance() -> None:
 
 
 def test_a_jump_is_rejected_until_it_lasts() -> None:
-    gate = JumpGate(max_speed=2.0, patience=1.0)
+    gate = JumpGate(patience=1.0)
     near = Distance(2.0, 0.05, "depth")
     far = Distance(6.0, 0.05, "depth")
-    assert gate.accept(near, 10.0)
-    assert not gate.accept(far, 10.1)
-    assert gate.accept(Distance(2.1, 0.05, "depth"), 10.2)
-    assert not gate.accept(far, 10.9)
-    assert gate.accept(far, 11.3)  # the old value is the wrong one
+    assert gate.accept(near, 10.0, 2.0)
+    assert not gate.accept(far, 10.1, 2.0)
+    assert gate.accept(Distance(2.1, 0.05, "depth"), 10.2, 2.0)
+    assert not gate.accept(far, 10.9, 2.0)
+    assert gate.accept(far, 11.3, 2.0)  # the old value is the wrong one
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0.1, 50), st.floats(0.01, 5))
