@@ -154,26 +154,32 @@ def facing(bearing: float) -> float:
 
 
 def _along_arc(aim: Aim, turn: float, approach: float, settings: FollowSettings) -> Motion:
-    """Steer along the arc through the target (pure pursuit), turning only while driving."""
+    """Steer along the arc through the target (pure pursuit), turning only while driving.
+
+    Backwards, too, the robot turns to the side of the target: the target stays in view.
+    """
     forward = approach * facing(aim.bearing)
     if turn == 0.0:
         return Motion(forward=forward)
     reach = max(aim.distance or CLIMB_DISTANCE, settings.min_turning_radius)
     curvature = 2 * math.sin(aim.bearing) / reach
     most = 1 / settings.min_turning_radius
-    return Motion(forward=forward, turn=forward * min(max(curvature, -most), most))
+    return Motion(forward=forward, turn=abs(forward) * min(max(curvature, -most), most))
 
 
 def clamp(motion: Motion, settings: FollowSettings) -> Motion:
     """Limit velocities to the envelope; those that are not finite become zero.
 
-    An ackermann base keeps its curvature, an omni base its direction.
+    An ackermann base keeps its curvature, within its steering; an omni base its direction.
     """
     forward = _within(motion.forward, settings.max_reverse, settings.max_speed)
     left = _within(motion.left, settings.max_speed, settings.max_speed)
     turn = _within(motion.turn, settings.max_turn, settings.max_turn)
     if settings.vehicle == "ackermann" and motion.forward:
-        turn = _within(turn * forward / motion.forward, settings.max_turn, settings.max_turn)
+        turn = motion.turn * forward / motion.forward
+    if settings.vehicle == "ackermann":
+        most = min(abs(forward) / settings.min_turning_radius, settings.max_turn)
+        turn = _within(turn, most, most)
     speed = math.hypot(forward, left)
     if speed > settings.max_speed:
         forward *= settings.max_speed / speed

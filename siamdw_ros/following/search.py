@@ -26,6 +26,7 @@ class Search:
     middle: float
     side: float
     _leg: int = field(default=0, init=False)
+    _error: float = field(default=0.0, init=False)  # angle to the end of the leg, one image ago
 
     def turn(
         self,
@@ -53,9 +54,10 @@ class Search:
         # Unwrapped: from one side to the other through the middle, never around the back.
         offset = wrap(yaw - self.middle)
         error = legs[self._leg] - offset
-        if abs(error) < ARRIVED:
+        if abs(error) < ARRIVED or error * self._error < 0:  # reached, or passed since
             self._leg = 2 if self._leg == 1 else 1
             error = legs[self._leg] - offset
+        self._error = error
         slow_enough = field_of_view / (IMAGES_IN_VIEW * max(image_seconds, 1e-3))
         rate = min(settings.search_turn, slow_enough, settings.max_turn)
         return math.copysign(rate, error)

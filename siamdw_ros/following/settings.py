@@ -223,6 +223,16 @@ class FollowSettings(MountSettings):
                 f"obstacle_source '{self.obstacle_source}' is none of "
                 f"{', '.join(OBSTACLE_SOURCES)}"
             )
+        if self.obstacle_source == "depth" and (self.vehicle == "drone" or not self.camera_z):
+            raise ValueError(
+                "obstacle_source depth is for a ground vehicle with camera_z, the height of its "
+                "camera above the ground: depth points are obstacles from the ground up"
+            )
+        if self.vehicle == "pan_tilt" and self.use_odometry:
+            raise ValueError(
+                "vehicle pan_tilt needs use_odometry false: odom is that of the base, and the "
+                "camera turns with the head"
+            )
         if self.stale_from >= self.stale_at:
             raise ValueError(
                 f"stale_from {self.stale_from:g} s must be below stale_at {self.stale_at:g} s"

@@ -27,6 +27,7 @@ from siamdw_ros.simulation.scenarios import Actors, Scenario
 from siamdw_ros.simulation.vehicles import Quadrotor, Vehicle
 
 Image = NDArray[np.uint8]
+VEHICLES = ("base", "drone")
 TICKS = 2  # commands between two images
 TARGET_RADIUS = 0.3
 ROBOT_HEIGHT = 1.0  # metres
@@ -95,7 +96,12 @@ def vehicle_for(kind: str) -> tuple[Vehicle, FollowSettings]:
 
     Args:
         kind: base or drone.
+
+    Raises:
+        ValueError: It is neither.
     """
+    if kind not in VEHICLES:
+        raise ValueError(f"vehicle '{kind}' is none of {', '.join(VEHICLES)}")
     common = FollowSettings(
         target_radius=TARGET_RADIUS, max_speed=1.2, deadman=False, search_wait=2.0
     )

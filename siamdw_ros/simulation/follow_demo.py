@@ -16,11 +16,10 @@ import numpy as np
 from tqdm import tqdm
 
 from siamdw_ros.siamdw import create_tracker
-from siamdw_ros.simulation.closed_loop import ClosedLoop, Record
+from siamdw_ros.simulation.closed_loop import VEHICLES, ClosedLoop, Record
 from siamdw_ros.simulation.report import Video, figures, plot
 from siamdw_ros.simulation.scenarios import SCENARIOS, Scenario, paced
 
-VEHICLES = ("base", "drone")
 SEED = 3  # seed of the runs unless --seeds is given; people walk at the pace of the scenario
 PACES = (0.85, 1.15)  # range of the pace with other seeds, as a factor of the scenario's
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 import time
 from collections import deque
 from typing import Any
@@ -64,6 +65,9 @@ class SimulationNode(Node):
             ).value
             for name, default, text in PARAMETERS
         }
+        for name in ("rate", "motion_rate"):
+            if not values[name] > 0:
+                raise ValueError(f"{name} {values[name]:g} must be above 0")
         self._scenario = _scenario(values["scenario"])
         self._kind = str(values["vehicle"])
         self._camera = Camera.from_field_of_view(640, 480, math.radians(70))
@@ -212,4 +216,7 @@ def _scenario(name: str) -> Any:
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
     use_fastdds_profile()
-    run_node(SimulationNode, args)
+    try:
+        run_node(SimulationNode, args)
+    except ValueError as error:
+        sys.exit(f"simulation: {error}")

@@ -9,6 +9,7 @@ from kinematics import CAMERA, PERIOD, World
 
 from siamdw_ros.following.guard import Now
 from siamdw_ros.following.pilot import Observation
+from siamdw_ros.following.search import Search
 from siamdw_ros.following.settings import FollowSettings
 from siamdw_ros.siamdw.presence import State
 
@@ -217,6 +218,23 @@ def test_the_search_sweeps_both_sides_and_ends() -> None:
     assert world.plan is not None
     assert world.plan.mode == "given up"
     assert world.motion.stands()
+
+
+@pytest.mark.parametrize("images_per_second", [1, 2, 4, 10])
+def test_the_search_sweeps_both_sides_at_any_rate_of_images(images_per_second: int) -> None:
+    seconds = 1 / images_per_second
+    settings = replace(SETTINGS, search_seconds=25.0)
+    search = Search(0.0, middle=0.0, side=1.0)
+    yaw, yaws = 0.07, []
+    for image in range(25 * images_per_second):
+        turn = search.turn(image * seconds, yaw, settings, math.radians(70), seconds)
+        if turn is None:
+            break
+        yaw += turn * seconds
+        yaws.append(yaw)
+    overshoot = SETTINGS.search_turn * seconds
+    assert SETTINGS.search_sweep - 0.1 < max(yaws) < SETTINGS.search_sweep + overshoot
+    assert SETTINGS.search_sweep - 0.1 < -min(yaws) < SETTINGS.search_sweep + overshoot
 
 
 def test_a_target_that_was_never_seen_is_not_searched() -> None:

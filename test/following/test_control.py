@@ -87,11 +87,19 @@ def test_an_omni_base_drives_sideways_to_a_target_at_its_side() -> None:
     assert motion.forward == pytest.approx(0.0, abs=1e-9)
 
 
-@given(st.floats(-1, 1), st.floats(0.2, 20), st.floats(0.01, 5))
+@given(st.floats(-1, 1), st.floats(0.2, 20), st.floats(-5, 5))
 def test_an_ackermann_base_never_turns_tighter_than_it_can(bearing, distance, excess) -> None:
-    settings = FollowSettings(vehicle="ackermann")
+    settings = FollowSettings(vehicle="ackermann", max_reverse=0.4)
     motion = Controller().follow(Aim(bearing, excess=excess, distance=distance), settings)
-    assert abs(motion.turn) <= motion.forward / settings.min_turning_radius + 1e-9
+    assert abs(motion.turn) <= abs(motion.forward) / settings.min_turning_radius + 1e-9
+    assert motion.turn * bearing >= 0  # backwards, too, it turns towards the target
+
+
+def test_a_reversing_ackermann_base_turns_towards_the_target() -> None:
+    settings = FollowSettings(vehicle="ackermann", max_reverse=0.4)
+    motion = Controller().follow(Aim(0.3, excess=-1.0, distance=1.0), settings)
+    assert motion.forward < 0
+    assert motion.turn > 0
 
 
 def test_a_drone_climbs_to_a_target_above_it() -> None:
@@ -171,3 +179,16 @@ def test_every_default_is_within_its_limits() -> None:
     for parameter in parameters_of(FollowSettings):
         if parameter.limits:
             assert parameter.limits[0] <= parameter.default <= parameter.limits[1], parameter.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"obstacle_source": "depth"}, "camera_z"),
+        ({"obstacle_source": "depth", "camera_z": 0.6, "vehicle": "drone"}, "ground vehicle"),
+        ({"vehicle": "pan_tilt"}, "use_odometry"),
+    ],
+)
+def test_settings_that_mislead_the_robot_are_refused(changes: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        FollowSettings(**changes).check()

@@ -58,3 +58,20 @@ def test_a_drone_of_unknown_height_does_not_descend() -> None:
         command = rig.tick()
     assert command.motion.stands()
     assert "descend" in command.reasons[0]
+
+
+def test_the_command_of_an_ackermann_base_is_never_tighter_than_its_steering() -> None:
+    """Neither while it speeds up nor before an obstacle nor while it brakes."""
+    settings = replace(SETTINGS, vehicle="ackermann", obstacle_source="scan")
+    rig = Rig(settings)
+    speeds = []
+    for step in range(150):
+        rig.guard.obstacles(scan(5.0 if step < 60 else 0.5), rig.now)
+        if step < 120:
+            rig.image(Motion(forward=0.5, turn=0.8))
+        motion = rig.tick().motion
+        assert abs(motion.turn) <= abs(motion.forward) / settings.min_turning_radius + 1e-9
+        speeds.append(motion.forward)
+    assert max(speeds) > 0.45
+    assert 0 < speeds[110] < 0.3
+    assert speeds[-1] == 0

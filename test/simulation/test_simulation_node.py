@@ -103,14 +103,25 @@ def test_a_command_moves_the_robot_and_silence_stops_it(watcher: Watcher) -> Non
     watcher.wait(lambda: watcher.speed() < 0.01, "the robot to stand without commands")
 
 
-def test_an_unknown_scenario_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("parameter", "reason"),
+    [
+        ("scenario:=picnic", "no scenario 'picnic': expected straight, turning"),
+        ("vehicle:=tank", "vehicle 'tank' is none of base, drone"),
+        ("rate:=0.0", "rate 0 must be above 0"),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused_in_one_line(
+    tmp_path: Path, parameter: str, reason: str
+) -> None:
     log = tmp_path / "node.log"
-    arguments = ["--ros-args", "-p", "scenario:=picnic"]
+    arguments = ["--ros-args", "-p", parameter]
     with ModuleProcess("siamdw_ros.simulation", arguments, log) as process:
         with contextlib.suppress(Exception):
             process.process.wait(WAIT)
         assert process.process.returncode == 1
-    assert "no scenario 'picnic': expected straight, turning" in process.output()
+    assert reason in process.output()
+    assert "Traceback" not in process.output()
 
 
 @pytest.mark.parametrize("kind", ["base", "drone"])
