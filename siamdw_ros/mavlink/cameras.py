@@ -82,6 +82,14 @@ class Cameras:
         self.components[camera.name] = component
         return component
 
+    def remove(self, name: str) -> None:
+        """Offer a camera no more.
+
+        Args:
+            name: Of one that was added.
+        """
+        del self.components[name]
+
     @property
     def counts(self) -> Counts:
         """Counts of packets that have arrived."""

@@ -1,7 +1,7 @@
 """The node mavlink_camera: MAVLink camera components in front of the tracker's cameras."""
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from siamdw_msgs.msg import TrackerStatus
 
-from siamdw_ros.mavlink.camera import Request
+from siamdw_ros.following.messages import observation_from
+from siamdw_ros.mavlink.camera import CameraComponent, Request
 from siamdw_ros.mavlink.cameras import COMPONENTS, Cameras, Network
 from siamdw_ros.mavlink.codec import Packer
 from siamdw_ros.mavlink.commands import ACCEPTED
@@ -26,9 +27,27 @@ from siamdw_ros.mavlink.tracker_client import TrackerClient
 from siamdw_ros.node.diagnostics_reader import Camera, read_diagnostics
 from siamdw_ros.ros.callbacks import guarded
 from siamdw_ros.ros.node_parameters import NodeParameters
+from siamdw_ros.siamdw.presence import State
 
 PERIOD = 0.02  # seconds between two reads of the link
 SILENCE = 5.0  # seconds without MAVLink of others that are reported
+
+
+@dataclass
+class Offer:
+    """One of the tracker's cameras that is a MAVLink component.
+
+    Attributes:
+        component: On the MAVLink side.
+        feed: On the tracker's side.
+        status_topic: Where the tracker reports on the camera.
+        subscription: To that topic.
+    """
+
+    component: CameraComponent
+    feed: Feed
+    status_topic: str
+    subscription: Any
 
 
 class MavlinkCameraNode(Node):
@@ -50,8 +69,9 @@ class MavlinkCameraNode(Node):
         self.link = open_link(settings.connection)
         network = Network(settings.system_id, settings.status_rate, self.link.datagrams)
         self.cameras = Cameras(network, [], time.monotonic())
-        self._feeds: dict[str, Feed] = {}
-        self._left_out: list[str] = []
+        self._offers: dict[str, Offer] = {}
+        self._left_out: list[str] = []  # cameras without a component id
+        self._known: list[str] = []  # all cameras of the tracker
         self._tracker = TrackerClient(self, settings.tracker)
         self._sent = 0
         self._heard = 0.0  # steady time of the last valid packet
@@ -82,53 +102,84 @@ class MavlinkCameraNode(Node):
 
     @guarded
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        """Learn the tracker's cameras and the size of their images."""
+        """Offer the tracker's present cameras, and learn the size of their images."""
         state = read_diagnostics(message.status, self._tracker.name)
-        if state is None:
+        if state is None or not state.cameras:  # not configured, or no more: what was known holds
             return
-        wanted = self.settings.names() or list(state.cameras)
-        for name in wanted:
-            if name in state.cameras and name not in self._feeds:
-                self._offer(state.cameras[name], wanted.index(name))
+        self._known = list(state.cameras)
+        wanted = self.settings.names() or self._known
+        numbers = {
+            name: self.settings.component_id + wanted.index(name)
+            for name in wanted
+            if name in state.cameras
+        }
+        self._leave_out([name for name, number in numbers.items() if number not in COMPONENTS])
+        for name, offer in list(self._offers.items()):
+            # First all that change: a camera may have another one's id now.
+            if numbers.get(name) != offer.component.address[1]:
+                self._withdraw(name)
+        for name, number in numbers.items():
+            if number in COMPONENTS:
+                self._offer(state.cameras[name], number, self.settings.video(wanted.index(name)))
         for name, images in state.images.items():
-            if name in self._feeds:
-                self._feeds[name].size = images.size
-                self.cameras.components[name].describe(images.size, images.rate)
+            if name in self._offers:
+                self._offers[name].feed.size = images.size
+                self._offers[name].component.describe(images.size, images.rate)
 
-    def _offer(self, camera: Camera, index: int) -> None:
-        """Make a camera a component, once."""
-        settings = self.settings
-        number = settings.component_id + index
-        if number not in COMPONENTS:
-            if camera.name not in self._left_out:
-                self._left_out.append(camera.name)
+    def _leave_out(self, names: list[str]) -> None:
+        for name in names:
+            if name not in self._left_out:
                 self.get_logger().warning(
-                    f"camera {camera.name} is not offered: there is no component id after "
+                    f"camera {name} is not offered: there is no component id after "
                     f"{COMPONENTS[-1]}; choose with the parameter cameras"
                 )
+        self._left_out = names
+
+    def _offer(self, camera: Camera, number: int, video: str) -> None:
+        """Make a camera a component, unless it is one, and listen to what the tracker reports."""
+        offer = self._offers.get(camera.name)
+        if offer is not None and offer.status_topic == camera.status_topic:
             return
-        device = settings.gimbal_device_id if settings.gimbal else 0
-        description = CameraDescription(camera.name, number, settings.video(index), device)
-        self.cameras.add(description, time.monotonic())
-        self._feeds[camera.name] = Feed(camera.name, f"mavlink_{number}")
-        self.create_subscription(
+        if offer is None:
+            device = self.settings.gimbal_device_id if self.settings.gimbal else 0
+            description = CameraDescription(camera.name, number, video, device)
+            component = self.cameras.add(description, time.monotonic())
+            feed = Feed(camera.name, f"mavlink_{number}")
+            self.get_logger().info(f"camera {camera.name} is MAVLink component {number}")
+        else:  # with a second camera, the tracker renames the topics of the first one
+            component = offer.component
+            feed = offer.feed
+            self.destroy_subscription(offer.subscription)
+        subscription = self.create_subscription(
             TrackerStatus,
             camera.status_topic,
-            self._status_callback(camera.name),
+            partial(MavlinkCameraNode._on_status, self, component, feed),
             QoSProfile(depth=5),
         )
-        self.get_logger().info(f"camera {camera.name} is MAVLink component {number}")
+        self._offers[camera.name] = Offer(component, feed, camera.status_topic, subscription)
 
-    def _status_callback(self, camera: str) -> Callable[[TrackerStatus], Any]:
-        @guarded
-        def on_status(node: "MavlinkCameraNode", status: TrackerStatus) -> None:
-            target = node._feeds[camera].take(status)
-            node.cameras.components[camera].update(target, time.monotonic())
-            flight = node.cameras.flight
-            if flight is not None and target is not None and target.seen:
-                flight.seen(time.monotonic())
+    def _withdraw(self, name: str) -> None:
+        """Offer a camera no more: the tracker has it no more, or it has another component id."""
+        self.destroy_subscription(self._offers.pop(name).subscription)
+        self.cameras.remove(name)
+        self.get_logger().info(f"camera {name} is no MAVLink component any more")
 
-        return partial(on_status, self)
+    @guarded
+    def _on_status(self, component: CameraComponent, feed: Feed, status: TrackerStatus) -> None:
+        component.update(feed.take(status), time.monotonic())
+        flight = self.cameras.flight
+        if flight is None or feed.camera != self._flight_camera():
+            return
+        # The target that the follower follows, chosen as it chooses it: no other one permits
+        # anything.
+        seen = observation_from(status, self.settings.flight_target_id)
+        if seen is not None and seen.state in (State.TRACKED, State.UNCERTAIN):
+            flight.seen(time.monotonic())
+
+    def _flight_camera(self) -> str:
+        """The camera of the follower's target; empty if it is not known."""
+        only = self._known[0] if len(self._known) == 1 else ""
+        return self.settings.flight_camera or only
 
     @guarded
     def _on_gimbal_command(self, message: TwistStamped) -> None:
@@ -161,7 +212,9 @@ class MavlinkCameraNode(Node):
         self._send()
 
     def _ask(self, request: Request) -> None:
-        component, feed = self.cameras.components[request.camera], self._feeds[request.camera]
+        offer = self._offers[request.camera]
+        component = offer.component
+        feed = offer.feed
 
         def done(result: int, message: str) -> None:
             if result == ACCEPTED and request.box is not None:
@@ -218,8 +271,15 @@ class MavlinkCameraNode(Node):
         self._accepted = counts.accepted
         controls = [one for one in (self.cameras.gimbal, self.cameras.flight) if one is not None]
         problems = [self.link.problem, *(control.problem for control in controls)]
-        if not self._feeds:
+        if not self._known:
             problems.append(f"no camera: no diagnostics of {self._tracker.name} have come")
+        elif not self._offers:
+            problems.append(f"no camera: the tracker has only {', '.join(self._known)}")
+        elif self.cameras.flight is not None and self._flight_camera() not in self._offers:
+            problems.append(
+                f"flight_camera is '{self.settings.flight_camera}', expected the follower's of "
+                f"{', '.join(self._offers)}: the vehicle stands"
+            )
         if self._left_out:
             problems.append(f"not offered: {', '.join(self._left_out)}")
         if malformed > accepted:

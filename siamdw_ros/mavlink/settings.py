@@ -82,6 +82,17 @@ class MavlinkSettings(ParameterSet):
         (0.5, 60.0),
         read=Read.START,
     )
+    flight_camera: str = parameter(
+        "",
+        "flight: camera that the follower uses, by the tracker's name; empty: the only one of the "
+        "tracker",
+        read=Read.START,
+    )
+    flight_target_id: str = parameter(
+        "",
+        "flight: the follower's target_id; empty: the first target of the camera, as there",
+        read=Read.START,
+    )
     own_id: int = parameter(
         191,
         "component id that messages for gimbal and autopilot come from: the onboard computer's",
