@@ -14,7 +14,14 @@ Matrix = NDArray[np.float64]
 
 # Columns: the optical axes x (right), y (down) and z (forward) in robot axes (REP 103).
 OPTICAL_IN_ROBOT: Matrix = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant", "")
+# Numbers of coefficients with which OpenCV undistorts, for each model. Some drivers name none.
+OPENCV_COUNTS = (4, 5, 8, 12, 14)
+DISTORTION_COUNTS = {
+    "plumb_bob": OPENCV_COUNTS,
+    "rational_polynomial": OPENCV_COUNTS,
+    "equidistant": (4,),
+    "": OPENCV_COUNTS,
+}
 
 
 class CalibrationError(ValueError):
@@ -41,35 +48,49 @@ class Camera:
 
     @classmethod
     def from_calibration(
-        cls, k: Vector, d: Vector, width: int, height: int, model: str = "plumb_bob"
+        cls,
+        k: Vector,
+        d: Vector,
+        width: int,
+        height: int,
+        model: str = "plumb_bob",
+        source: str = "k",
     ) -> "Camera":
         """Build a camera from the fields of a CameraInfo.
 
         Args:
-            k: 9 values, row by row.
+            k: Camera matrix, 3 x 3 or its 9 values row by row.
             d: Distortion coefficients.
             width: Width of the image, pixels.
             height: Height of the image, pixels.
             model: Name of the distortion model.
+            source: Field of the CameraInfo that has the matrix, k or p, for messages.
 
         Raises:
-            CalibrationError: the camera is not calibrated, or its model is not known.
+            CalibrationError: The camera is not calibrated, or its distortion is not possible.
         """
         matrix = np.asarray(k, np.float64).reshape(3, 3)
         distortion = np.asarray(d, np.float64)
         if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
             raise CalibrationError(
-                f"CameraInfo.k has focal lengths {matrix[0, 0]:g} and {matrix[1, 1]:g} px: "
-                "calibrate the camera"
+                f"CameraInfo.{source} has focal lengths {matrix[0, 0]:g} and {matrix[1, 1]:g} px: "
+                "calibrate the camera" + (", or set rectified to false" if source == "p" else "")
             )
         if width <= 0 or height <= 0:
             raise CalibrationError(f"CameraInfo has size {width}x{height}: set width and height")
-        if model not in DISTORTION_MODELS:
-            raise CalibrationError(
-                f"distortion model '{model}' is none of {', '.join(DISTORTION_MODELS[:-1])}"
-            )
+        if model not in DISTORTION_COUNTS:
+            known = ", ".join(filter(None, DISTORTION_COUNTS))
+            raise CalibrationError(f"distortion model '{model}' is none of {known}")
         if not np.isfinite(distortion).all():
             raise CalibrationError("CameraInfo.d has values that are not finite")
+        if model == "equidistant" and not distortion[4:].any():
+            distortion = distortion[:4]  # some drivers append zeros
+        counts = DISTORTION_COUNTS[model]
+        if distortion.any() and len(distortion) not in counts:
+            raise CalibrationError(
+                f"CameraInfo.d has {len(distortion)} values, "
+                f"expected {' or '.join(map(str, counts))} for {model or 'plumb_bob'}"
+            )
         return cls(matrix, distortion, width, height, model)
 
     @classmethod
@@ -97,7 +118,7 @@ class Camera:
             center = self.matrix[:2, 2]
             return np.asarray((points[:, 0] - center) / self.focal)
         if self.model == "equidistant":
-            undistorted = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion[:4])
+            undistorted = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion)
         else:
             undistorted = cv2.undistortPoints(points, self.matrix, self.distortion)
         return np.asarray(undistorted[:, 0], np.float64)

@@ -12,7 +12,13 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from siamdw_msgs.msg import TargetState, TrackerStatus
 from vision_msgs.msg import BoundingBox2D
 
-from siamdw_ros.following.camera import Camera, Matrix, Mount, rotation_from_quaternion
+from siamdw_ros.following.camera import (
+    CalibrationError,
+    Camera,
+    Matrix,
+    Mount,
+    rotation_from_quaternion,
+)
 from siamdw_ros.following.control import Motion
 from siamdw_ros.following.obstacles import on_robot, points_from_scan
 from siamdw_ros.following.own_motion import Pose
@@ -51,21 +57,47 @@ def mount_from(settings: MountSettings) -> Mount:
 
 
 def camera_from(info: CameraInfo, *, rectified: bool) -> Camera:
-    """Return the camera of a CameraInfo.
+    """Return the camera of the image that a CameraInfo describes.
+
+    K and P are those of the sensor's full image. The image itself is its region of interest,
+    binned: image_geometry's PinholeCameraModel scales and shifts them in the same way.
 
     Args:
         info: CameraInfo of the raw image.
         rectified: The tracker works in the rectified image, which has no distortion.
 
     Raises:
-        CalibrationError: The camera is not calibrated.
+        CalibrationError: The camera is not calibrated, or its region of interest is not possible.
     """
+    x, y, width, height = _region_of_interest(info)
+    binning = max(info.binning_x, 1), max(info.binning_y, 1)  # 0: none, as 1
+    to_image = np.diag([1 / binning[0], 1 / binning[1], 1.0])
+    to_image = to_image @ np.array([[1.0, 0.0, -x], [0.0, 1.0, -y], [0.0, 0.0, 1.0]])
+    size = width // binning[0], height // binning[1]
     if rectified:
-        matrix = np.array(info.p, np.float64).reshape(3, 4)[:, :3]
-        return Camera.from_calibration(matrix.ravel(), np.zeros(0), info.width, info.height)
-    return Camera.from_calibration(
-        np.array(info.k), np.array(info.d), info.width, info.height, info.distortion_model
-    )
+        matrix = to_image @ np.array(info.p, np.float64).reshape(3, 4)[:, :3]
+        return Camera.from_calibration(matrix, np.zeros(0), *size, source="p")
+    matrix = to_image @ np.array(info.k, np.float64).reshape(3, 3)
+    return Camera.from_calibration(matrix, np.array(info.d), *size, info.distortion_model)
+
+
+def _region_of_interest(info: CameraInfo) -> tuple[int, int, int, int]:
+    """Return the region of the full image that the image shows, (x, y, w, h), before binning.
+
+    Raises:
+        CalibrationError: It is not within the full image.
+    """
+    roi = info.roi
+    if not (roi.x_offset or roi.y_offset or roi.width or roi.height):
+        return 0, 0, info.width, info.height
+    if not (
+        0 < roi.width <= info.width - roi.x_offset and 0 < roi.height <= info.height - roi.y_offset
+    ):
+        raise CalibrationError(
+            f"CameraInfo.roi of {roi.width}x{roi.height} px at ({roi.x_offset}, {roi.y_offset}) "
+            f"is not within the full image of {info.width}x{info.height} px"
+        )
+    return roi.x_offset, roi.y_offset, roi.width, roi.height
 
 
 def box_from(bbox: BoundingBox2D) -> Box:
