@@ -1,6 +1,7 @@
 """The follower node: from the tracker's status and the target's distance to velocity commands."""
 
 import math
+import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ from siamdw_ros.following.pilot import Pilot, Plan
 from siamdw_ros.following.settings import FollowSettings
 from siamdw_ros.ros.callbacks import WARN_SECONDS, guarded
 from siamdw_ros.ros.conversions import seconds
-from siamdw_ros.ros.node_parameters import NodeParameters
+from siamdw_ros.ros.node_parameters import NodeParameters, ParameterError
 from siamdw_ros.ros.running import run_node
 
 ENDING_ZEROS = 15  # commands of zero after a stop; then other nodes can use the topic
@@ -54,13 +55,16 @@ class FollowerNode(Node):
     thread turns the newest plan into commands. The guard has a lock; `_sent` is a deque, whose
     `append` and `popleft` are atomic; everything else that both threads use is replaced as a
     whole by one of them.
+
+    Raises:
+        ParameterError: A parameter has a value that it cannot have.
     """
 
     def __init__(self) -> None:
         super().__init__("follower")
         self.parameters = NodeParameters(self, FollowSettings, changed=self._on_changed)
+        self.parameters.check()
         values = self.parameters.settings
-        values.check()
         self.pilot = Pilot(values, mount_from(values))
         self.guard = Guard(values)
         self._zeros = 0
@@ -296,4 +300,7 @@ def _text(value: float | None) -> str:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
-    run_node(FollowerNode, args, halt=FollowerNode.halt)
+    try:
+        run_node(FollowerNode, args, halt=FollowerNode.halt)
+    except ParameterError as error:
+        sys.exit(f"follower: {error}")

@@ -1,6 +1,7 @@
 """The target_pose node: from detections to the position of the target, in metres."""
 
 import math
+import sys
 from collections import deque
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from siamdw_ros.following.sources import DepthView, DistanceSources
 from siamdw_ros.following.transforms import NoTransformError, Transforms
 from siamdw_ros.ros.callbacks import WARN_SECONDS, guarded
 from siamdw_ros.ros.conversions import seconds
-from siamdw_ros.ros.node_parameters import NodeParameters
+from siamdw_ros.ros.node_parameters import NodeParameters, ParameterError
 from siamdw_ros.ros.running import run_node
 
 DEPTH_IMAGES = 8  # number of depth images that are held, to find the one of a detection
@@ -47,11 +48,16 @@ class Fix(NamedTuple):
 
 
 class TargetPoseNode(Node):
-    """Publishes the target's pose at each image that shows it, and nothing while it is lost."""
+    """Publishes the target's pose at each image that shows it, and nothing while it is lost.
+
+    Raises:
+        ParameterError: A parameter has a value that it cannot have.
+    """
 
     def __init__(self) -> None:
         super().__init__("target_pose")
         self.parameters = NodeParameters(self, PoseSettings, changed=self._on_changed)
+        self.parameters.check()
         values = self.parameters.settings
         self.camera: Camera | None = None
         self.sources = DistanceSources(values, mount_from(values))
@@ -245,4 +251,7 @@ def _transform(fix: Fix, frame: str) -> TransformStamped:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted."""
-    run_node(TargetPoseNode, args)
+    try:
+        run_node(TargetPoseNode, args)
+    except ParameterError as error:
+        sys.exit(f"target_pose: {error}")

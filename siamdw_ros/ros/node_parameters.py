@@ -78,6 +78,17 @@ class NodeParameters(Generic[Values]):
             node.add_pre_set_parameters_callback(partial(_convert_changes, self._known))
         node.add_on_set_parameters_callback(self._on_set)
 
+    def check(self) -> None:
+        """Check whether the values given at the start fit together.
+
+        Raises:
+            ParameterError: They do not.
+        """
+        try:
+            self.settings.check()
+        except ValueError as error:
+            raise ParameterError(str(error)) from error
+
     def _on_set(self, changes: Sequence[Any]) -> SetParametersResult:
         """Accept all changes, or none of them."""
         ours = [(self._known[c.name], c.value) for c in changes if c.name in self._known]
