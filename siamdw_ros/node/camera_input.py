@@ -139,8 +139,8 @@ class CameraInput:
 
     def _reject(self, problem: str, buffer: FrameBuffer) -> None:
         buffer.note_problem(self.name, problem)
+        self.received.problem = problem  # before the count, after which others read it
         self.received.rejected += 1
-        self.received.problem = problem
         count = self.received.rejected
         self._log.warning(
             f"{self.name} rejected", f"{self.topic}: image rejected, {count} so far: {problem}"

@@ -123,7 +123,7 @@ class DiagnosticsPublisher:
     def __init__(self, node: ManagedNode, snapshot: Callable[[], Snapshot]) -> None:
         self._node = node
         self._snapshot = snapshot
-        self._before: dict[str, tuple[int, int, int]] = {}
+        self._before: dict[str, tuple[int, ...]] = {}
         self._logged = ProblemLog()
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
         # By the steady clock: a simulated time that stands still is worth a report.
@@ -207,14 +207,14 @@ class DiagnosticsPublisher:
     def _troubles(self, camera: CameraInput, now: float) -> list[Problem]:
         """Return what went wrong with images since the last time."""
         received, processed = camera.received, camera.processed
-        counts = (received.images, rejected_images(received, processed), processed.failed)
+        counts = (received.images, received.rejected, processed.rejected, processed.failed)
         before = self._before.get(camera.name, counts)
         self._before[camera.name] = counts
-        images, rejected, failed = (a - b for a, b in zip(counts, before, strict=True))
+        images, unfit, damaged, failed = (a - b for a, b in zip(counts, before, strict=True))
         problems = []
-        if rejected > 0:
+        if rejected := unfit + damaged:
             make = error_problem if rejected >= images else warn_problem
-            reason = received.problem or "they cannot be decoded"
+            reason = received.problem if unfit else "they cannot be decoded"
             text = f"{rejected} of {images} images rejected: {reason}"
             problems.append(make(text, logged=True))
         if failed > 0:

@@ -67,20 +67,19 @@ class InferenceThread(threading.Thread):
             self._targets.apply(settings)
 
     def _process(self, batch: Batch) -> None:
-        """Track the targets through the frames, then answer service calls, then publish.
+        """Track the targets through the frames, publish, then answer service calls.
 
-        Calls come after the tracking, so that a target is not searched again in the frame that it
-        is started on. Nothing is published of a frame whose search failed: the boxes would be
-        those of the frame before.
+        Calls and a detector's boxes come after the tracking, so that a target is not searched
+        again in the frame that it is started on. They come after the publishing, because a target
+        that catches up may be found in a newer frame, and no longer has the result of this one.
+        Nothing is published of a frame whose search failed: the boxes would be those of the frame
+        before.
         """
         settings = self._settings()
         removed = self._targets.remove_ended(time.monotonic(), settings.give_up_seconds)
         for name, reason in removed.items():
             self._log.info(f"target {name} {reason}: it is removed")
         searched, seconds = self._track(batch.frames)
-        self._answer_calls()
-        for camera, detections in batch.detections.items():
-            self._guarded("re-detection", self._redetect, camera, detections)
         horizon = settings.prediction_horizon
         results = [
             FrameResult(frame, self._targets.results(frame, horizon), seconds, settings)
@@ -89,6 +88,9 @@ class InferenceThread(threading.Thread):
         for result in results:
             output = self._outputs[result.frame.camera]
             self._guarded("publishing", output.publish, result)
+        self._answer_calls()
+        for camera, detections in batch.detections.items():
+            self._guarded("re-detection", self._redetect, camera, detections)
         for result in results:
             output = self._outputs[result.frame.camera]
             self._guarded("drawing the debug image", output.show, result)

@@ -129,17 +129,18 @@ class TrackerNode(ManagedNode):
     async def _load(self, settings: Settings) -> Engine:
         if self._loader is not None and self._loader.is_alive():
             raise RuntimeError("an earlier attempt to load the network has not ended yet")
-        self._loader = Loader(settings, self.wake, self.log)
-        self._loader.start()
-        watch = self.create_steady_timer(1.0, self._loader.check_deadline)
+        loader = Loader(settings, self.wake, self.log)
+        self._loader = loader
+        loader.start()
+        watch = self.create_steady_timer(1.0, loader.check_deadline)
         try:
-            loaded: Engine | str = await self._loader.outcome.future
+            loaded: Engine | str = await loader.outcome.future
         finally:
             self.destroy_timer(watch)
         if isinstance(loaded, str):
             raise RuntimeError(loaded)
-        seconds = self._loader.seconds
-        self.get_logger().info(f"{settings.model} ready on {loaded.device} after {seconds:.1f} s")
+        ready = f"ready on {loaded.device} after {loader.seconds:.1f} s"
+        self.get_logger().info(f"{settings.model} {ready}")
         return loaded
 
     def on_activate(self, _state: LifecycleState) -> TransitionCallbackReturn:
@@ -226,6 +227,15 @@ class TrackerNode(ManagedNode):
             self.get_logger().error(f"inference has not ended within {END_SECONDS:g} s")
         return not thread.is_alive()
 
+    def _end_loader(self) -> bool:
+        """Wait for the loading thread; return False if it does not end."""
+        thread = self._loader
+        self._loader = None
+        if thread is None:
+            return True
+        thread.join(END_SECONDS)
+        return not thread.is_alive()
+
     # Requests, parameters, diagnostics
 
     def _accept(self, call: PendingCall) -> None:
@@ -275,10 +285,8 @@ class TrackerNode(ManagedNode):
         """End all threads; return False if one of them does not end."""
         received = self._end_receiver()
         inferred = self._end_inference()
-        if self._loader is None:
-            return received and inferred
-        self._loader.join(END_SECONDS)
-        return received and inferred and not self._loader.is_alive()
+        loaded = self._end_loader()
+        return received and inferred and loaded
 
     def destroy_node(self) -> None:
         """End all threads and destroy the node."""

@@ -18,6 +18,7 @@ from tracker_rig import TrackerRig
 from siamdw_ros.node.diagnostics import (
     MAX_LISTED,
     QUIET,
+    DiagnosticsPublisher,
     ProblemLog,
     connection_problems,
     error_problem,
@@ -27,7 +28,14 @@ from siamdw_ros.node.diagnostics import (
     warn_problem,
 )
 from siamdw_ros.node.engine import gpu_memory
-from siamdw_ros.node.metrics import LONG_WINDOW, WINDOW, Durations, Rate
+from siamdw_ros.node.metrics import (
+    LONG_WINDOW,
+    WINDOW,
+    Durations,
+    ProcessStats,
+    Rate,
+    ReceiveStats,
+)
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -127,6 +135,25 @@ def test_a_network_that_cannot_be_loaded_is_an_error(
     diagnostics = Diagnostics(tracker)
     status = diagnostics.wait("tracker", ERROR, "siamfc_res99")
     assert {v.key: v.value for v in status.values}["lifecycle state"] == "unconfigured"
+
+
+def test_images_are_rejected_for_a_reason_of_this_period() -> None:
+    node: Any = SimpleNamespace(
+        create_publisher=lambda *_: None, create_steady_timer=lambda *_: None
+    )
+    received, processed = ReceiveStats(), ProcessStats()
+    camera: Any = SimpleNamespace(name="front", since=0.0, received=received, processed=processed)
+    diagnostics = DiagnosticsPublisher(node, lambda: None)
+
+    def reported() -> list[str]:
+        return messages(diagnostics._troubles(camera, 0.0))
+
+    assert reported() == []
+    received.images, received.rejected, received.problem = 4, 1, "data has 0 bytes"
+    assert reported() == ["1 of 4 images rejected: data has 0 bytes"]
+    received.images, processed.rejected = 6, 2
+    assert reported() == ["2 of 2 images rejected: they cannot be decoded"]
+    assert reported() == []
 
 
 def test_a_problem_that_comes_and_goes_with_each_image_is_logged_once() -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -262,3 +263,13 @@ def test_a_search_that_hangs_past_deactivation_publishes_nothing_later(
     thread.join(PATIENCE)
     (output,) = host.node.outputs.values()
     assert (output.targets, output.processed.images) == ([], 0)
+
+
+def test_a_network_that_hangs_while_it_is_loaded_is_waited_for_once() -> None:
+    node = TrackerNode()  # nothing spins it: it does not load one itself
+    waits: list[float] = []
+    loader: Any = SimpleNamespace(join=waits.append, is_alive=lambda: True)
+    node._loader = loader
+    assert not node.close()
+    node.destroy_node()
+    assert waits == [tracker_node.END_SECONDS]

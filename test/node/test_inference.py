@@ -16,6 +16,7 @@ from siamdw_msgs.srv import StartTracking, StopTracking
 from tracker_rig import START
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
+from siamdw_ros.node import redetection
 from siamdw_ros.node.decoding import TRANSPORTS, ImageDecoder, compressed, image_message
 from siamdw_ros.node.engine import Engine
 from siamdw_ros.node.frame_buffer import Frame, FrameBuffer
@@ -85,6 +86,13 @@ class Harness:
         """Put a frame and wait until the thread is done with it."""
         self.buffer.put_frame(Frame(camera, image_message(picture), time.monotonic()))
         self.wait()
+
+    def wait_for_results(self, count: int) -> None:
+        """Wait until so many frames were published."""
+        end = time.monotonic() + 60
+        while len(self.published) < count:
+            assert time.monotonic() < end
+            time.sleep(0.001)
 
     def wait(self) -> None:
         """Wait for the turn after the next: what was put before is done and published then."""
@@ -175,6 +183,47 @@ def test_a_detector_shows_where_a_lost_target_is(
     if helped:
         assert target.box[:2] == pytest.approx((box[0] + 1040, box[1] + 540), abs=12)
     harness.end()
+
+
+@pytest.mark.parametrize(("caught_up_by", "count"), [("a start", 2), ("a detector", 3)])
+def test_a_target_that_catches_up_to_a_newer_frame_is_in_no_status_left_out(
+    harness: Harness,
+    frames: list[np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    caught_up_by: str,
+    count: int,
+) -> None:
+    harness.settings = dataclasses.replace(
+        SETTINGS, redetection_class="*", lost_patience=1, recovered_confirmations=1000
+    )
+    harness.show(frames[0])
+    request = start_request()
+    request.target_id = "bottle"
+    assert harness.ask(request).success
+    harness.show(np.full_like(frames[0], 128))
+    assert harness.published[-1].targets[0].state is State.LOST
+    monkeypatch.setattr(redetection, "redetect", lambda _tracker, _image, model, _: (model, 0.9))
+    hypothesis = ObjectHypothesisWithPose()
+    hypothesis.hypothesis.score = 0.9
+    seen = Detection2D(bbox=box_to_message(START), results=[hypothesis])
+    search = MultiTracker.update_many
+    newer = iter(frames[2:4])
+
+    def interrupted(method: MultiTracker, images: list) -> list:
+        if (image := next(newer, None)) is not None:  # comes while the one before is searched
+            harness.buffer.put_frame(Frame("front", image_message(image), time.monotonic()))
+            if caught_up_by == "a start":
+                harness.buffer.put_call(PendingCall(request, lambda _: None, float("inf")))
+            else:
+                harness.buffer.put_detections("front", Detection2DArray(detections=[seen]))
+        return search(method, images)
+
+    monkeypatch.setattr(MultiTracker, "update_many", interrupted)
+    published = len(harness.published)
+    harness.buffer.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
+    harness.wait_for_results(published + count)
+    ids = [[target.id for target in result.targets] for result in harness.published[published:]]
+    assert ids == [["bottle"]] * count
 
 
 def test_nothing_is_drawn_before_the_detections_of_all_cameras_are_out(
@@ -299,8 +348,5 @@ def test_requests_without_end_do_not_stop_the_tracking(
 
     again(None)
     harness.buffer.put_frame(Frame("front", image_message(frames[1]), time.monotonic()))
-    end = time.monotonic() + 60
-    while len(harness.published) == published:
-        assert time.monotonic() < end
-        time.sleep(0.001)
+    harness.wait_for_results(published + 1)
     more.set()
