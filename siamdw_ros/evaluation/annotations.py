@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from siamdw_ros.siamdw.crops import Box
 
 COLUMNS = ("frame", "x", "y", "w", "h")
+FILE_COLUMNS = ("file", *COLUMNS[1:])
 Numbers = NDArray[np.int32]
 Boxes = NDArray[np.float64]
 ABSENT: Box = (math.nan, math.nan, math.nan, math.nan)
@@ -55,8 +56,39 @@ def read_targets(path: Path) -> dict[str, tuple[Numbers, Boxes]]:
 
 
 def read_keyframes(path: Path) -> dict[int, Box]:
-    """Read the boxes that were drawn by hand; all of them in a file without this information."""
-    return {int(row["frame"]): _box(row) for row in _rows(path) if row.get("keyframe", "1") == "1"}
+    """Read the boxes that were drawn by hand; all of them in a file without this information.
+
+    Raises:
+        ValueError: the columns are others.
+    """
+    drawn = [row for row in _rows(path) if row.get("keyframe", "1") == "1"]
+    try:
+        return {int(row["frame"]): _box(row) for row in drawn}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: expected the columns {', '.join(COLUMNS)}") from error
+
+
+def parse_file_boxes(text: str, source: object) -> list[tuple[str, Box]]:
+    """Read a table of images and boxes, (x, y, w, h); lines that begin with # are comments.
+
+    Args:
+        text: csv with the columns file, x, y, w, h.
+        source: what the text is, as the error names it.
+
+    Raises:
+        ValueError: the columns are others, or a line lacks a number.
+    """
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    boxes = []
+    for row in rows:
+        try:
+            boxes.append((row["file"], _box(row)))
+        except (KeyError, TypeError, ValueError) as error:
+            found = ",".join(map(str, row.values()))
+            raise ValueError(
+                f"{source}: expected lines of {','.join(FILE_COLUMNS)}, found {found}"
+            ) from error
+    return boxes
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -4,7 +4,6 @@ Each reader yields the sequences of one layout, and nothing where it does not fi
 Boxes are 0-based, whatever the benchmark's files count from. Training uses the same readers.
 """
 
-import csv
 import io
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from siamdw_ros.evaluation.annotations import read_annotation
+from siamdw_ros.evaluation.annotations import parse_file_boxes, read_annotation
 from siamdw_ros.evaluation.frames import (
     IMAGES,
     FrameFiles,
@@ -119,7 +118,7 @@ def read_own(path: Path) -> Sequences:
         frames = _files(path) if path.is_dir() else VideoFrames(path)
         yield AnnotatedSequence(path.stem, frames, np.array(read_annotation(annotation)))
     elif (path / TABLE).is_file():
-        names, boxes = _read_table((path / TABLE).read_text())
+        names, boxes = _read_table((path / TABLE).read_text(), path)
         _check_names(path, names, {name for name in names if (path / name).is_file()})
         yield AnnotatedSequence(path.name, FrameFiles(path, names), boxes)
     elif path.is_file() and zipfile.is_zipfile(path):
@@ -127,7 +126,7 @@ def read_own(path: Path) -> Sequences:
             there = set(archive.namelist())
             if TABLE not in there:
                 return
-            names, boxes = _read_table(archive.read(TABLE).decode())
+            names, boxes = _read_table(archive.read(TABLE).decode(), path)
         _check_names(path, names, there)
         yield AnnotatedSequence(path.stem, ZippedFrames(path, names), boxes)
 
@@ -143,10 +142,9 @@ def _check_names(path: Path, names: Collection[str], there: set[str]) -> None:
         raise ValueError(f"{path}: {TABLE} names {lost[0]}, which is not there")
 
 
-def _read_table(text: str) -> tuple[list[str], Boxes]:
-    rows = list(csv.DictReader(line for line in io.StringIO(text) if not line.startswith("#")))
-    boxes = [[float(row[key]) for key in "xywh"] for row in rows]
-    return [row["file"] for row in rows], np.array(boxes).reshape(-1, 4)
+def _read_table(text: str, path: Path) -> tuple[list[str], Boxes]:
+    table = parse_file_boxes(text, path / TABLE)
+    return [name for name, _ in table], np.array([box for _, box in table]).reshape(-1, 4)
 
 
 def read_otb(path: Path, names: Names = None) -> Sequences:

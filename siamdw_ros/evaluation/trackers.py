@@ -10,9 +10,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 
 from siamdw_ros.evaluation.one_pass import Follower
+from siamdw_ros.evaluation.yaml_text import read_yaml
 from siamdw_ros.siamdw import State, TrackResult, create_tracker
 from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK, bundled_checkpoint
 from siamdw_ros.siamdw.crops import Box, Image
@@ -172,7 +172,7 @@ def read_spec(text: str, defaults: SiamDW, nanotrack: Sequence[str]) -> TrackerS
     if not path.is_file():
         known = ", ".join(["siamdw", *PEERS, NANOTRACK])
         raise ValueError(f"'{text}' is neither a tracker ({known}) nor a YAML file of one")
-    given = yaml.safe_load(path.read_text()) or {}
+    given = read_yaml(path) or {}
     known_keys = {f.name for f in dataclasses.fields(SiamDW)} - {"label"}
     if not isinstance(given, dict) or (unknown := given.keys() - known_keys):
         wrong = ", ".join(map(str, unknown)) if isinstance(given, dict) else type(given).__name__

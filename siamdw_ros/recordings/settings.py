@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from siamdw_ros.evaluation.yaml_text import parse_yaml, read_yaml
 from siamdw_ros.node.settings import KNOWN, Settings
 from siamdw_ros.ros.node_parameters import (
     OF_ROS,
@@ -45,7 +44,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         name, assigned, value = text.partition(":=")
         if not (assigned and name):
             raise ParameterError(f"-p {text}: expected NAME:=VALUE")
-        values[name] = yaml.safe_load(value)
+        values[name] = parse_yaml(value, f"-p {text}")
     checked = {name: _checked(name, value) for name, value in values.items()}
     return Settings(**{KNOWN[name].field: value for name, value in checked.items()})
 
@@ -66,10 +65,10 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
         OSError: It cannot be read.
     """
     try:
-        nodes = yaml.safe_load(path.read_text())
+        nodes = read_yaml(path)
         trees = [node["ros__parameters"] for node in nodes.values()]
         values = {name: value for tree in trees for name, value in _flat(tree)}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path}: no parameter file of ROS: expected NODE: ros__parameters:"
         ) from error

@@ -30,7 +30,7 @@ from siamdw_ros.recordings.coordinates import numbers
 from siamdw_ros.recordings.local_page import LOCALHOST, Content, make_local_server
 from siamdw_ros.siamdw.crops import Box, Image
 from siamdw_ros.siamdw.tracker import checked_box
-from siamdw_ros.tools.command_line import called_as
+from siamdw_ros.tools.command_line import called_as, port_number
 
 
 @dataclass
@@ -157,7 +157,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("clip", type=Path, help="video file, or folder of images")
     parser.add_argument("--csv", type=Path, help="annotation (default: beside the clip)")
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--port", type=port_number, default=0, help="default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument("--list", action="store_true", help="print the keyframes")
     parser.add_argument(

@@ -5,8 +5,13 @@ import math
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
+from zipfile import BadZipFile
+
+GOES_ON = "interrupted; the same command goes on from here"
+MAX_RATE = 1000.0  # frames per second
 
 
 def called_as(tool: str) -> str:
@@ -60,6 +65,28 @@ def number(low: float, high: float, text: str) -> float:
     return value
 
 
+def whole_number(low: int, high: float, text: str) -> int:
+    """Read a whole number from `low` to `high`.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    try:
+        value = int(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value <= high:
+        limit = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number {limit}")
+    return value
+
+
+positive = partial(whole_number, 1, math.inf)
+not_negative = partial(whole_number, 0, math.inf)
+port_number = partial(whole_number, 0, 65535)
+frame_rate = partial(number, 0.0, MAX_RATE)
+
+
 def add_result_options(group: argparse._ArgumentGroup) -> None:
     """Add the options that the commands which track through recordings share."""
     group.add_argument(
@@ -71,19 +98,29 @@ def add_result_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--video", type=Path, metavar="MP4", help="annotated video")
     group.add_argument("--headless", action="store_true", help="no window, even with a display")
     group.add_argument(
-        "--port", type=int, default=0, help="of the page in the browser (default: a free one)"
+        "--port",
+        type=port_number,
+        default=0,
+        help="of the page in the browser (default: a free one)",
     )
 
 
-def run_command(name: str, work: Callable[[], None]) -> int:
-    """Do the work of a command; return its exit code and print what went wrong in one line."""
+def run_command(
+    name: str, work: Callable[[], int | None], interrupted: str = "interrupted"
+) -> int:
+    """Do the work of a command; return its exit code and print what went wrong in one line.
+
+    Args:
+        name: Of the command.
+        work: Returns the exit code; None: 0.
+        interrupted: What to print after Ctrl-C or SIGTERM.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        work()
+        return work() or 0
     except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
+        print(f"{name}: {interrupted}", file=sys.stderr)
         return 130
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, BadZipFile) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    return 0

@@ -162,8 +162,12 @@ def main(arguments: list[str] | None = None) -> int:
         if not file.is_file():
             print(f"demo: {file}: no such file", file=sys.stderr)
             return 2
-    truth = read_annotation(annotation)
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        truth = read_annotation(annotation)
+        options.out.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
     isolate()
     rclpy.init()
     try:

@@ -13,10 +13,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from siamdw_ros.evaluation.benchmarks import LAYOUTS, find_sequences
@@ -27,10 +27,17 @@ from siamdw_ros.evaluation.runner import Job, Protocol, run_all
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.trackers import NANOTRACK, PEERS, SiamDW, TrackerSpec, read_spec
 from siamdw_ros.evaluation.vot import EAO_INTERVALS
-from siamdw_ros.siamdw import CheckpointError
+from siamdw_ros.evaluation.yaml_text import parse_yaml
 from siamdw_ros.siamdw.bundled import DEFAULT_NETWORK
 from siamdw_ros.siamdw.networks import NETWORKS
-from siamdw_ros.tools.command_line import called_as
+from siamdw_ros.tools.command_line import (
+    GOES_ON,
+    called_as,
+    frame_rate,
+    not_negative,
+    positive,
+    run_command,
+)
 
 
 def add_tracker_options(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +66,7 @@ def tracker_options(options: argparse.Namespace) -> SiamDW:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise ValueError(f"--set {text}: expected NAME=VALUE")
-        overrides[name] = yaml.safe_load(value)
+        overrides[name] = parse_yaml(value, f"--set {text}")
     return SiamDW(
         "siamdw", options.model, options.checkpoint, options.device, options.preset, overrides
     )
@@ -105,7 +112,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--every",
-        type=_positive,
+        type=positive,
         default=1,
         metavar="N",
         help="take every N-th frame, as a robot does whose tracker is slower than its camera",
@@ -121,29 +128,22 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the ROS node, at the camera's rate; late boxes count against it",
     )
-    parser.add_argument("--rate", type=float, help="frames per second of that camera")
-    parser.add_argument("--jobs", type=_positive, metavar="N", help="sequences at a time")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads for each")
+    parser.add_argument("--rate", type=frame_rate, help="frames per second of that camera")
+    parser.add_argument("--jobs", type=positive, metavar="N", help="sequences at a time")
+    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads for each")
     parser.add_argument("--speed", action="store_true", help="time each tracker alone at the end")
     parser.add_argument("--out", type=Path, help="folder for results, report and images")
     parser.add_argument(
         "--fresh", action="store_true", help="delete the results of these in --out"
     )
     parser.add_argument(
-        "--worst", type=int, default=3, metavar="N", help="contact sheets (default: 3)"
+        "--worst", type=not_negative, default=3, metavar="N", help="contact sheets (default: 3)"
     )
     parser.add_argument(
         "--failures",
         action="store_true",
         help="contact sheets of the frames where the overlap first drops below 0.2",
     )
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
-    return value
 
 
 def _interval(text: str) -> tuple[int, int]:
@@ -219,7 +219,7 @@ def evaluate(options: argparse.Namespace, out: Path) -> int:
     """Run, score and report; 1 when something could not be run.
 
     Raises:
-        CheckpointError, FileNotFoundError, ValueError: what was asked for cannot be.
+        OSError, ValueError: what was asked for cannot be.
     """
     defaults = tracker_options(options)
     names = options.tracker.split(",")
@@ -262,19 +262,16 @@ def evaluate(options: argparse.Namespace, out: Path) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    try:
-        if options.out:
-            options.out.mkdir(parents=True, exist_ok=True)
-            return evaluate(options, options.out)
-        with tempfile.TemporaryDirectory() as folder:
-            return evaluate(options, Path(folder))
-    except (CheckpointError, ValueError, FileNotFoundError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        kept = "; the same command goes on from here" if options.out else ""
-        print(f"evaluate: interrupted{kept}", file=sys.stderr)
-        return 130
+    interrupted = GOES_ON if options.out else "interrupted"
+    return run_command("evaluate", partial(_evaluate, options), interrupted)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        return evaluate(options, options.out)
+    with tempfile.TemporaryDirectory() as folder:
+        return evaluate(options, Path(folder))
 
 
 if __name__ == "__main__":

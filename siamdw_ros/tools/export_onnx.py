@@ -6,6 +6,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from siamdw_ros.siamdw.heads import Kernels, correlate_shifted
 from siamdw_ros.siamdw.hyperparameters import SiamFCHyper, hyperparameters
 from siamdw_ros.siamdw.networks import NETWORKS, BoxNetwork, Network, SiamFCNetwork, SiamRPNNetwork
 from siamdw_ros.siamdw.runtime import fold_batch_norms
-from siamdw_ros.tools.command_line import called_as
+from siamdw_ros.tools.command_line import called_as, positive, run_command
 
 OPSET = 17  # TensorRT 8.5 and later, onnxruntime 1.12 and later
 TOLERANCE = 1e-3  # as a share of the largest output
@@ -194,7 +195,7 @@ def _require(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+        raise RuntimeError(
             f"exporting needs the package {package}: pip install {' '.join(PACKAGES)}"
         ) from error
 
@@ -245,24 +246,22 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="where the files go")
     parser.add_argument("--model", default=DEFAULT_NETWORK, choices=NETWORKS)
     parser.add_argument("--checkpoint", type=Path, help="the bundled one if left out")
-    parser.add_argument("--scales", type=int, default=SiamFCHyper.scales, help="of SiamFC+")
+    parser.add_argument("--scales", type=positive, default=SiamFCHyper.scales, help="of SiamFC+")
     parser.add_argument("--instance-size", type=int, default=SiamFCHyper.instance_size)
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 1 if nothing could be exported, 0 otherwise."""
+    """Run the command; 2 if nothing could be exported, 0 otherwise."""
     options = parse_arguments(arguments)
-    try:
-        path = options.checkpoint or bundled_checkpoint(options.model)
-        network = load_network(options.model, path)
-        files = export(network, options.folder, options.scales, options.instance_size)
-    except (ModuleNotFoundError, RuntimeError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    for file in files:
+    return run_command("export_onnx", partial(_export, options))
+
+
+def _export(options: argparse.Namespace) -> None:
+    path = options.checkpoint or bundled_checkpoint(options.model)
+    network = load_network(options.model, path)
+    for file in export(network, options.folder, options.scales, options.instance_size):
         print(f"{file}, {file.stat().st_size / 1e6:.1f} MB, agrees with torch")
-    return 0
 
 
 if __name__ == "__main__":

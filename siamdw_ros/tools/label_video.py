@@ -22,7 +22,7 @@ from siamdw_ros.evaluation.drawing import Annotated, contact_sheet
 from siamdw_ros.evaluation.trackers import SiamDW, read_spec
 from siamdw_ros.recordings.coordinates import numbers
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.tools.command_line import called_as, number, run_command
+from siamdw_ros.tools.command_line import called_as, not_negative, number, positive, run_command
 from siamdw_ros.training.box_bank import view_of
 from siamdw_ros.training.labelling import AGREEMENT, Label, labels
 
@@ -39,8 +39,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("video", type=Path, help="a video, or a folder of images")
     parser.add_argument("out", type=Path, help="archive to write, a .zip file")
     parser.add_argument("--box", required=True, type=_box, metavar="X,Y,W,H", help="in pixels")
-    parser.add_argument("--start", type=int, default=0, help="frame of the box (default: 0)")
-    parser.add_argument("--every", type=int, default=1, help="write every n-th (default: 1)")
+    parser.add_argument(
+        "--start", type=not_negative, default=0, help="frame of the box (default: 0)"
+    )
+    parser.add_argument("--every", type=positive, default=1, help="write every n-th (default: 1)")
     parser.add_argument(
         "--tracker", default="siamdw", help="as for evaluate: csrt, nanotrack ... (siamdw)"
     )

@@ -3,12 +3,13 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from siamdw_ros.tools.command_line import called_as
+from siamdw_ros.tools.command_line import called_as, positive, run_command, whole_number
 from siamdw_ros.training.box_bank import (
     read_cutouts,
     read_photographs,
@@ -17,6 +18,8 @@ from siamdw_ros.training.box_bank import (
 )
 from siamdw_ros.training.box_pack import PackWriter
 
+SOURCES = ("tracks", "easy", "stills", "photographs", "cutouts")
+QUALITY = partial(whole_number, 1, 100)
 EPILOG = """
 Sources are zip archives:
   --tracks, --easy   one target each: images and groundtruth.csv (file,x,y,w,h)
@@ -35,31 +38,33 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("out", type=Path, help="pack to write, a .zip file")
-    for name in ("tracks", "easy", "stills", "photographs", "cutouts"):
+    for name in SOURCES:
         parser.add_argument(f"--{name}", type=Path, nargs="+", default=[], metavar="ZIP")
     parser.add_argument(
-        "--quality", type=int, default=80, help="of the WebP images, 1 to 100 (default: 80)"
+        "--quality", type=QUALITY, default=80, help="of the WebP images, 1 to 100 (default: 80)"
     )
     parser.add_argument(
-        "--every", type=int, default=1, help="take every n-th scene of --easy (default: 1)"
+        "--every", type=positive, default=1, help="take every n-th scene of --easy (default: 1)"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not any(getattr(options, name) for name in SOURCES):
+        parser.error(f"no sources: give some by --{', --'.join(SOURCES)}")
+    return options
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    try:
-        counts = _write(options)
-    except (OSError, ValueError, KeyError) as error:
-        print(f"pack_boxes: {error}", file=sys.stderr)
-        return 2
+    return run_command("pack_boxes", partial(_pack, options))
+
+
+def _pack(options: argparse.Namespace) -> None:
+    counts = _write(options)
     size = options.out.stat().st_size / 1e6
     print(
         f"{options.out}: {size:.1f} MB, images: "
         + ", ".join(f"{kind} {n}" for kind, n in counts.items())
     )
-    return 0
 
 
 def _write(options: argparse.Namespace) -> dict[str, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 
 from siamdw_ros.evaluation.node_process import NODE, ModuleProcess, isolate
-from siamdw_ros.tools.command_line import called_as
+from siamdw_ros.tools.command_line import called_as, frame_rate, port_number
 
 TOPIC = "image"
 # Images are held longer than usual: who tries the panel for the first time draws slowly.
@@ -29,8 +29,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--clip", type=Path, help="video (default: the one that is shipped)")
-    parser.add_argument("--rate", type=float, help="frames per second (default: the video's own)")
-    parser.add_argument("--port", type=int, default=8090, help="of the panel (default: 8090)")
+    parser.add_argument(
+        "--rate", type=frame_rate, help="frames per second (default: the video's own)"
+    )
+    parser.add_argument(
+        "--port", type=port_number, default=8090, help="of the panel (default: 8090)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address (default: 127.0.0.1)")
     return parser.parse_args(arguments)
 

@@ -5,13 +5,16 @@ The documentation has its tables from here.
 
 import argparse
 import json
+import sys
 import textwrap
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from siamdw_ros.node.settings import PARAMETERS
 from siamdw_ros.ros.parameters import Parameter, Read
+from siamdw_ros.tools.command_line import run_command
 
 HEAD = """\
 # Parameters of the tracker node, written by `python -m siamdw_ros.tools.parameter_table --yaml`.
@@ -68,7 +71,7 @@ def _entry(parameter: Parameter) -> str:
     return f"{comment}\n    {parameter.name}: {json.dumps(default)}\n"
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m siamdw_ros.tools.parameter_table", description=__doc__
@@ -77,11 +80,15 @@ def main(arguments: list[str] | None = None) -> None:
         "--yaml", type=Path, help="write the parameter file (default: print the table)"
     )
     options = parser.parse_args(arguments)
-    if options.yaml is not None:
-        options.yaml.write_text(configuration())
-    else:
+    return run_command("parameter_table", partial(_write, options.yaml))
+
+
+def _write(file: Path | None) -> None:
+    if file is None:
         print(table())
+    else:
+        file.write_text(configuration())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,10 +10,9 @@ import signal
 import sys
 from pathlib import Path
 
-from siamdw_ros.tools.command_line import OneLineParser, called_as, number
+from siamdw_ros.tools.command_line import OneLineParser, called_as, frame_rate, number
 
 DEFAULT_TOPIC = "camera/image_raw"
-MAX_RATE = 1000.0
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -33,7 +32,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--rate",
-        type=lambda text: number(0, MAX_RATE, text),
+        type=frame_rate,
         help="frames per second (default: the video's own, 30 for a folder; a stream or device "
         "as fast as frames come)",
     )

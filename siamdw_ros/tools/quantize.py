@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,11 @@ from tqdm import tqdm
 
 from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
-from siamdw_ros.siamdw.checkpoint_files import CheckpointError
 from siamdw_ros.siamdw.checkpoints import load_network, read_checkpoint, save_network
 from siamdw_ros.siamdw.crops import Image, context_side, crop_window, mean_color
 from siamdw_ros.siamdw.multi_tracker import box_to_center_size
 from siamdw_ros.siamdw.quantization import measure_ranges
-from siamdw_ros.tools.command_line import called_as
+from siamdw_ros.tools.command_line import called_as, positive, run_command
 
 TEMPLATE, SEARCH = 127, 255  # network pixels
 EPILOG = """
@@ -38,7 +38,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("sequences", type=Path, nargs="+", help="annotated videos, as evaluate's")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     parser.add_argument(
-        "--windows", type=int, default=100, metavar="N", help="in all (default: %(default)s)"
+        "--windows", type=positive, default=100, metavar="N", help="in all (default: %(default)s)"
     )
     return parser.parse_args(arguments)
 
@@ -46,12 +46,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = parse_arguments(arguments)
-    try:
-        quantize(options.checkpoint, options.sequences, options.out, options.windows)
-    except (CheckpointError, OSError, ValueError) as error:
-        print(f"quantize: {error}", file=sys.stderr)
-        return 2
-    return 0
+    files = options.checkpoint, options.sequences, options.out
+    return run_command("quantize", partial(quantize, *files, options.windows))
 
 
 def quantize(checkpoint: Path, sequences: Sequence[Path], out: Path, windows: int) -> None:

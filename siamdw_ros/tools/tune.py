@@ -8,6 +8,7 @@ Tune on other sequences than those that you report.
 import argparse
 import dataclasses
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from siamdw_ros.evaluation.tuning import (
     starting_point,
     write_preset,
 )
-from siamdw_ros.siamdw import CheckpointError
-from siamdw_ros.tools.command_line import called_as
+from siamdw_ros.tools.command_line import GOES_ON, called_as, positive, run_command, whole_number
 from siamdw_ros.tools.evaluate import add_tracker_options, read_sequences, tracker_options
+
+SEED = partial(whole_number, 0, 2**32 - 1)  # what NumPy takes
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -46,11 +48,13 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--objective", choices=OBJECTIVES, default="ao", help="default: ao")
     parser.add_argument(
-        "--trials", type=int, default=200, metavar="N", help="in all, resumed ones included"
+        "--trials", type=positive, default=200, metavar="N", help="in all, resumed ones included"
     )
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame")
-    parser.add_argument("--seed", type=int, default=0, help="of the search; default: 0")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
+    parser.add_argument(
+        "--every", type=positive, default=1, metavar="N", help="take every N-th frame"
+    )
+    parser.add_argument("--seed", type=SEED, default=0, help="of the search; default: 0")
+    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads")
     parser.add_argument(
         "--out",
         type=Path,
@@ -122,15 +126,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     bound_threads(options.threads)
-    try:
+
+    def work() -> None:
         tune(options, optuna)
-    except (CheckpointError, ValueError, FileNotFoundError) as error:
-        print(f"tune: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("tune: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+
+    return run_command("tune", work, GOES_ON)
 
 
 if __name__ == "__main__":

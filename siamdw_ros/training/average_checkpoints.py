@@ -49,11 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         mean = average([read_checkpoint(path) for path in options.files])
-        network = build_network(mean.network, mean)
-    except CheckpointError as error:
-        print(error, file=sys.stderr)
+        save_network(build_network(mean.network, mean), options.out, half=True)
+    except (CheckpointError, OSError, RuntimeError) as error:  # torch's, of a folder that is not
+        print(f"average_checkpoints: {error}", file=sys.stderr)
         return 1
-    save_network(network, options.out, half=True)
     print(f"{options.out}: mean of {len(options.files)} files of {mean.network}")
     return 0
 

@@ -5,12 +5,13 @@ of one track show the same target. A cut-out is an object with transparency. Bot
 uint8, on the CPU or the GPU, so that a batch of pairs is drawn by indexing.
 """
 
-import csv
+import contextlib
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import cv2
 import numpy as np
@@ -18,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from siamdw_ros.siamdw.crops import Image
+from siamdw_ros.evaluation.annotations import parse_file_boxes
+from siamdw_ros.siamdw.crops import Box, Image
 
 SCENE = 288  # px, side of a stored scene
 CUTOUT = 160  # px, side of a stored cut-out
@@ -111,19 +113,39 @@ def view_of(image: Image, box: NDArray[np.float32]) -> Scene | None:
 
 def read_track(path: Path) -> list[Scene]:
     """Read a zip archive of images with a `groundtruth.csv` (file,x,y,w,h)."""
-    with ZipFile(path) as archive:
-        return list(_scenes(table_in(archive, "groundtruth.csv"), archive.read))
+    with opened(path) as archive:
+        return list(_scenes(boxes_in(archive, "groundtruth.csv"), archive.read))
 
 
 def read_stills(path: Path) -> list[list[Scene]]:
     """Read a zip archive of photographs with a `boxes.csv`; each box is a track of one scene."""
-    with ZipFile(path) as archive:
-        return [[scene] for scene in _scenes(table_in(archive, "boxes.csv"), archive.read)]
+    with opened(path) as archive:
+        return [[scene] for scene in _scenes(boxes_in(archive, "boxes.csv"), archive.read)]
 
 
-def table_in(archive: ZipFile, name: str) -> list[dict[str, str]]:
-    """Read a csv file in a zip archive: a row per line, by the names of the columns."""
-    return list(csv.DictReader(archive.read(name).decode().splitlines()))
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[ZipFile]:
+    """Open a zip archive for reading.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is damaged, no zip archive, or lacks a file that is asked for.
+    """
+    try:
+        with ZipFile(path) as archive:
+            yield archive
+    except (BadZipFile, KeyError, zlib.error) as error:
+        raise ValueError(f"{path}: {error.args[0]}") from error
+
+
+def boxes_in(archive: ZipFile, name: str) -> list[tuple[str, Box]]:
+    """Read the image and the box of each line of a csv file (file,x,y,w,h) in a zip archive.
+
+    Raises:
+        KeyError: there is no such csv file.
+        ValueError: it lacks a column or a number.
+    """
+    return parse_file_boxes(archive.read(name).decode(), f"{archive.filename}: {name}")
 
 
 def images_in(archive: ZipFile) -> list[str]:
@@ -132,14 +154,14 @@ def images_in(archive: ZipFile) -> list[str]:
     return [name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png", ".webp"))]
 
 
-def _scenes(rows: Iterable[dict[str, str]], read: Callable[[str], bytes]) -> Iterator[Scene]:
+def _scenes(boxes: Iterable[tuple[str, Box]], read: Callable[[str], bytes]) -> Iterator[Scene]:
     name, image = "", None
-    for row in rows:
-        if row["file"] != name:
-            name = row["file"]
+    for file, box in boxes:
+        if file != name:
+            name = file
             image = decode(read(name))
-        box = np.array([float(row[key]) for key in "xywh"], np.float32)
-        if image is not None and (scene := view_of(image, box)) is not None:
+        scene = None if image is None else view_of(image, np.array(box, np.float32))
+        if scene is not None:
             yield scene
 
 
@@ -152,7 +174,7 @@ def decode(data: bytes, flags: int = cv2.IMREAD_COLOR) -> Image | None:
 def read_photographs(path: Path) -> list[list[Scene]]:
     """Read all images of a zip archive, shrunk to 288 px; the box of each is the whole image."""
     scenes = []
-    with ZipFile(path) as archive:
+    with opened(path) as archive:
         for name in images_in(archive):
             image = decode(archive.read(name))
             if image is not None:
@@ -212,7 +234,7 @@ def read_cutouts(path: Path) -> Iterator[tuple[str, Image]]:
         The class, which is the file's name up to the first underscore, and h x w x 4 uint8 BGRA,
         at most 156 px a side.
     """
-    with ZipFile(path) as archive:
+    with opened(path) as archive:
         for name in sorted(archive.namelist()):
             image = (
                 None if name.endswith("/") else decode(archive.read(name), cv2.IMREAD_UNCHANGED)

@@ -59,24 +59,30 @@ class Banks:
 
 
 class PackWriter:
-    """Writes a pack.
+    """Writes a pack; what is at its path is replaced when all of it is written.
 
     Args:
-        path: of the archive; it is replaced.
+        path: of the archive.
         quality: of the WebP images, 1 to 100.
     """
 
     def __init__(self, path: Path, quality: int) -> None:
-        self._archive = ZipFile(path, "w", ZIP_STORED)
+        self._path = path
+        self._partial = path.with_name(f"{path.name}.partial")
+        self._archive = ZipFile(self._partial, "w", ZIP_STORED)
         self._quality = quality
 
     def __enter__(self) -> "PackWriter":
         """Return itself."""
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        """Complete the archive."""
+    def __exit__(self, kind: object, *exception: object) -> None:
+        """Complete the archive, or remove it if something went wrong."""
         self._archive.close()
+        if kind is None:
+            self._partial.replace(self._path)
+        else:
+            self._partial.unlink()
 
     def scenes(self, kind: str, tracks: Iterable[Sequence[Scene]]) -> int:
         """Write scenes of one kind; return how many."""

@@ -5,7 +5,6 @@ and objects with transparency that are pasted on photographs.
 """
 
 import math
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,7 @@ import numpy as np
 from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.frames import ZippedFrames, decode
 from siamdw_ros.siamdw.crops import Box, Image
-from siamdw_ros.training.box_bank import images_in, read_cutouts, shrunk, table_in
+from siamdw_ros.training.box_bank import boxes_in, images_in, opened, read_cutouts, shrunk
 
 PASTED_SIZES = (12.0, 200.0)  # sqrt(width * height) of a pasted object in pixels
 BACKGROUND_SIDE = 480  # pixels, the longest of a photograph that objects are pasted on
@@ -54,12 +53,10 @@ def still_objects(paths: Sequence[Path]) -> Draw:
 
 
 def _annotated_stills(path: Path) -> list[tuple[ZippedFrames, int, list[Box]]]:
-    with zipfile.ZipFile(path) as archive:
-        rows = table_in(archive, "boxes.csv")
     boxes: dict[str, list[Box]] = {}
-    for row in rows:
-        x, y, w, h = (float(row[key]) for key in "xywh")
-        boxes.setdefault(row["file"], []).append((x, y, w, h))
+    with opened(path) as archive:
+        for name, (x, y, w, h) in boxes_in(archive, "boxes.csv"):
+            boxes.setdefault(name, []).append((x, y, w, h))
     frames = ZippedFrames(path, list(boxes))
     return [(frames, index, boxes[name]) for index, name in enumerate(frames.names)]
 
@@ -105,7 +102,7 @@ def pasted_objects(cutouts: Sequence[Path], photographs: Sequence[Path]) -> Draw
 
 
 def _photographs(path: Path) -> ZippedFrames:
-    with zipfile.ZipFile(path) as archive:
+    with opened(path) as archive:
         return ZippedFrames(path, images_in(archive))
 
 

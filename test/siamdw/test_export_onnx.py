@@ -133,7 +133,7 @@ def test_missing_package_is_named(monkeypatch, official_file, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "onnx", None)
     path = str(official_file("siamfc_res22"))
     arguments = [str(tmp_path), "--model", "siamfc_res22", "--checkpoint", path]
-    assert export_onnx.main(arguments) == 1
+    assert export_onnx.main(arguments) == 2
     assert "pip install onnx onnxruntime" in capsys.readouterr().err
 
 
@@ -142,12 +142,12 @@ def test_difference_from_torch_is_an_error(official_file, tmp_path, monkeypatch,
     monkeypatch.setattr(export_onnx, "TOLERANCE", 0.0)
     path = str(official_file("siamfc_res22"))
     arguments = [str(tmp_path), "--model", "siamfc_res22", "--checkpoint", path, "--scales", "1"]
-    assert export_onnx.main(arguments) == 1
+    assert export_onnx.main(arguments) == 2
     assert "differs from torch" in capsys.readouterr().err
 
 
 def test_file_of_another_network_is_an_error(official_file, tmp_path, capsys):
     path = str(official_file("siamfc_res22"))
     arguments = [str(tmp_path), "--model", "siamfc_next22", "--checkpoint", path]
-    assert export_onnx.main(arguments) == 1
+    assert export_onnx.main(arguments) == 2
     assert "holds siamfc_res22, not siamfc_next22" in capsys.readouterr().err

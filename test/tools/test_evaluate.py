@@ -125,6 +125,9 @@ def test_a_tracker_from_a_file_reports_what_is_wrong_with_it(
         ([JUICE, "--tracker", "kcf,kcf"], "different names"),
         ([JUICE, JUICE], "two sequences are called juice"),
         ([JUICE, "--set", "window_influence"], "NAME=VALUE"),
+        ([JUICE, "--set", "window_influence=["], "--set window_influence=[: not YAML"),
+        ([JUICE, "--tracker", __file__], "test_evaluate.py: not YAML"),
+        ([JUICE, "--tracker", "kcf", "--out", __file__], "File exists"),
     ],
 )
 def test_bad_input_is_reported(

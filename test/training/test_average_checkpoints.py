@@ -28,6 +28,16 @@ def test_the_mean_lies_in_the_middle(tmp_path: Path, capsys: pytest.CaptureFixtu
         torch.testing.assert_close(value.double(), expected, atol=1e-3, rtol=1e-3)
 
 
+def test_a_folder_that_does_not_exist_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path / "a.pt")
+    assert main([str(file), "--out", str(tmp_path / "no" / "mean.pt")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("average_checkpoints: ")
+    assert error.count("\n") == 1
+
+
 def test_files_of_two_networks_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,3 +97,12 @@ def test_what_is_wrong_is_reported_in_a_line(
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
+
+
+def test_a_file_that_is_no_yaml_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("packs: [")
+    assert main([str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"train_boxes: {file}: not YAML: ")
