@@ -29,6 +29,9 @@ STATE_PERIOD = 1.0  # seconds between states; sooner when something changes
 MAX_MESSAGES = 200.0  # a second; a 120 Hz camera takes 120
 MAX_STARTS = 5.0  # a second
 MAX_REQUESTS = 8  # that wait for the tracker
+# Largest age of the tick in a message of the held button: the tick's way to the page, the page's
+# wait of up to 100 ms, and the way back. An older message may be of a button that was released.
+MAX_TICK_AGE = 500  # milliseconds
 
 
 class Client:
@@ -49,8 +52,11 @@ class Client:
         self._state_sent = -1e9
         self._messages, self._starts = RateLimit(), RateLimit()
         self._requests: set[asyncio.Task[None]] = set()
-        self._holds = False
-        self._may_hold = True
+        self._pressed = False  # the button that lets the robot drive
+        self._stopped = False  # STOP was pressed meanwhile
+        self._enables = False  # the follower was enabled and not disabled
+        self._tick_due = False
+        self._late = False  # a message of the button was too old since the last tick
 
     def wake(self) -> None:
         """Check for something new to send."""
@@ -68,7 +74,7 @@ class Client:
                         code=WSCloseCode.POLICY_VIOLATION, message=b"not what the page sends"
                     )
         finally:
-            self._hold(False)
+            self._hold(Hold(False))
             self._hub.viewers.discard(self)
             self._hub.update_streams()
             for task in (sender, *self._requests):
@@ -98,8 +104,11 @@ class Client:
         elif isinstance(command, Watch):
             self.camera = command.camera
             self._hub.update_streams()
+            self._state_sent = -1e9  # the page shows at once which camera it is
+            self.wake()
         elif isinstance(command, Hold):
-            self._hold(command.pressed and not self._hub.settings.read_only)
+            if not self._hub.settings.read_only:
+                self._hold(command)
         elif self._hub.settings.read_only:
             self._answer(command.request, False, "the panel is read-only")
         elif len(self._requests) >= MAX_REQUESTS or (
@@ -111,20 +120,37 @@ class Client:
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
 
-    def _hold(self, pressed: bool) -> None:
-        """Pass on that the operator lets the robot drive, and once that he does not any more."""
-        if pressed and not self._may_hold:
+    def _hold(self, hold: Hold) -> None:
+        """Pass on that the operator lets the robot drive, and once that he does not any more.
+
+        A link may deliver late. So each message has a tick of this panel, by which it shows how
+        old it can be at most; the first one after the button was pressed asks for that tick.
+        """
+        self._pressed = hold.pressed
+        if not hold.pressed:
+            self._stopped = False
+            self._disable()
             return
-        if pressed or self._holds:
-            self._hub.link.enable(pressed)
-        self._holds = pressed
-        self._may_hold = True
+        self._tick_due = True
+        self.wake()
+        if self._stopped or hold.tick is None:
+            return
+        if 0 <= steady_milliseconds() - hold.tick <= MAX_TICK_AGE:
+            self._enables = True
+            self._hub.link.enable(True)
+        else:
+            self._late = True
+            self._disable()
+
+    def _disable(self) -> None:
+        if self._enables:
+            self._enables = False
+            self._hub.link.enable(False)
 
     def end_hold(self) -> None:
         """Ignore the button until it was released: STOP was pressed, here or elsewhere."""
-        # Also at the second STOP, by which time it is not taken for held any more.
-        self._may_hold = self._may_hold and not self._holds
-        self._holds = False
+        self._stopped = self._pressed
+        self._enables = False
 
     async def _request(self, command: Start | Stop) -> None:
         """Ask the tracker and pass its answer on."""
@@ -173,6 +199,11 @@ class Client:
             )
 
     async def _send_text(self) -> None:
+        if self._tick_due:
+            tick = {"type": "tick", "tick": steady_milliseconds(), "late": self._late}
+            self._tick_due = False
+            self._late = False
+            await self._socket.send_str(json.dumps(tick))
         while self._answers:
             await self._socket.send_str(json.dumps(self._answers.popleft()))
         if time.monotonic() - self._state_sent >= STATE_PERIOD:
@@ -193,6 +224,11 @@ class Client:
         head = self._hub.head(camera, frame, jpeg)
         head["waited"] = round(time.monotonic() - asked, 3)
         await self._socket.send_bytes(pack_frame(head, jpeg.data))
+
+
+def steady_milliseconds() -> int:
+    """Return the time of a clock that never jumps."""
+    return time.monotonic_ns() // 10**6
 
 
 def start_request(command: Start) -> StartTracking.Request:

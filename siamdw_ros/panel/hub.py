@@ -103,7 +103,8 @@ class Hub:
         cameras = self.tracker.cameras
         first = next(iter(cameras), "")
         for viewer in self.viewers:
-            if viewer.camera not in cameras:
+            # Before the first diagnostics, what the page asks for may well be there.
+            if cameras and viewer.camera not in cameras:
                 viewer.camera = first
         watched = {viewer.camera for viewer in self.viewers}
         for name, stream in list(self._streams.items()):

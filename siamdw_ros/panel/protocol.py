@@ -14,6 +14,7 @@ MAX_MESSAGE = 2048  # bytes of a command
 MAX_NAME = 64  # characters of a target's or camera's name
 MAX_PIXEL = 1e6
 MAX_SECONDS = 24 * 3600
+MAX_TICK = 2**53  # the largest integer that the page's numbers have
 
 
 class ProtocolError(ValueError):
@@ -63,9 +64,15 @@ class Stop:
 
 @dataclass(frozen=True)
 class Hold:
-    """The button that lets the robot drive is held; it comes again and again until it is not."""
+    """The button that lets the robot drive is held; it comes again and again until it is not.
+
+    Attributes:
+        pressed: False: it was released.
+        tick: Of the panel's newest answer to a Hold; None: none has come since it was pressed.
+    """
 
     pressed: bool
+    tick: int | None = None
 
 
 Command: TypeAlias = Watch | Next | Start | Stop | Hold
@@ -94,10 +101,11 @@ def parse(text: str) -> Command:
                 _integer(fields["seconds"], MAX_SECONDS),
             )
         if kind == "hold" and isinstance(fields["pressed"], bool):
-            return Hold(fields["pressed"])
+            tick = fields.get("tick")
+            return Hold(fields["pressed"], None if tick is None else _integer(tick, MAX_TICK))
         if kind == "stop":
             return Stop(_integer(fields["request"]), _name(fields["target"]))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ProtocolError(f"not a command: {error}"[:100]) from error
     raise ProtocolError("not a command: unknown type")
 

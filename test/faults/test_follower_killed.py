@@ -10,7 +10,7 @@ import aiohttp
 import numpy as np
 import pytest
 from field import Field, node_process
-from panel_rig import PanelProcess
+from panel_rig import PanelProcess, hold
 from rig import START, Trials
 from sensor_msgs.msg import Image
 from siamdw_msgs.srv import StartTracking
@@ -83,14 +83,14 @@ class Holder:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._hold()))
 
     async def _hold(self) -> None:
-        # The panel may be killed first.
-        with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+        # The panel may be killed first; TypeError: the socket is closed instead of an answer.
+        with contextlib.suppress(aiohttp.ClientError, ConnectionError, TypeError):
             async with (
                 aiohttp.ClientSession() as session,
                 session.ws_connect(f"{self._url}ws", headers={"Origin": self._url[:-1]}) as socket,
             ):
                 while not self._closed.is_set():
-                    await socket.send_str('{"type": "hold", "pressed": true}')
+                    await hold(socket)
                     await asyncio.sleep(0.1)
 
     def close(self) -> None:

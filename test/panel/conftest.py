@@ -4,13 +4,17 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from siamdw_ros.evaluation.node_process import NODE, ModuleProcess
+from siamdw_ros.panel.hub import Hub
+from siamdw_ros.panel.settings import PanelSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from bare_panel import Link
 from panel_rig import CLIP, HISTORY, RATE, REQUEST_TIMEOUT, PanelProcess
 
 
@@ -34,3 +38,11 @@ def tracker(ros_domain: None) -> Iterator[None]:
 def panel(ros_domain: None) -> Iterator[PanelProcess]:
     with PanelProcess("port:=0") as running:
         yield running
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """What a panel without ROS shares; its `link` is a Link."""
+    hub = Hub(cast(Any, Link()), PanelSettings(port=0))
+    yield hub
+    hub.close()

@@ -66,6 +66,21 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = WAIT) -> 
     return value
 
 
+async def hold(socket: Any) -> None:
+    """Hold the button that lets the robot drive, as the page does, until the panel accepts it.
+
+    Args:
+        socket: WebSocket of aiohttp.
+    """
+    answer = {"tick": None, "late": True}
+    while answer["late"]:
+        await socket.send_json({"type": "hold", "pressed": True, "tick": answer["tick"]})
+        is_first = answer["tick"] is None
+        while (answer := await socket.receive_json(timeout=WAIT)).get("type") != "tick":
+            pass
+        answer["late"] |= is_first
+
+
 class PanelProcess:
     """The panel as users start it.
 

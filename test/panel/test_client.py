@@ -93,3 +93,19 @@ def test_connection_that_can_show_nothing_more_is_closed(
             await asyncio.wait_for(next_of(aiohttp.WSMsgType.CLOSE, socket), 10)
 
     asyncio.run(run())
+
+
+def test_a_camera_that_is_asked_for_before_the_tracker_is_known_is_shown(ros_domain: None) -> None:
+    async def run() -> None:
+        async with connected() as (hub, socket):
+            rear = DiagnosticStatus(
+                name="siamdw_tracker: camera rear",
+                values=[KeyValue(key="topic", value="/rear/image")],
+            )
+            await socket.send_str('{"type": "watch", "camera": "rear"}')
+            await socket.receive_json(timeout=WAIT)  # its state: the panel has taken it
+            hub.on_diagnostics(DiagnosticArray(status=[CAMERA, rear]))
+            state = await socket.receive_json(timeout=WAIT)
+            assert state["camera"] == "rear"
+
+    asyncio.run(run())

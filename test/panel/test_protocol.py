@@ -32,7 +32,9 @@ def test_commands() -> None:
     assert parse('{"type": "next"}') == Next()
     assert parse('{"type": "watch", "camera": "front"}') == Watch("front")
     assert parse('{"type": "stop", "request": 2, "target": "a"}') == Stop(2, "a")
-    assert parse('{"type": "hold", "pressed": true}') == Hold(True)
+    assert parse('{"type": "hold", "pressed": false}') == Hold(False)
+    assert parse('{"type": "hold", "pressed": true, "tick": null}') == Hold(True)
+    assert parse('{"type": "hold", "pressed": true, "tick": 5000000000}') == Hold(True, 5 * 10**9)
     assert parse(json.dumps(START)) == Start(1, "front", (5, 6), (1, 2.5, 30, 40), "", 0)
 
 
@@ -55,6 +57,7 @@ def test_commands() -> None:
         {"box": [1, 2, 3, float("nan")]},
         {"box": [1, 2, 3, float("inf")]},
         {"box": [1, 2, 3, 1e9]},
+        {"box": [1, 2, 3, 10**400]},
         {"box": [1, 2, 3, "four"]},
         {"box": None},
         {"seconds": -1},
@@ -73,6 +76,12 @@ def test_what_the_page_never_sends_is_refused(change: dict[str, object]) -> None
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(ProtocolError):
         parse(text)
+
+
+@pytest.mark.parametrize("tick", ["-1", "1.5", "true", '"1"', "1e400", "9007199254740993"])
+def test_a_tick_that_the_panel_never_sends_is_refused(tick: str) -> None:
+    with pytest.raises(ProtocolError):
+        parse(f'{{"type": "hold", "pressed": true, "tick": {tick}}}')
 
 
 def test_a_frame_is_a_head_and_a_jpeg() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 import rclpy
-from panel_rig import WAIT, PanelProcess
+from panel_rig import WAIT, PanelProcess, hold
 from std_msgs.msg import Bool
 
 pytestmark = pytest.mark.ros
@@ -194,7 +194,7 @@ def test_the_robot_may_drive_while_the_button_is_held(
         async with Browser(panel) as browser:
             socket = await browser.socket()
             await wait_for_follower(socket)
-            await socket.send_str('{"type": "hold", "pressed": true}')
+            await hold(socket)
             await asyncio.to_thread(enabling, 1)
             await socket.close()  # without a word that the button is not held any more
 
@@ -223,17 +223,17 @@ def test_stop_in_one_browser_ends_what_another_one_holds(
         async with Browser(panel) as browser:
             driver, other = await browser.socket(), await browser.socket()
             await wait_for_follower(driver)
-            await driver.send_str('{"type": "hold", "pressed": true}')
+            await hold(driver)
             await asyncio.to_thread(enabling, 1)
             await other.send_str('{"type": "stop", "request": 1, "target": ""}')
             await asyncio.to_thread(enabling, 2)
-            await driver.send_str('{"type": "hold", "pressed": true}')  # still held: ignored
+            await hold(driver)  # still held: ignored
             await driver.send_str('{"type": "hold", "pressed": false}')
-            await driver.send_str('{"type": "hold", "pressed": true}')  # held anew
+            await hold(driver)  # held anew
             assert await asyncio.to_thread(enabling, 3) == [True, False, True]
             await driver.send_str('{"type": "hold", "pressed": false}')
             assert await asyncio.to_thread(enabling, 4) == [True, False, True, False]
-            await other.send_str('{"type": "hold", "pressed": true}')  # it held nothing before
+            await hold(other)  # it held nothing before
             assert (await asyncio.to_thread(enabling, 5))[4]
 
     asyncio.run(act())

@@ -1,16 +1,19 @@
-// The WebSocket: commands out; states, answers and frames in. It reconnects by itself.
+// The WebSocket: commands out; states, answers, ticks and frames in. It reconnects by itself.
 
 const FIRST_RETRY = 500;  // ms
 const LAST_RETRY = 5000;
+const SILENCE = 5000;  // ms without a message, after which the link is lost: states come every second
+const CHECK = 500;  // ms between two looks at the silence
 
 export class Connection {
-  // on: {open, closed(reason), state(state), frame({head, bitmap, network})}
+  // on: {open, closed(reason), state(state), tick(tick), frame({head, bitmap, network})}
   constructor(on) {
     this.on = on;
     this.retry = FIRST_RETRY;
     this.requests = new Map();
     this.nextRequest = 1;
     this.connect();
+    setInterval(() => this.checkSilence(), CHECK);
   }
 
   connect() {
@@ -19,27 +22,41 @@ export class Connection {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.on.open();
     socket.onmessage = (event) => {
+      this.heard = performance.now();
       this.retry = FIRST_RETRY;
       if (typeof event.data === "string") this.readText(JSON.parse(event.data));
       else this.readFrame(event.data);
     };
-    socket.onclose = (event) => this.closed(event);
+    socket.onclose = (event) => this.closed(event.reason);
     this.socket = socket;
+    this.heard = performance.now();  // when the last message came
   }
 
-  closed(event) {
+  // A link that is lost without a word, as out of the reach of Wi-Fi, closes no socket for minutes.
+  checkSilence() {
+    if (performance.now() - this.heard < SILENCE) return;
+    this.socket.onopen = null;
+    this.socket.onmessage = null;
+    this.socket.onclose = null;
+    this.socket.close();
+    this.closed(`nothing came for ${SILENCE / 1000} s`);
+  }
+
+  closed(reason) {
+    this.heard = Infinity;  // nothing is expected until it connects again
     for (const answer of this.requests.values()) {
       answer({ success: false, message: "the connection was lost before the answer came" });
     }
     this.requests.clear();
-    this.on.closed(event.reason);
+    this.on.closed(reason);
     setTimeout(() => this.reconnect(), this.retry);
     this.retry = Math.min(this.retry * 2, LAST_RETRY);
   }
 
   async reconnect() {
     try {  // a panel that was started anew wants the token again
-      const page = await fetch("/panel.js", { method: "HEAD" });
+      const signal = AbortSignal.timeout(SILENCE);
+      const page = await fetch("/panel.js", { method: "HEAD", signal });
       if (page.status === 401) return location.assign("/login");
     } catch { /* it is not there yet */ }
     this.connect();
@@ -70,6 +87,7 @@ export class Connection {
 
   readText(message) {
     if (message.type === "state") return this.on.state(message);
+    if (message.type === "tick") return this.on.tick(message);
     const resolve = this.requests.get(message.request);
     this.requests.delete(message.request);
     resolve?.(message);

@@ -7,6 +7,7 @@ const STALE = 2000;  // ms without a frame after which the page says so
 const TOAST = 4000;
 const CONFIRM = 700;  // ms for which the box that was found around a tap is shown
 const HOLD = 100;  // ms between two messages of the held button; the follower waits for 300
+const LATE = 1000;  // ms without a tick in time after which the page says why the robot stands
 const FORGET = 500;  // ms; a target that is started over is left out of the reports for a moment
 
 const find = (id) => document.getElementById(id);
@@ -16,6 +17,7 @@ let head = null;  // of the newest frame, which a frozen stage does not show
 let targets = [];  // that the tracker reported last
 let arrived = 0;  // when it came
 let frames = 0;
+let watched = "";  // the camera to show, also after the connection was lost
 let closedFor = "";
 let connected = false;
 let redrawing = null;  // id of the target that the next box starts over
@@ -38,6 +40,7 @@ const connection = new Connection({
   open: () => {
     connected = true;
     closedFor = "";
+    if (watched) connection.send({ type: "watch", camera: watched });
     connection.next();
   },
   closed: (reason) => {
@@ -47,8 +50,10 @@ const connection = new Connection({
   },
   state: (message) => {
     state = message;
+    watched ||= state.camera;
     showState();
   },
+  tick: (message) => readTick(message),
   frame: (frame) => {
     head = frame.head;
     if (head.matched) targets = head.targets;  // a silent tracker's cards stay, dimmed
@@ -250,15 +255,38 @@ function setPaused(paused) {
 }
 
 // The robot drives while this button is held: a message again and again, and silence stops it.
+// Each has the panel's newest tick, by which the panel rejects what the network delivers late. Only
+// a tick that came after the button was pressed counts, so that the first message asks for one.
 let holding = 0;
+let tick = null;
+let inTime = 0;  // when the last tick came without a message that was too late
+let warned = false;
 
 function setHold(pressed) {
   if (pressed === Boolean(holding)) return;
   clearInterval(holding);
-  const send = () => connection.send({ type: "hold", pressed });
-  holding = pressed ? setInterval(send, HOLD) : 0;
-  send();
+  tick = null;
+  inTime = performance.now();
+  warned = false;
+  holding = pressed ? setInterval(sendHold, HOLD) : 0;
+  if (pressed) sendHold();
+  else connection.send({ type: "hold", pressed });
   find("hold").setAttribute("aria-pressed", pressed);
+}
+
+function sendHold() {
+  connection.send({ type: "hold", pressed: true, tick });
+  if (warned || performance.now() - inTime < LATE) return;
+  warned = true;
+  toast("The robot stands: the connection is too slow, your hold arrives too late.", false);
+}
+
+function readTick(message) {
+  if (!holding) return;
+  const isFirst = tick === null;
+  tick = message.tick;
+  if (!message.late) inTime = performance.now();
+  if (isFirst) sendHold();
 }
 
 find("hold").onpointerdown = () => setHold(true);
@@ -273,7 +301,8 @@ find("stop").onclick = () => {
 find("pause").onclick = () => setPaused(!stage.paused);
 find("fit").onclick = () => stage.resetView();
 find("camera").onchange = (event) => {
-  connection.send({ type: "watch", camera: event.target.value });
+  watched = event.target.value;
+  connection.send({ type: "watch", camera: watched });
   event.target.blur();
 };
 document.addEventListener("keydown", (event) => {
