@@ -18,6 +18,7 @@ from siamdw_ros.siamdw.checkpoint_files import CheckpointError, open_checkpoint
 from siamdw_ros.siamdw.networks import Network, Ranges, create_network
 
 FORMAT = "siamdw_ros/1"
+EXTENT_NETWORK = "extent_res22"  # not a tracker's; see extent_network.py
 MAX_NUMBERS = 200_000_000  # the largest network has 77 million
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
@@ -31,6 +32,7 @@ PREFIXES = {  # prefixes of the supported layouts, longest first -> ours
     "connect_model.": "head.",
     "backbone.": "backbone.",
     "features.": "backbone.",
+    "heads.": "heads.",
     "head.": "head.",
 }
 RESNETS = {1: "res16", 2: "res19", 3: "res22", 4: "res43"}  # by the units of the first stage
@@ -97,6 +99,11 @@ def build_network(
     old_stem: bool = False,
 ) -> Network:
     """Build a network with the weights of a checkpoint; see :func:`load_network`."""
+    if checkpoint.network == EXTENT_NETWORK:
+        raise CheckpointError(
+            f"{checkpoint.path} holds {EXTENT_NETWORK}, which finds the box of a tapped object: "
+            "give a file of a tracker's network"
+        )
     if learned_scale is None:
         learned_scale = checkpoint.own and checkpoint.learned_scale
     elif learned_scale and not checkpoint.learned_scale:
@@ -250,6 +257,8 @@ def _dtype_name(value: Tensor) -> str:
 
 def _identify(path: Path, weights: dict[str, Tensor]) -> str:
     """Read the network's name off keys and shapes."""
+    if any(key.startswith("heads.") for key in weights):
+        return EXTENT_NETWORK
     if "head.search_neck.0.weight" in weights:
         return "siambox_res22"
     template_cls = weights.get("head.template_cls.weight")

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from siamdw_ros.siamdw.bundled import BUNDLED, bundled_checkpoint
 from siamdw_ros.siamdw.checkpoint_files import CheckpointError
-from siamdw_ros.siamdw.checkpoints import Checkpoint, build_network, read_checkpoint
+from siamdw_ros.siamdw.checkpoints import (
+    EXTENT_NETWORK,
+    Checkpoint,
+    build_network,
+    read_checkpoint,
+)
+from siamdw_ros.siamdw.extent import bundled_extents
+from siamdw_ros.siamdw.extent_network import load_extent_network
 from siamdw_ros.tools.command_line import called_as
 
 PUBLISHED = {  # md5 -> file; of the authors' other files no checksum is known
@@ -45,8 +52,9 @@ def describe(path: Path) -> dict[str, str]:
 
 def published(sha256: str, md5: str) -> str:
     """Where a file comes from: from this package, or from the authors."""
-    for name in BUNDLED:
-        if checksums(Path(bundled_checkpoint(name)))[0] == sha256:
+    bundled = {name: Path(bundled_checkpoint(name)) for name in BUNDLED}
+    for name, path in (bundled | {EXTENT_NETWORK: bundled_extents()}).items():
+        if checksums(path)[0] == sha256:
             return f"the file of {name} that comes with this package"
     return PUBLISHED.get(md5, "not known: no published file has this checksum")
 
@@ -63,8 +71,11 @@ def parameters(checkpoint: Checkpoint) -> int:
 def completeness(checkpoint: Checkpoint) -> str:
     """Whether the network can be built from the file alone."""
     try:
-        build_network(checkpoint.network, checkpoint)
-    except CheckpointError as error:
+        if checkpoint.network == EXTENT_NETWORK:
+            load_extent_network(checkpoint.path)
+        else:
+            build_network(checkpoint.network, checkpoint)
+    except ValueError as error:
         return f"no: {error}"
     return "yes"
 

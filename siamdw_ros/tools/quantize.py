@@ -20,9 +20,11 @@ from siamdw_ros.tools.command_line import called_as, positive, run_command
 TEMPLATE, SEARCH = 127, 255  # network pixels
 EPILOG = """
 The weights stay as they are: the file works in every precision. With OpenVINO on a CPU that has
-instructions for int8, `precision: auto` then takes int8. See what that costs on your videos:
-  evaluate VIDEOS --checkpoint quantised.pt --tracker siamdw,full.yaml
-where full.yaml has the lines `checkpoint: quantised.pt` and `overrides: {precision: full}`.
+instructions for int8 and none for bfloat16, `precision: auto` then takes int8; elsewhere give
+`precision: int8`. See what that costs on your videos:
+  evaluate VIDEOS --model NETWORK --checkpoint quantised.pt --set precision=int8 \
+    --tracker siamdw,full.yaml
+where NETWORK is that of the checkpoint and full.yaml has the line `overrides: {precision: full}`.
 """
 
 

@@ -18,6 +18,7 @@ from siamdw_ros.tools.track_video import main
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 CLIP = CLIPS / "cup.mp4"
+NO_PARAMETERS = Path(__file__).parents[2] / "config" / "training" / "tiny.yaml"
 BOX = "306,124,108,260"
 
 
@@ -148,7 +149,8 @@ def test_stream_is_tracked_until_it_ends(images: list[np.ndarray], tmp_path: Pat
             "is 7654321.5, expected 0 to 1000000",
         ),
         ([CLIP, "--box", BOX, "-p", "checkpoint:=nowhere.pt"], "nowhere.pt"),
-        ([CLIP, "--box", BOX, "--params-file", __file__], "no parameter file of ROS"),
+        ([CLIP, "--box", BOX, "--params-file", __file__], "test_track_video.py: not YAML"),
+        ([CLIP, "--box", BOX, "--params-file", NO_PARAMETERS], "no parameter file of ROS"),
         ([CLIP, "--box", BOX, "--video", CLIP], "this is the source"),
         ([CLIP, "--box", BOX, "--video", "/nowhere/x.mp4"], "/nowhere/x.mp4"),
         ([CLIP, "--boxes", __file__], "expected the columns frame, x, y, w, h"),

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from siamdw_ros.siamdw.bundled import BUNDLED, bundled_checkpoint
-from siamdw_ros.siamdw.checkpoints import save_network
+from siamdw_ros.siamdw.checkpoints import load_network, save_network
+from siamdw_ros.siamdw.extent import bundled_extents
 from siamdw_ros.siamdw.networks import create_network
 from siamdw_ros.tools import inspect_checkpoint
 
@@ -55,11 +56,23 @@ def test_published_file_is_known_by_its_checksum(official, capsys, monkeypatch):
     assert lines(capsys, official)[1]["published"] == "CIResNet22"
 
 
-@pytest.mark.parametrize("name", BUNDLED)
-def test_bundled_file_is_known_and_complete(name, capsys):
-    status, table, _ = lines(capsys, bundled_checkpoint(name))
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        *((name, bundled_checkpoint(name)) for name in BUNDLED),
+        ("extent_res22", bundled_extents()),
+    ],
+)
+def test_bundled_file_is_known_and_complete(name, path, capsys):
+    status, table, _ = lines(capsys, path)
+    assert table["network"].startswith(f"{name}, ")
     assert (status, table["complete"]) == (0, "yes")
     assert table["published"] == f"the file of {name} that comes with this package"
+
+
+def test_a_network_for_taps_is_no_trackers():
+    with pytest.raises(ValueError, match="finds the box of a tapped object"):
+        load_network("siamfc_res22", bundled_extents())
 
 
 def test_checksum_of_the_one_known_file_is_listed():

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from siamdw_ros.training.box_loop import BoxTraining
 from siamdw_ros.training.config import MAY_CHANGE, Config, OptimizerConfig, load_config
 from siamdw_ros.training.datasets import Source
+from siamdw_ros.training.extents import ExtentTraining
 from siamdw_ros.training.losses import LossWeights
 from siamdw_ros.training.published import Augmentation
 from siamdw_ros.training.record import ConfigError, store_config
@@ -148,6 +150,22 @@ def test_the_page_explains_every_key(section: type) -> None:
     explained = {name.rpartition(".")[2] for name in re.findall(r"`([a-z_.]+)`", table)}
     keys = getattr(section, "model_fields", None) or section.__dataclass_fields__
     assert not set(keys) - explained - {"optimizer", "loss", "augmentation", "shares"}
+
+
+@pytest.mark.parametrize(
+    ("part", "section"),
+    [("The box network", BoxTraining), ("The box of a tapped object", ExtentTraining)],
+)
+def test_the_page_explains_every_key_of_the_other_commands(part: str, section: type) -> None:
+    page = (ROOT / "docs" / "training.md").read_text().split(f"## {part}")[1].split("\n## ")[0]
+    table = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("|"))
+    assert not set(section.__dataclass_fields__) - set(re.findall(r"`([a-z_]+)`", table))
+
+
+def test_the_page_lists_every_configuration() -> None:
+    page = (ROOT / "docs" / "training.md").read_text()
+    listed = set(re.findall(r"^\| `([a-z0-9_]+\.yaml)` \|", page, re.MULTILINE))
+    assert not {file.name for file in CONFIGS.glob("*.yaml")} - listed
 
 
 def test_a_configuration_cannot_be_changed_by_accident(good: Path) -> None:
