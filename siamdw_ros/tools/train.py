@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import cv2
 
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         if error.name not in ("lightning", "pydantic"):
             raise
         return _refuse(NEEDED)
-    except (OSError, ValueError, FloatingPointError) as error:
+    except (OSError, ValueError, FloatingPointError, BadZipFile) as error:
         return _refuse(str(error))
 
 
