@@ -71,7 +71,7 @@ class Bag:
         """Yield all messages by the time of their recording, up to a damage."""
         try:
             yield from self._read()
-        except _reading_errors() as error:
+        except Exception as error:  # of rosbags, apsw or zstd: whatever the bytes led to
             self.damage = str(error) or repr(error)
 
 
@@ -92,16 +92,15 @@ def open_bag(path: Path) -> Iterator[Bag]:
             f"{path}: a bag of ROS 1: convert it first, rosbags-convert --src {path} --dst FOLDER"
         )
     try:
-        from rosbags.rosbag2 import Reader, ReaderError
+        from rosbags.rosbag2 import Reader
     except ImportError:
         raise BagError(MISSING) from None
     with contextlib.ExitStack() as stack:
         try:
-            reader = stack.enter_context(Reader(path))
-        except (ReaderError, FileNotFoundError, AssertionError, TypeError) as error:
-            yield stack.enter_context(_open_files(path, str(error)))
-            return
-        yield _indexed(path, [reader], "")
+            bag = _indexed(path, [stack.enter_context(Reader(path))], "")
+        except Exception as error:  # a damaged length is a MemoryError there, and so on
+            bag = stack.enter_context(_open_files(path, str(error) or repr(error)))
+        yield bag
 
 
 @contextlib.contextmanager
@@ -111,7 +110,7 @@ def _open_files(path: Path, problem: str) -> Iterator[Bag]:
     Raises:
         BagError: One cannot be read.
     """
-    from rosbags.rosbag2 import Reader, ReaderError
+    from rosbags.rosbag2 import Reader
 
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     files = [file for file in files if file.suffix in (".mcap", ".db3")]
@@ -120,15 +119,15 @@ def _open_files(path: Path, problem: str) -> Iterator[Bag]:
     with contextlib.ExitStack() as stack:
         try:
             readers = [stack.enter_context(Reader(file)) for file in files]
-        except ReaderError as error:
+            bag = _indexed(path, readers, "it has no usable metadata.yaml")
+        except Exception as error:
             if any(file.suffix != ".mcap" for file in files):
                 raise BagError(
-                    f"{path}: the bag is damaged: {error}: the command .recover of sqlite3 may "
-                    "save what is in it"
+                    f"{path}: the bag is damaged: {str(error) or repr(error)}: the command "
+                    ".recover of sqlite3 may save what is in it"
                 ) from error
-            yield _streamed(path, files)
-            return
-        yield _indexed(path, readers, "it has no usable metadata.yaml")
+            bag = _streamed(path, files)
+        yield bag
 
 
 def _indexed(path: Path, readers: list[Any], damage: str) -> Bag:
@@ -206,12 +205,3 @@ def _unpacked(data: bytes) -> bytes:
     from siamdw_ros.recordings.mcap_stream import zstd
 
     return bytes(zstd.decompress(data))
-
-
-def _reading_errors() -> tuple[type[Exception], ...]:
-    import apsw
-    from rosbags.rosbag2 import ReaderError
-
-    from siamdw_ros.recordings.mcap_stream import zstd
-
-    return ReaderError, apsw.Error, zstd.ZstdError, EOFError, RuntimeError, OSError

@@ -90,11 +90,11 @@ class McapStream:
             for opcode, content in self._records(file):
                 if opcode == CHUNK:
                     inner = BytesIO(self._decompressed(content))
-                    found = [self._message(*record) for record in self._records(inner)]
+                    found = [self._decoded(*record) for record in self._records(inner)]
                     yield from sorted((m for m in found if m), key=lambda m: m.time)
                 elif opcode in (DATA_END, FOOTER):
                     return
-                elif message := self._message(opcode, content):
+                elif message := self._decoded(opcode, content):
                     yield message
         self.damage = self.damage or "it has no end"
 
@@ -111,6 +111,14 @@ class McapStream:
             if opcode == CHUNK:
                 yield opcode, content
             return
+
+    def _decoded(self, opcode: int, content: bytes) -> Message | None:
+        """Return the message of a record; None if it is another record, or a damaged one."""
+        try:
+            return self._message(opcode, content)
+        except struct.error as error:  # the record is too short for what should be in it
+            self.damage = f"a record is damaged: {error}"
+            return None
 
     def _message(self, opcode: int, content: bytes) -> Message | None:
         """Return the message of a record; keep a schema or channel."""
@@ -137,6 +145,7 @@ class McapStream:
     def _decompressed(self, chunk: bytes) -> bytes:
         """Return the records in a chunk, as far as they can be decompressed."""
         if len(chunk) < CHUNK_HEAD.size + 4:
+            self.damage = self.damage or "a chunk is damaged: it is too short"
             return b""
         _, _, size, checksum = CHUNK_HEAD.unpack_from(chunk)
         fields = BytesIO(chunk)

@@ -15,6 +15,7 @@ from rosbags.rosbag2.storage_mcap import McapReader
 from std_msgs.msg import String
 
 from siamdw_ros.recordings.bag_reader import BagError, open_bag
+from siamdw_ros.recordings.mcap_stream import CHANNEL, CHUNK, HEAD, MAGIC, MESSAGE, SCHEMA
 from siamdw_ros.tools.track_bag import main
 
 COUNT = 400
@@ -98,6 +99,41 @@ def test_damage_in_the_middle_ends_reading_and_is_reported(tmp_path: Path) -> No
         found = len(list(opened.records()))
         assert 100 < found < 300
         assert opened.damage
+
+
+@pytest.mark.parametrize("opcode", [SCHEMA, CHANNEL, MESSAGE, CHUNK])
+def test_a_record_that_is_too_short_is_left_out_and_reported(opcode: int, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / "bag", words(3))
+    (file,) = bag.glob("*.mcap")
+    (bag / "metadata.yaml").unlink()
+    os.truncate(file, file.stat().st_size - 20)  # without an index it is read from its beginning
+    whole = file.read_bytes()
+    short = HEAD.pack(opcode, 3) + b"123"
+    file.write_bytes(whole[: len(MAGIC)] + short + whole[len(MAGIC) :])
+    with open_bag(file) as opened:
+        assert len(list(opened.records())) == 3
+        assert opened.damage
+
+
+@pytest.mark.parametrize("form", ["mcap", "mcap zstd chunks", "sqlite3"])
+def test_a_damage_anywhere_is_reported_and_raises_nothing_else(form: str, tmp_path: Path) -> None:
+    kind, text = "std_msgs/msg/String", String(data="a text")
+    bag = write_bag(tmp_path / "bag", [("/text", kind, BEGIN + i, text) for i in range(20)], form)
+    (file,) = [path for path in bag.iterdir() if path.suffix in (".mcap", ".db3")]
+    whole = file.read_bytes()
+    random = np.random.default_rng(1)
+    outcomes = set()
+    for trial in range(60):
+        damaged = bytearray(whole)
+        place = int(random.integers(len(MAGIC), len(whole)))
+        damaged[place : place + 4] = random.bytes(4)
+        file.write_bytes(damaged)
+        try:
+            with open_bag(bag if trial % 2 else file) as opened:
+                outcomes.add(len(list(opened.records())))
+        except BagError:
+            outcomes.add(-1)
+    assert len(outcomes) > 1
 
 
 def test_hopeless_bags_are_refused(tmp_path: Path) -> None:
