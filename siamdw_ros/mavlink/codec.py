@@ -7,6 +7,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as mavlink
 
+LARGEST = 1e30  # magnitude of a number that is sent: a field has 32 bits, and pymavlink raises
 MIN_PACKET = 8  # bytes of a MAVLink 1 packet without payload
 
 # The first byte of a packet. In MAVLink 2 the third has one flag only: the packet is signed.
@@ -123,6 +124,11 @@ def _candidates(data: bytes) -> Iterator[tuple[int, int]]:
             if head[0] == mavlink.PROTOCOL_MARKER_V2:
                 size += 4 + mavlink.MAVLINK_SIGNATURE_BLOCK_LEN * head[2]
         yield start, start + size
+
+
+def fits(*values: float) -> bool:
+    """Return whether numbers can be sent: finite, and not too large for a field."""
+    return all(abs(value) <= LARGEST for value in values)  # false for NaN, too
 
 
 class Packer:

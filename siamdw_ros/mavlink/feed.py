@@ -1,14 +1,14 @@
 """Converts the tracker's reports on one camera to MAVLink's units and states."""
 
-import math
 from collections import deque
-from typing import Any
 
 from siamdw_msgs.msg import TargetState, TrackerStatus
 from siamdw_msgs.srv import StartTracking, StopTracking
 
+from siamdw_ros.mavlink.codec import fits
 from siamdw_ros.mavlink.messages import Box, Target
 from siamdw_ros.mavlink.tracker_client import NotReadyError
+from siamdw_ros.ros.conversions import nanoseconds
 from siamdw_ros.siamdw.presence import State
 
 MAX_STAMPS = 1200  # largest number of stored stamps: 10 s at 120 Hz
@@ -38,7 +38,7 @@ class Feed:
         Args:
             status: Of the tracker.
         """
-        stamp = _nanoseconds(status.header.stamp)
+        stamp = nanoseconds(status.header.stamp)
         if self._stamps and stamp < self._stamps[-1]:  # another time: a bag that starts again
             self._stamps.clear()
         self._stamps.append(stamp)
@@ -92,15 +92,11 @@ class Feed:
         return StopTracking.Request(target_id=self._shown) if self._shown else None
 
     def _shares(self, target: TargetState) -> Box | None:
-        """A target's box in shares of the image; None if it has no finite one."""
+        """A target's box in shares of the image; None if it has none that can be sent."""
         center = target.bbox.center.position
         width, height = target.bbox.size_x, target.bbox.size_y
         values = center.x - width / 2, center.y - height / 2, width, height
-        if not all(map(math.isfinite, values)):
+        if not fits(*values):
             return None
         across, down = self.size
         return values[0] / across, values[1] / down, width / across, height / down
-
-
-def _nanoseconds(stamp: Any) -> int:
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as mavlink
 
-from siamdw_ros.mavlink.codec import Packer
+from siamdw_ros.mavlink.codec import Packer, fits
 
 STALE_SECONDS = 0.5  # without a command the vehicle is to stand still
 HEARTBEAT_SECONDS = 3.0  # without one the autopilot counts as disconnected
@@ -120,7 +120,7 @@ class FlightControl:
         self._commanded = now
         if self._modes(now) is None:
             return
-        if self._lost(now) or not all(map(math.isfinite, (*velocity, turn))):
+        if self._lost(now) or not fits(*velocity, turn):
             self._turn_and_move((0.0, 0.0, 0.0), 0.0)
             return
         forward, left, up = velocity if self.permissions.forward else (0.0, 0.0, velocity[2])

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as mavlink
 
-from siamdw_ros.mavlink.codec import Packer
+from siamdw_ros.mavlink.codec import Packer, fits
 from siamdw_ros.mavlink.commands import ACCEPTED, IN_PROGRESS
 
 STALE_SECONDS = 0.5  # without a command the gimbal stands still
@@ -52,7 +52,7 @@ class GimbalControl:
             yaw_rate: rad/s, positive to the right.
             now: Time of a steady clock, seconds.
         """
-        if not (math.isfinite(pitch_rate) and math.isfinite(yaw_rate)):
+        if not fits(pitch_rate, yaw_rate):
             return  # a command that cannot be used is one that never came
         # Not again once it is answered: a pilot who takes the gimbal over keeps it.
         if not self._answered and now - self._claimed >= CLAIM_SECONDS:

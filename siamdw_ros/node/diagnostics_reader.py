@@ -13,6 +13,8 @@ IMAGE_SIZE = "image size"
 RECEIVE_RATE = "images/s received"
 STARTS_FROM_A_POINT = "starts from a point"
 
+MAX_SIDE = 65535  # pixels of an image
+MAX_RATE = 1e6  # images per second
 COMPRESSED = "/compressed"
 LEVELS = {
     DiagnosticStatus.OK: "ok",
@@ -100,9 +102,11 @@ def read_diagnostics(statuses: Iterable[Any], tracker: str) -> TrackerDiagnostic
 def _images(values: dict[str, str]) -> Images:
     width, _, height = values.get(IMAGE_SIZE, "").partition("x")
     try:
-        return Images((int(width), int(height)), float(values[RECEIVE_RATE]))
+        size, rate = (int(width), int(height)), float(values[RECEIVE_RATE])
     except (KeyError, ValueError):
         return Images()
+    possible = all(0 <= side <= MAX_SIDE for side in size) and 0 <= rate <= MAX_RATE
+    return Images(size, rate) if possible else Images()
 
 
 def _camera(name: str, topic: str, tracker: str, count: int) -> Camera:

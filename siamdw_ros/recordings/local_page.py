@@ -19,7 +19,8 @@ def make_local_server(
     Args:
         page: Returns what is at a path. LookupError: there is nothing.
         change: Carries out what is sent to a path, JSON, and returns the response. LookupError:
-            there is no such path; ValueError or TypeError: what was sent is not usable.
+            there is no such path; ValueError, TypeError or OverflowError: what was sent is not
+            usable.
         port: Port; 0: a free one.
     """
 
@@ -47,7 +48,7 @@ def make_local_server(
                 status, (kind, content) = 200, make()
             except LookupError:
                 status, kind, content = 404, "text/plain", b"there is no such page"
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 status, kind, content = 400, "text/plain", str(error).encode()
             self.send_response(status)
             self.send_header("Content-Type", kind)

@@ -132,9 +132,10 @@ def test_a_follower_that_becomes_silent_leaves_the_vehicle_standing() -> None:
     assert flight.setpoints() == [(0.0, 0.0, 0.0, 0.0)] * 5
 
 
-def test_values_that_are_not_finite_are_zero() -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
+def test_values_that_no_packet_can_hold_are_zero(value: float) -> None:
     flight = Flight(forward=True)
-    flight.run(0.1, command=((float("nan"), 0.0, 0.0), 0.25))
+    flight.run(0.1, command=((value, 0.0, 0.0), 0.25))
     assert set(flight.setpoints()) == {(0.0, 0.0, 0.0, 0.0)}
 
 

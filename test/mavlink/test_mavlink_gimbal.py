@@ -88,6 +88,7 @@ def test_nothing_is_sent_while_the_follower_does_not_command(rig: Rig) -> None:
     assert rig.control.take_output() == []
 
 
-def test_rates_that_are_not_finite_are_not_sent(rig: Rig) -> None:
-    rig.control.command(math.nan, 0.1, 10.0)
+@pytest.mark.parametrize("rate", [math.nan, math.inf, 1e300])
+def test_rates_that_no_packet_can_hold_are_not_sent(rig: Rig, rate: float) -> None:
+    rig.control.command(rate, 0.1, 10.0)
     assert rig.control.take_output() == []

@@ -1,5 +1,6 @@
 """The reader of diagnostics."""
 
+import pytest
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from siamdw_ros.node.diagnostics_reader import Camera, Images, read_diagnostics
@@ -41,6 +42,18 @@ def test_the_size_and_rate_of_the_images() -> None:
     state = read_diagnostics(statuses, "/siamdw_tracker")
     assert state is not None
     assert state.images == {"front": Images((640, 480), 29.9), "rear": Images()}
+
+
+@pytest.mark.parametrize(
+    ("size", "rate"),
+    [("-640x480", "30"), ("70000x480", "30"), ("640x480", "nan"), ("640x480", "1e300")],
+)
+def test_sizes_and_rates_that_no_camera_has_are_not_read(size: str, rate: str) -> None:
+    values = {"topic": "/front", "image size": size, "images/s received": rate}
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    state = read_diagnostics([DiagnosticStatus(name="a: camera front", values=pairs)], "/a")
+    assert state is not None
+    assert state.images == {"front": Images()}
 
 
 def test_reasons_and_abilities() -> None:

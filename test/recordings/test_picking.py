@@ -39,7 +39,9 @@ def test_page_shows_the_image(page: BoxPage) -> None:
     assert jpeg.startswith(b"\xff\xd8")
 
 
-@pytest.mark.parametrize("sent", [[], [[1, 2, 3]], {"box": 1}, [["a", 1, 2, 3]], 5])
+@pytest.mark.parametrize(
+    "sent", [[], [[1, 2, 3]], {"box": 1}, [["a", 1, 2, 3]], [[10**400, 1, 2, 3]], 5]
+)
 def test_unusable_boxes_are_refused(page: BoxPage, sent: object) -> None:
     assert send(page, sent) == 400
 
