@@ -320,7 +320,7 @@ def seconds_to_track(request: StartTracking.Request) -> float:
     Raises:
         RefusedError: The duration is negative.
     """
-    seconds = float(request.duration.sec + 1e-9 * request.duration.nanosec)
+    seconds = nanoseconds(request.duration) * 1e-9
     if seconds < 0:
         raise RefusedError(
             f"duration is {seconds:g} s: it must be at least 0, which tracks until the target is "

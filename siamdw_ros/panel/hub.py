@@ -18,7 +18,7 @@ from siamdw_ros.panel.pairing import Frame, Pairing
 from siamdw_ros.panel.protocol import number
 from siamdw_ros.panel.ros_link import RosLink
 from siamdw_ros.panel.settings import PanelSettings
-from siamdw_ros.ros.conversions import box_from_message
+from siamdw_ros.ros.conversions import box_from_message, nanoseconds
 
 ALIVE_SECONDS = 3.0  # the tracker's diagnostics come every second
 STATES = {
@@ -190,8 +190,7 @@ def _describe(status: TrackerStatus) -> dict[str, Any]:
 
 
 def _target(target: TargetState, status: TrackerStatus) -> dict[str, Any]:
-    now, seen = status.header.stamp, target.last_seen
-    unseen = now.sec - seen.sec + (now.nanosec - seen.nanosec) * 1e-9
+    unseen = (nanoseconds(status.header.stamp) - nanoseconds(target.last_seen)) * 1e-9
     return {
         "id": target.id,
         "state": STATES.get(target.state, "idle"),

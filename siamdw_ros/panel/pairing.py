@@ -7,6 +7,7 @@ from typing import Any
 from siamdw_msgs.msg import TrackerStatus
 
 from siamdw_ros.node.decoding import ImageMessage
+from siamdw_ros.ros.conversions import nanoseconds
 
 MAX_IMAGES = 64  # that wait for their status
 MAX_BYTES = 2**26
@@ -98,5 +99,4 @@ class Pairing:
 
 
 def _key(stamped: Any) -> int:
-    stamp = stamped.header.stamp
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
+    return nanoseconds(stamped.header.stamp)

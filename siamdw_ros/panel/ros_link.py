@@ -15,6 +15,7 @@ from std_msgs.msg import Bool
 
 from siamdw_ros.node.decoding import TRANSPORTS, ImageMessage
 from siamdw_ros.node.diagnostics_reader import Camera
+from siamdw_ros.ros.conversions import nanoseconds
 
 ANSWER_SECONDS = 10.0  # the tracker itself refuses after 5 s
 ERROR_PERIOD = 5.0  # seconds between errors of one kind in the log
@@ -105,7 +106,7 @@ class RosLink:
     def age(self, stamp: Any) -> float:
         """Seconds since a stamp, by the node's clock."""
         now = self.node.get_clock().now().nanoseconds
-        return float(now - (stamp.sec * 10**9 + stamp.nanosec)) * 1e-9
+        return float(now - nanoseconds(stamp)) * 1e-9
 
     async def start(self, request: StartTracking.Request) -> StartTracking.Response:
         """Call the tracker's service.

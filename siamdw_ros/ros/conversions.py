@@ -1,13 +1,13 @@
 """Conversions between messages and plain values."""
 
-from builtin_interfaces.msg import Time
+from builtin_interfaces.msg import Duration, Time
 from vision_msgs.msg import BoundingBox2D
 
 from siamdw_ros.siamdw.crops import Box
 
 
-def nanoseconds(stamp: Time) -> int:
-    """Return a stamp as one number."""
+def nanoseconds(stamp: Time | Duration) -> int:
+    """Return a stamp or a duration as one number."""
     return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 

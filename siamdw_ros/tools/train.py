@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import cv2
 
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         if error.name not in ("lightning", "pydantic"):
             raise
         return _refuse(NEEDED)
-    except (OSError, ValueError, FloatingPointError, BadZipFile) as error:
+    except (OSError, ValueError, FloatingPointError) as error:
         return _refuse(str(error))
 
 

@@ -1,7 +1,6 @@
 """The training command, from files to weights."""
 
 import builtins
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -97,18 +96,13 @@ def test_check_shows_what_would_be_learnt_from_and_trains_nothing(
         ("batches=3", "unknown key 'batches': did you mean 'batch'?"),
         ("init={config}", "is damaged or no checkpoint at all"),
         ("cutouts=[{config}]", "neither a folder nor a zip file"),
-        ("cutouts=[{damaged}]", "Bad CRC-32 for file 'a.png'"),
         ("device=gpu devices=99", "device=gpu, devices=99: "),
     ],
 )
 def test_faults_are_one_clear_line(
     config: Path, capsys: pytest.CaptureFixture[str], override: str, expected: str
 ) -> None:
-    damaged = config.parent / "damaged.zip"
-    with zipfile.ZipFile(damaged, "w") as archive:
-        archive.writestr("a.png", b"content")
-    damaged.write_bytes(damaged.read_bytes().replace(b"content", b"c0ntent"))
-    overrides = override.format(config=config, damaged=damaged).split()
+    overrides = [part.replace("{config}", str(config)) for part in override.split()]
     assert main([str(config), *overrides]) == 2
     error = capsys.readouterr().err
     assert expected in error

@@ -240,7 +240,6 @@ def test_kept_objects_are_used_again(stills: Path) -> None:
         ("stills=[none.zip]", "none.zip"),
         ("network=none.pt", "none.pt"),
         ("stills=[]", "nothing to learn from"),
-        (f"stills=[{CONFIG}]", "extent_res22.yaml: File is not a zip file"),
         ("stills=boxes.zip", "write stills=[boxes.zip]"),
         ("shares=[1, 2, 3]", "shares: expected 5 numbers, found 3"),
         ("still=[a.zip]", "unknown key 'still'"),
