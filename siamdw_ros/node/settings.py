@@ -13,22 +13,22 @@ from siamdw_ros.ros.parameters import ParameterSet, Read, parameter, parameters_
 from siamdw_ros.siamdw.bundled import BUNDLED, DEFAULT_NETWORK
 from siamdw_ros.siamdw.precisions import PRECISIONS
 from siamdw_ros.siamdw.presence import PresenceThresholds
+from siamdw_ros.siamdw.ranges import RANGES
 
 MAX_CAMERAS = 16
 MAX_NAME_LENGTH = 64  # characters of a class or a target
 
 
-def _hyper(networks: str, description: str, largest: float, least: float = 0.0) -> Any:
+def _hyper(name: str, networks: str, description: str) -> Any:
     """Declare a hyper-parameter of the tracker, without a value by default.
 
     Args:
+        name: Name in the tracker.
         networks: Beginnings of the names of the networks that have it. It is refused with others.
         description: What it does.
-        largest: Largest value.
-        least: Smallest value.
     """
     text = f"{networks}: {description}; empty: the value of the preset"
-    return parameter(None, text, (least, largest), prefix="tracker")
+    return parameter(None, text, RANGES[name], prefix="tracker")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,10 @@ class Settings(ParameterSet):
     )
     class_id: str = parameter("target", "class_id in the hypotheses of published detections")
     tracked_score: float = parameter(
-        0.5, "smallest presence score of a target that counts as seen (TRACKED)", (0.0, 1.0)
+        0.5,
+        "presence score from which on a target is TRACKED; with a lower one it is UNCERTAIN, and "
+        "published too, until it is LOST",
+        (0.0, 1.0),
     )
     lost_score: float = parameter(
         0.15,
@@ -170,53 +173,56 @@ class Settings(ParameterSet):
         10.0, "largest rate of debug images, in images per second", (0.1, 1e3)
     )
     tracker_window_influence: float | None = _hyper(
-        "all networks", "share of the cosine window in the response", 1.0
+        "window_influence", "all networks", "share of the cosine window in the response"
     )
     tracker_rate: float | None = _hyper(
-        "siambox_*, siamrpn_*", "share of the newly found size in the target's size", 1.0
+        "rate", "siambox_*, siamrpn_*", "share of the newly found size in the target's size"
     )
     tracker_penalty_k: float | None = _hyper(
-        "siambox_*, siamrpn_*", "strength of the penalty on changes of size and shape", 2.0
+        "penalty_k", "siambox_*, siamrpn_*", "strength of the penalty on changes of size and shape"
     )
     tracker_max_growth: float | None = _hyper(
-        "siambox_*", "largest factor by which a side changes from one image to the next", 10.0, 1.0
+        "max_growth",
+        "siambox_*",
+        "largest factor by which a side changes from one image to the next",
     )
     tracker_quality_weight: float | None = _hyper(
-        "siambox_*", "exponent of the box's estimated overlap in the choice of the box", 4.0
+        "quality_weight",
+        "siambox_*",
+        "exponent of the box's estimated overlap in the choice of the box",
     )
     tracker_scale_step: float | None = _hyper(
-        "siamfc_*", "factor from one searched scale to the next", 2.0
+        "scale_step", "siamfc_*", "factor from one searched scale to the next"
     )
     tracker_scale_penalty: float | None = _hyper(
-        "siamfc_*", "factor on the response at another scale", 1.0
+        "scale_penalty", "siamfc_*", "factor on the response at another scale"
     )
     tracker_scale_rate: float | None = _hyper(
-        "siamfc_*", "share of the newly found scale in the target's scale", 1.0
+        "scale_rate", "siamfc_*", "share of the newly found scale in the target's scale"
     )
     tracker_memory: float | None = _hyper(
-        "siambox_*, siamfc_*", "share of the recent appearance in the template; 0: none", 1.0
+        "memory", "siambox_*, siamfc_*", "share of the recent appearance in the template; 0: none"
     )
     tracker_memory_rate: float | None = _hyper(
+        "memory_rate",
         "siambox_*, siamfc_*",
         "share of each image in the recent appearance (see tracker.memory)",
-        1.0,
     )
     tracker_wide_instance_size: float | None = _hyper(
+        "wide_instance_size",
         "siambox_*, siamfc_*",
         "side of the wide search window in network pixels, for example 383, for lost targets "
         "(siamfc_*: unclear ones too); 0: only the usual window of 255 at the last position",
-        1023.0,
     )
     tracker_presence_midpoint: float | None = _hyper(
+        "presence_midpoint",
         "siambox_*, siamfc_*",
         "logit whose presence score is 0.5; belongs to the weights in `checkpoint`",
-        1e3,
-        -1e3,
     )
     tracker_presence_slope: float | None = _hyper(
+        "presence_slope",
         "siambox_*, siamfc_*",
         "slope of the presence score over the logit; belongs to the weights in `checkpoint`",
-        1e3,
     )
     request_timeout: float = parameter(
         5.0, "seconds after which a service call that still waits is refused", (0.1, 60.0)

@@ -11,6 +11,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from siamdw_ros.siamdw.networks import NETWORKS
+from siamdw_ros.siamdw.ranges import LARGEST_SIDE, RANGES
 
 EXEMPLAR = 127  # SiamRPN+ and the box tracker: side of the template in network pixels
 MARGIN = 128  # SiamFC+: search region minus exemplar in pixels; the response keeps its size
@@ -21,19 +22,26 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {value}")
 
 
-def _check_instance(name: str, value: int, low: int = 191) -> None:
-    _check_whole(name, value, low, 511)
-    if (value - EXEMPLAR) % 16:
-        raise ValueError(
-            f"{name} must be {EXEMPLAR} plus a multiple of 16, so that a cell of the response "
-            f"lies in the middle, not {value}"
-        )
+def _check_ranges(hyper: Any) -> None:
+    """Check each field that has a range in RANGES."""
+    for field in dataclasses.fields(hyper):
+        if field.name in RANGES:
+            _check(field.name, getattr(hyper, field.name), *RANGES[field.name])
 
 
 def _check_whole(name: str, value: int, low: int, high: int) -> None:
     _check(name, value, low, high)
     if not isinstance(value, Integral):
         raise ValueError(f"{name} must be a whole number, not {value}")
+
+
+def _check_instance(name: str, value: int, low: int = 191) -> None:
+    _check_whole(name, value, low, LARGEST_SIDE)
+    if (value - EXEMPLAR) % 16:
+        raise ValueError(
+            f"{name} must be {EXEMPLAR} plus a multiple of 16, so that a cell of the response "
+            f"lies in the middle, not {value}"
+        )
 
 
 @dataclass(frozen=True)
@@ -75,22 +83,15 @@ class SiamFCHyper:
     presence_slope: float = 1.0
 
     def __post_init__(self) -> None:
+        _check_ranges(self)
         _check_whole("scales", self.scales, 1, 9)
         if self.scales % 2 == 0:
             raise ValueError(f"scales must be odd, not {self.scales}")
-        _check("scale_step", self.scale_step, 1.0, 2.0)
-        _check("scale_penalty", self.scale_penalty, 0.0, 1.0)
-        _check("scale_rate", self.scale_rate, 0.0, 1.0)
-        _check("window_influence", self.window_influence, 0.0, 1.0)
-        _check_whole("instance_size", self.instance_size, 231, 511)
+        _check_whole("instance_size", self.instance_size, 231, LARGEST_SIDE)
         _check_whole("upsampling", self.upsampling, 1, 32)
-        _check("memory", self.memory, 0.0, 1.0)
-        _check("memory_rate", self.memory_rate, 0.0, 1.0)
-        _check("presence_midpoint", self.presence_midpoint, -1e3, 1e3)
-        _check("presence_slope", self.presence_slope, 1e-3, 1e3)
         if self.wide_instance_size:
             low = self.instance_size + 1
-            _check_whole("wide_instance_size", self.wide_instance_size, low, 1023)
+            _check_whole("wide_instance_size", self.wide_instance_size, low, LARGEST_SIDE)
         if self.memory and not self.scale_templates:
             raise ValueError("memory needs scale_templates")
 
@@ -124,12 +125,9 @@ class SiamRPNHyper:
     small_area: float = 0.004
 
     def __post_init__(self) -> None:
-        _check("penalty_k", self.penalty_k, 0.0, 2.0)
-        _check("window_influence", self.window_influence, 0.0, 1.0)
-        _check("rate", self.rate, 0.0, 1.0)
+        _check_ranges(self)
         _check_instance("instance_size", self.instance_size)
         _check_instance("small_instance_size", self.small_instance_size)
-        _check("small_area", self.small_area, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -167,18 +165,10 @@ class SiamBoxHyper:
     presence_slope: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("penalty_k", self.penalty_k, 0.0, 2.0)
-        _check("window_influence", self.window_influence, 0.0, 1.0)
-        _check("rate", self.rate, 0.0, 1.0)
-        _check("quality_weight", self.quality_weight, 0.0, 4.0)
-        _check("max_growth", self.max_growth, 1.0, 10.0)
-        _check("memory", self.memory, 0.0, 1.0)
-        _check("memory_rate", self.memory_rate, 0.0, 1.0)
+        _check_ranges(self)
         _check_instance("instance_size", self.instance_size)
         if self.wide_instance_size:
             _check_instance("wide_instance_size", self.wide_instance_size, self.instance_size + 16)
-        _check("presence_midpoint", self.presence_midpoint, -1e3, 1e3)
-        _check("presence_slope", self.presence_slope, 1e-3, 1e3)
 
 
 Hyper = SiamFCHyper | SiamRPNHyper | SiamBoxHyper

@@ -13,8 +13,10 @@ from rclpy.parameter import Parameter
 from siamdw_msgs.msg import TargetState
 from tracker_rig import TrackerRig
 
-from siamdw_ros.node.settings import PARAMETERS
+from siamdw_ros.node.settings import PARAMETERS, Settings
+from siamdw_ros.ros.parameters import Parameter as Declared
 from siamdw_ros.ros.parameters import Read
+from siamdw_ros.siamdw.hyperparameters import OURS, Hyper, hyperparameters
 
 
 def messages(values: dict[str, Any]) -> list[Any]:
@@ -67,7 +69,8 @@ def test_a_change_takes_effect_on_the_next_image(
         ("class_id", [7], "type"),
         ("max_targets", 1.5, "type"),
         ("tracker__rate", "fast", "needs a number"),
-        ("tracker__presence_slope", 0.0, "presence_slope must lie in [0.001, 1000]"),
+        ("tracker__presence_slope", 0.0, "presence_slope"),
+        ("tracker__wide_instance_size", 300.0, "127 plus a multiple of 16"),
         ("tracker__wide_instance_size", 383.5, "must be a whole number"),
         ("tracker__scale_rate", 0.1, "has no hyper-parameter scale_rate (only siamfc_* have it)"),
         ("model", "siamfc_incep22", "deactivate it and clean it up first"),
@@ -108,6 +111,32 @@ def test_hyper_parameters_steer_the_next_search(
     assert size_after(tracker__max_growth=1.01) == pytest.approx(1.01 * 108.0, rel=0.01)
     defaults = dict.fromkeys(["tracker__rate", "tracker__max_growth"], "")
     assert set_parameters(tracker, **defaults) == ["", ""]
+
+
+HYPER = [parameter for parameter in PARAMETERS if parameter.name.startswith("tracker.")]
+
+
+@pytest.mark.parametrize("parameter", HYPER, ids=lambda parameter: parameter.name)
+def test_the_declared_range_is_what_the_trackers_accept(parameter: Declared) -> None:
+    field = parameter.name.removeprefix("tracker.")
+    networks = [name for name in OURS if hasattr(OURS[name], field)]
+    listed = ", ".join(f"{name}_*" for name in sorted(networks))
+    names = "all networks" if len(networks) == len(OURS) else listed
+    assert parameter.description.startswith(f"{names}: ")
+    assert parameter.limits is not None
+    low, high = parameter.limits
+    beyond = 16.0 if field == "wide_instance_size" else 1e-6 * (high - low)
+    for network in networks:
+
+        def take(value: float, network: str = network) -> Hyper:
+            hyper = Settings(**{parameter.field: value}).hyper()
+            return hyperparameters(f"{network}_res22", **hyper)
+
+        assert getattr(take(low), field) == low
+        assert getattr(take(high), field) == high
+        for value in (low - beyond, high + beyond):
+            with pytest.raises(ValueError, match=f"{field} must lie in"):
+                take(value)
 
 
 def test_the_other_bundled_network_is_chosen_by_its_name(
