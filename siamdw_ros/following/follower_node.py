@@ -152,7 +152,8 @@ class FollowerNode(Node):
 
     @guarded
     def _on_enable(self, message: Bool, info: Mapping[str, int]) -> None:
-        self.guard.enable(message.data, self.arrival(info))
+        if self.guard.enable(message.data, self.arrival(info)):
+            self.pilot.accept_other()
 
     @guarded
     def _on_odometry(self, message: Odometry, info: Mapping[str, int]) -> None:

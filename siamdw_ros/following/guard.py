@@ -153,10 +153,12 @@ class Guard:
             self.frozen.update(seen, now.steady)
             self._plan = plan
 
-    def enable(self, pressed: bool, now: Now) -> None:
-        """Store a message on ~/enable."""
+    def enable(self, pressed: bool, now: Now) -> bool:
+        """Store a message on ~/enable; return whether it is true after a false one."""
         with self._lock:
+            pressed_anew = pressed and not self._enabled[0]
             self._enabled = (pressed, now.steady)
+            return pressed_anew
 
     def odometry(self, height: float, now: Now) -> None:
         """Store that odometry arrived, and the robot's height, metres."""

@@ -103,7 +103,9 @@ class Pilot:
         self.restart()
 
     def restart(self) -> None:
-        """Start over, as for another target."""
+        """Start over, with the target of the next observation."""
+        self._target: str | None = None  # id; None: the one that is seen next
+        self._other: str | None = None  # id of another target, which is not followed
         self._begin_target(None)
         self._measured: Measured | None = None
         self._controller = Controller()
@@ -114,16 +116,17 @@ class Pilot:
         self._last_stamp: float | None = None
 
     def _begin_target(self, seen: Observation | None) -> None:
-        """Discard the position of the last target.
+        """Discard what is known of the target's position.
 
-        After a loss the confirmation stays: another target than the one that was lost is not
+        After a loss the confirmation stays: what has the id of the target that was lost is not
         followed without it.
 
         Args:
             seen: First observation of the target; None: there is none yet.
         """
-        self._target = seen.target if seen is not None else None
-        self._since = seen.stamp if seen is not None else -math.inf
+        if seen is not None:
+            self._target = seen.target
+        self._since = seen.stamp if seen is not None else math.inf
         self._search: Search | None = None
         self._filter = TargetFilter()
         self._tracked: deque[tuple[float, float]] = deque(maxlen=100)
@@ -183,7 +186,12 @@ class Pilot:
         if self._last_stamp is not None and 0 < stamp - self._last_stamp < 1:
             self._image_seconds += 0.1 * (stamp - self._last_stamp - self._image_seconds)
         self._last_stamp = stamp
-        if self._target != (seen.target if seen is not None else None):
+        self._other = None
+        if seen is None:
+            self._begin_target(None)
+        elif self._target is not None and seen.target != self._target:
+            return self._wait_for_consent(seen)
+        elif self._since == math.inf:
             self._begin_target(seen)
         self._line = self._direction(seen)
         self._take_measured()
@@ -194,6 +202,21 @@ class Pilot:
         if seen.state is State.LOST:
             return self._lost(seen)
         return self._seen(seen, self.camera)
+
+    def accept_other(self) -> None:
+        """Follow the other target that the tracker has now, if it has one."""
+        if self._other is not None:
+            self.restart()
+
+    def _wait_for_consent(self, seen: Observation) -> Plan:
+        """Stand before another target than the one that the robot was to follow."""
+        self._begin_target(None)
+        self._other = seen.target
+        reason = (
+            f"the target is '{seen.target}' now, not '{self._target}': release ~/enable and press "
+            "it again, or call ~/start"
+        )
+        return Plan(seen.stamp, STOP, "waiting", reason)
 
     def _direction(self, seen: Observation | None) -> Vector | None:
         """Return the unit vector to a target in the odometry frame; None while it is not seen."""

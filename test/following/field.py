@@ -71,6 +71,7 @@ class Field:
         self.frozen: Observation | None = None
         self.depth = "float"
         self.scan: float | None = None
+        self.target = "one"  # id of the target
         self.second = False  # a second target, which is always seen
         # In the place of what a tracker sends; None: no image this time.
         self.camera: Callable[[], Image | None] | None = None
@@ -184,7 +185,7 @@ class Field:
             self._status.publish(self._status_message(stamp, shown))
             detections = self._detections_message(stamp, shown)
             for detection in detections.detections:
-                if detection.id == "one":
+                if detection.id == self.target:
                     self._detection.publish(detection)
             self._detections.publish(detections)
 
@@ -234,20 +235,20 @@ class Field:
         message.header.stamp = stamp
         return message
 
-    @staticmethod
-    def _status_message(stamp: Any, seen: Observation) -> TrackerStatus:
+    def _status_message(self, stamp: Any, seen: Observation) -> TrackerStatus:
         message = TrackerStatus(latency_ms=5.0)
         message.header.stamp = stamp
         message.header.frame_id = "camera"
-        state = TargetState(id="one", state=int(seen.state), score=seen.score, bbox=_bbox(seen))
-        message.targets = [state]
+        message.targets = [
+            TargetState(id=self.target, state=int(seen.state), score=seen.score, bbox=_bbox(seen))
+        ]
         return message
 
     def _detections_message(self, stamp: Any, seen: Observation) -> Detection2DArray:
         message = Detection2DArray()
         message.header.stamp = stamp
         message.header.frame_id = "camera"
-        ids = ["one"] if seen.state in (State.TRACKED, State.UNCERTAIN) else []
+        ids = [self.target] if seen.state in (State.TRACKED, State.UNCERTAIN) else []
         message.detections = [
             Detection2D(header=message.header, id=name, bbox=_bbox(seen))
             for name in [*ids, *(["two"] if self.second else [])]
@@ -271,6 +272,7 @@ class Field:
         self.frozen = None
         self.depth = "float"
         self.scan = 7.0
+        self.target = "one"
         self.second = False
         world = self.world
         world.state = State.TRACKED
@@ -282,9 +284,15 @@ class Field:
         self.wait(lambda: self.poses, "a pose")
         self.call(self.preview, SetBool.Request(data=False))
         self.call(self.stop, Trigger.Request())
+        if self.commands:  # before, the last command may be one that the stop has not ended yet
+            self.wait(self.stands, "the robot to stand")
         self.call(self.start, Trigger.Request())
         world.velocity = np.array([0.45, 0.0, 0.0])
         self.wait(self.drives, "the robot to drive")
+
+    def release(self) -> None:
+        """Say once that the operator's button is not pressed."""
+        self._enable.publish(Bool(data=False))
 
     def drives(self) -> bool:
         """Whether the newest command drives forward at a good speed."""

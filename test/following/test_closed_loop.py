@@ -160,6 +160,8 @@ def test_nothing_of_the_last_target_is_left_for_the_next_one() -> None:
         stamp = index / 10
         world.pilot.measure(stamp, ahead(320.0, 6.0), 0.1)
         world.pilot.plan(seen_at(stamp, 320.0, "1"), stamp)
+    world.pilot.plan(seen_at(1.0, 400.0, "2"), 1.0)
+    world.pilot.accept_other()
     plan = world.pilot.plan(seen_at(1.0, 400.0, "2"), 1.0)
     assert plan.distance is None
     assert plan.bearing == pytest.approx(CAMERA.angles((400.0, 240.0))[0], abs=1e-3)
@@ -173,17 +175,29 @@ def test_nothing_of_the_last_target_is_left_for_the_next_one() -> None:
     assert plan.distance is None
 
 
-def test_another_target_than_the_lost_one_is_confirmed_as_well() -> None:
+@pytest.mark.parametrize("between", ["seen", "lost", "stopped"])
+def test_the_robot_does_not_drive_to_another_target_of_its_own_accord(between: str) -> None:
     world = World(SETTINGS)
     for index in range(10):
         stamp = index / 10
         world.pilot.measure(stamp, ahead(320.0, 3.0), 0.1)
-        world.pilot.plan(seen_at(stamp, 320.0, "1"), stamp)
-    lost = replace(seen_at(1.0, 320.0, "1"), state=State.LOST)
-    assert world.pilot.plan(lost, 1.0).mode == "stopped"
-    assert world.pilot.plan(seen_at(1.1, 320.0, "2"), 1.1).mode == "confirming"
-    lost = replace(seen_at(9.0, 320.0, "3"), state=State.LOST)
-    assert world.pilot.plan(lost, 9.0).motion.stands(), "it searches where another target was"
+        plan = world.pilot.plan(seen_at(stamp, 320.0, "1"), stamp)
+    assert plan.motion.forward > 0
+    if between == "lost":
+        assert world.pilot.plan(replace(seen_at(1.0, 320.0, "1"), state=State.LOST), 1.0).reason
+    elif between == "stopped":
+        assert world.pilot.plan(None, 1.0).reason
+    for index in range(11, 30):
+        stamp = index / 10
+        world.pilot.measure(stamp, ahead(500.0, 3.0), 0.1)
+        plan = world.pilot.plan(seen_at(stamp, 500.0, "2"), stamp)
+        assert (plan.mode, plan.motion.stands()) == ("waiting", True)
+        assert "the target is '2' now, not '1'" in plan.reason
+    world.pilot.accept_other()
+    for index in range(31, 40):
+        world.pilot.measure(index / 10, ahead(330.0, 3.0), 0.1)
+        plan = world.pilot.plan(seen_at(index / 10, 330.0, "2"), index / 10)
+    assert plan.motion.forward > 0
 
 
 def lose(world: World, seconds: float) -> list:

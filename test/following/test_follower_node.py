@@ -110,6 +110,19 @@ def test_an_obstacle_stops_it(field: Field) -> None:
     field.wait(field.drives, "the robot to drive again")
 
 
+def test_it_stands_before_another_target_until_the_operator_consents(field: Field) -> None:
+    field.target = "another"
+    field.wait(field.stands, "a command of zero", 1.0)
+    field.wait(lambda: "'another' now, not 'one'" in field.state.message, "the reason")
+    field.run(0.5)
+    assert field.stands()
+    field.enables = False
+    field.release()
+    field.wait(lambda: "not enabled" in field.state.message, "the release")
+    field.enables = True
+    field.wait(field.drives, "the robot to drive to the other target")
+
+
 def test_it_drives_again_when_a_fault_is_over(field: Field) -> None:
     field.silent.add("camera")
     field.wait(field.stands, "a command of zero")
