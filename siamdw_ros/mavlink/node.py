@@ -18,14 +18,15 @@ from siamdw_ros.mavlink.cameras import COMPONENTS, Cameras, Network
 from siamdw_ros.mavlink.codec import Packer
 from siamdw_ros.mavlink.commands import ACCEPTED
 from siamdw_ros.mavlink.feed import Feed
-from siamdw_ros.mavlink.flight import FlightControl, Permissions
+from siamdw_ros.mavlink.flight import STALE_SECONDS, FlightControl, Permissions
 from siamdw_ros.mavlink.gimbal import GimbalControl
 from siamdw_ros.mavlink.link import open_link
 from siamdw_ros.mavlink.messages import CameraDescription
 from siamdw_ros.mavlink.settings import MavlinkSettings
 from siamdw_ros.mavlink.tracker_client import TrackerClient
 from siamdw_ros.node.diagnostics_reader import Camera, read_diagnostics
-from siamdw_ros.ros.callbacks import guarded
+from siamdw_ros.ros.callbacks import WARN_SECONDS, guarded
+from siamdw_ros.ros.conversions import nanoseconds
 from siamdw_ros.ros.node_parameters import NodeParameters
 from siamdw_ros.siamdw.presence import State
 
@@ -185,15 +186,27 @@ class MavlinkCameraNode(Node):
     def _on_gimbal_command(self, message: TwistStamped) -> None:
         """Pass the follower's rates on: ROS turns to the left and looks down, MAVLink does not."""
         turn = message.twist.angular
-        if self.cameras.gimbal is not None:
+        if self.cameras.gimbal is not None and self._is_recent(message, "gimbal_command"):
             self.cameras.gimbal.command(-turn.y, -turn.z, time.monotonic())
 
     @guarded
     def _on_flight_command(self, message: TwistStamped) -> None:
         twist = message.twist
-        if self.cameras.flight is not None:
+        if self.cameras.flight is not None and self._is_recent(message, "flight_command"):
             velocity = twist.linear.x, twist.linear.y, twist.linear.z
             self.cameras.flight.command(velocity, twist.angular.z, time.monotonic())
+
+    def _is_recent(self, message: TwistStamped, topic: str) -> bool:
+        """Return whether a command is of now; without a stamp it counts."""
+        stamp = nanoseconds(message.header.stamp)
+        age = (self.get_clock().now().nanoseconds - stamp) * 1e-9
+        if not stamp or abs(age) < STALE_SECONDS:
+            return True
+        self.get_logger().warning(
+            f"a {topic} is {age:.1f} s old and not passed on: are the clocks synchronised?",
+            throttle_duration_sec=WARN_SECONDS,
+        )
+        return False
 
     # From and to MAVLink
 

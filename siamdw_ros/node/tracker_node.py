@@ -13,6 +13,7 @@ if __name__ == "__main__":  # before the slow imports: Ctrl-C in them would prin
     sys.exit()
 
 import os
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ class TrackerNode(ManagedNode):
         self._buffer: FrameBuffer | None = None
         self._receiver: Receiver | None = None
         self._inference: InferenceThread | None = None
+        self._hanging: list[threading.Thread] = []  # that did not end in time
         self._tracking = TrackingServices(
             self, lambda: self.parameters.settings, self._accept, self.log
         )
@@ -212,6 +214,7 @@ class TrackerNode(ManagedNode):
         if thread is None or thread.end(END_SECONDS):
             return True
         self.get_logger().error(f"receiving has not ended within {END_SECONDS:g} s")
+        self._hanging.append(thread)
         return False
 
     def _end_inference(self) -> bool:
@@ -223,18 +226,19 @@ class TrackerNode(ManagedNode):
         for camera in self._buffer.close():
             self.inputs[camera].received.dropped += 1  # its frame is not processed any more
         thread.join(END_SECONDS)
-        if thread.is_alive():
-            self.get_logger().error(f"inference has not ended within {END_SECONDS:g} s")
-        return not thread.is_alive()
+        if not thread.is_alive():
+            return True
+        self.get_logger().error(f"inference has not ended within {END_SECONDS:g} s")
+        self._hanging.append(thread)
+        return False
 
-    def _end_loader(self) -> bool:
-        """Wait for the loading thread; return False if it does not end."""
+    def _end_loader(self) -> None:
+        """Wait for the loading thread."""
         thread = self._loader
         self._loader = None
-        if thread is None:
-            return True
-        thread.join(END_SECONDS)
-        return not thread.is_alive()
+        if thread is not None:
+            thread.join(END_SECONDS)
+            self._hanging.append(thread)
 
     # Requests, parameters, diagnostics
 
@@ -282,11 +286,11 @@ class TrackerNode(ManagedNode):
         )
 
     def close(self) -> bool:
-        """End all threads; return False if one of them does not end."""
-        received = self._end_receiver()
-        inferred = self._end_inference()
-        loaded = self._end_loader()
-        return received and inferred and loaded
+        """End all threads; return False if one of them, or of those ended before, still runs."""
+        self._end_receiver()
+        self._end_inference()
+        self._end_loader()
+        return not any(thread.is_alive() for thread in self._hanging)
 
     def destroy_node(self) -> None:
         """End all threads and destroy the node."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import TwistStamped
+from rclpy.duration import Duration
 from siamdw_msgs.msg import TargetState, TrackerStatus
 
 from siamdw_ros.mavlink import node as node_module
@@ -157,3 +159,19 @@ def test_of_several_cameras_none_permits_to_fly_unless_it_is_named(
         problem.startswith("flight_camera is '', expected the follower's of front, rear")
         for problem in node._problems(0.0)
     )
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(None, True), (0.1, True), (0.6, False)])
+def test_a_command_that_is_delivered_late_does_not_count(
+    make: Callable[..., Any], seconds: float | None, counts: bool
+) -> None:
+    node = make(gimbal=True)
+    given = []
+    node.cameras.gimbal.command = lambda *rates: given.append(rates)
+    command = TwistStamped()
+    command.twist.angular.z = 0.5
+    if seconds is not None:  # without a stamp its age is not known
+        sent = node.get_clock().now() - Duration(seconds=seconds)
+        command.header.stamp = sent.to_msg()
+    node._on_gimbal_command(command)
+    assert bool(given) == counts

@@ -258,6 +258,7 @@ def test_a_search_that_hangs_past_deactivation_publishes_nothing_later(
     assert hangs.wait(PATIENCE)
     assert host.change(DEACTIVATE) == [False]
     assert host.node.state == "unconfigured"
+    assert not host.node.close(), "a process that ends now must not wait for the thread"
     host.make_active()
     goes_on.set()
     thread.join(PATIENCE)
