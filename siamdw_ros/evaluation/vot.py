@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamdw_ros.evaluation.metrics import overlap
 from siamdw_ros.evaluation.one_pass import Follower, width_height
 from siamdw_ros.evaluation.sequences import AnnotatedSequence, Boxes
 from siamdw_ros.siamdw.crops import Box
@@ -82,34 +82,58 @@ def overlap_with_region(
     """
     if not sequence.visible[frame]:
         return float("nan")
-    if sequence.polygons is not None:
-        truth = sequence.polygons[frame]
-    else:
-        truth = _corners(sequence.boxes[frame])
-    width, height = size
-    image = _corners((0.0, 0.0, float(width), float(height)))
-    inside = [_common(image, region) for region in (truth, _corners(box))]
-    if min(map(_area, inside)) == 0:
+    image = np.array([0.0, 0.0, *size])
+    found = _common(np.array(box, float), image)
+    if not np.isfinite(found).all():  # the tracker gave no box
         return 0.0
-    common = _area(_common(*inside))
-    return common / (_area(inside[0]) + _area(inside[1]) - common)
+    if sequence.polygons is None:
+        return float(overlap(found, _common(sequence.boxes[frame], image)))
+    truth = sequence.polygons[frame]
+    common = _area(_clipped(truth, found))
+    union = _area(_clipped(truth, image)) + found[2] * found[3] - common
+    return float(common / union) if common > 0 else 0.0
 
 
-def _corners(box: Boxes | Box) -> Boxes:
-    x, y, w, h = map(float, box)
-    return np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]])
+def _common(box: Boxes, other: Boxes) -> Boxes:
+    """Return the intersection of two boxes, with no area where they do not overlap."""
+    low = np.maximum(box[:2], other[:2])
+    high = np.minimum(box[:2] + box[2:], other[:2] + other[2:])
+    return np.concatenate([low, (high - low).clip(0)])
 
 
-def _common(a: Boxes, b: Boxes) -> Boxes:
-    """Intersection of two convex polygons, K x 2."""
-    if min(len(a), len(b)) < 3:
-        return np.empty((0, 2))
-    _, corners = cv2.intersectConvexConvex(a.astype(np.float32), b.astype(np.float32))
-    return np.empty((0, 2)) if corners is None else np.asarray(corners, float).reshape(-1, 2)
+def _clipped(corners: Boxes, box: Boxes) -> Boxes:
+    """Return the part of a polygon, K x 2, inside a box (Sutherland and Hodgman, 1974).
+
+    OpenCV's intersectConvexConvex is no replacement: of polygons that share a part of an edge it
+    returns a wrong area.
+    """
+    for axis in (0, 1):
+        corners = _half(corners, axis, box[axis], 1)
+        corners = _half(corners, axis, box[axis] + box[2 + axis], -1)
+    return corners
+
+
+def _half(corners: Boxes, axis: int, limit: float, side: int) -> Boxes:
+    """Return the part of a polygon above a limit on one axis (side 1), or below it (side -1)."""
+    inside = side * (corners[:, axis] - limit)
+    kept = []
+    for i in range(len(corners)):
+        here, before = inside[i], inside[i - 1]
+        if here * before < 0:  # the edge to this corner crosses the limit
+            crossing = corners[i - 1] + (corners[i] - corners[i - 1]) * before / (before - here)
+            crossing[axis] = limit  # exactly, so that what only touches has no area
+            kept.append(crossing)
+        if here >= 0:
+            kept.append(corners[i])
+    return np.reshape(kept, (-1, 2))
 
 
 def _area(corners: Boxes) -> float:
-    return float(cv2.contourArea(corners.astype(np.float32))) if len(corners) >= 3 else 0.0
+    """Return the area of a polygon by the shoelace formula."""
+    if len(corners) < 3:
+        return 0.0
+    x, y = (corners - corners[0]).T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
 @dataclass(frozen=True)

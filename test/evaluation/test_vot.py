@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scripted import Scripted, still
 
 from siamdw_ros.evaluation.vot import (
@@ -101,6 +102,44 @@ def test_what_lies_outside_the_image_does_not_count() -> None:
     assert overlap_with_region(sequence, 0, (120.0, 10.0, 10.0, 20.0), (100, 80)) == 0
 
 
+def ends(box: NDArray[np.int64]) -> NDArray[np.int64]:
+    return box[:2] + box[2:]
+
+
+def test_overlap_is_the_share_of_common_pixels() -> None:
+    """Boxes of whole pixels, many of which only touch: also those that OpenCV gets wrong."""
+    width, height = size = (24, 18)
+    generator = np.random.default_rng(3)
+    pairs = generator.integers((-4, -4, 1, 1), (22, 16, 10, 10), (800, 2, 4))
+    touching = 0
+    for truth, found in [*pairs, np.array([(3, 0, 2, 6), (2, 3, 1, 14)])]:
+        masks = np.zeros((2, height, width), bool)
+        for mask, (x, y, w, h) in zip(masks, (truth, found), strict=True):
+            mask[max(y, 0) : max(y + h, 0), max(x, 0) : max(x + w, 0)] = True
+        common, union = (masks[0] & masks[1]).sum(), (masks[0] | masks[1]).sum()
+        expected = common / union if common else 0.0
+        corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * truth[2:] + truth[:2]
+        boxes = still(1, box=tuple(map(float, truth)))
+        polygons = dataclasses.replace(boxes, polygons=corners[None].astype(float))
+        for sequence in (boxes, polygons):
+            value = overlap_with_region(sequence, 0, tuple(map(float, found)), size)
+            assert value == pytest.approx(expected, abs=1e-12), (truth, found)
+            assert common or value == 0  # exactly: it is what a failure is known by
+        low, high = np.maximum(truth[:2], found[:2]), np.minimum(ends(truth), ends(found))
+        touching += (low - high).max() == 0
+    assert touching > 40
+
+
+def test_a_box_that_slid_off_the_target_and_touches_it_is_a_failure() -> None:
+    tracker = Scripted({**dict.fromkeys(range(20), EXACT), 3: (30.0, 24.0, 25.0, 15.0)})
+    assert supervise(tracker, still(5)).events[3] == Event.FAILED
+
+
+def test_no_box_is_a_failure() -> None:
+    tracker = Scripted({**dict.fromkeys(range(20), EXACT), 3: (float("nan"),) * 4})
+    assert supervise(tracker, still(5)).events[3] == Event.FAILED
+
+
 def test_region_overlap_agrees_with_the_got10k_toolkit() -> None:
     theirs = pytest.importorskip("got10k.utils.metrics", exc_type=ImportError)
     generator = np.random.default_rng(1)
@@ -113,5 +152,5 @@ def test_region_overlap_agrees_with_the_got10k_toolkit() -> None:
         box = (*(center - 12 + generator.normal(0, 5, 2)), 24.0, 20.0)
         expected = theirs.poly_iou(corners.reshape(8), np.array(box), bound=(100, 80))
         assert overlap_with_region(sequence, 0, box, (100, 80)) == pytest.approx(
-            float(np.squeeze(expected)), abs=1e-3
+            float(np.squeeze(expected)), abs=1e-9
         )
