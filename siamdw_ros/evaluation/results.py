@@ -5,8 +5,13 @@
     OUT/results/TRACKER/unsupervised/NAME/NAME_001.txt, NAME_time.txt    VOT, one pass
     OUT/results/TRACKER/baseline/NAME/NAME_001.txt, NAME_time.txt        VOT, supervised
 
-Beside them, states/NAME.txt: width and height of the images, then the state of each frame.
-A sequence is finished when its last file, with the boxes, is there: it is written last.
+Beside them in states/FORM/PROTOCOL, for names are unique in one benchmark only:
+
+    NAME.txt: width and height of the images, then the state of each frame of a one-pass run
+    NAME.json: which video and annotation the results belong to
+
+A sequence is finished when its last file, with the boxes, is there: it is written last. Results
+of another video or annotation do not count.
 """
 
 import json
@@ -14,13 +19,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from siamdw_ros.evaluation.one_pass import Run
 from siamdw_ros.evaluation.sequences import AnnotatedSequence, Boxes
 from siamdw_ros.evaluation.vot import Event, Trajectory
+
+Protocol = Literal["one-pass", "supervised"]
 
 
 @dataclass(frozen=True)
@@ -61,17 +68,35 @@ class ResultFolder:
         folder = boxes.parent / "times" if sequence.form == "otb" else boxes.parent
         return folder / f"{sequence.name}_time.txt"
 
-    def _states(self, name: str, protocol: str = "") -> Path:
-        return self.path / "states" / f"{name}{protocol}.txt"
+    def _states(self, sequence: AnnotatedSequence, protocol: Protocol) -> Path:
+        return self.path / "states" / sequence.form / protocol / f"{sequence.name}.txt"
 
-    def has_run(self, sequence: AnnotatedSequence) -> bool:
-        """Whether the one-pass results of a sequence are there."""
-        return self._boxes(sequence).is_file()
+    def _owner(self, sequence: AnnotatedSequence, protocol: Protocol) -> Path:
+        states = self._states(sequence, protocol)
+        return states.with_name(f"{sequence.name}.json")
+
+    def file(self, sequence: AnnotatedSequence, protocol: Protocol) -> Path:
+        """Return the file with the boxes, whether it is there or not."""
+        return self._boxes(sequence) if protocol == "one-pass" else self._trajectory(sequence)
+
+    def has(self, sequence: AnnotatedSequence, protocol: Protocol) -> bool:
+        """Whether finished results of this video and annotation are there."""
+        owner = self._owner(sequence, protocol)
+        if not (self.file(sequence, protocol).is_file() and owner.is_file()):
+            return False
+        return owner.read_text() == _owner_text(sequence, protocol)
+
+    def _claim_results(self, sequence: AnnotatedSequence, protocol: Protocol) -> None:
+        """Make the results to be written belong to a sequence; those of another are deleted."""
+        # Before the owner changes: an interrupt must not leave boxes of the other.
+        self.file(sequence, protocol).unlink(missing_ok=True)
+        _write(self._owner(sequence, protocol), _owner_text(sequence, protocol))
 
     def write_run(self, sequence: AnnotatedSequence, run: Run) -> None:
         """Store the results of a one-pass run."""
+        self._claim_results(sequence, "one-pass")
         states = [f"{run.size[0]} {run.size[1]}", *(str(state) for state in run.states)]
-        _write(self._states(sequence.name), "\n".join(states) + "\n")
+        _write(self._states(sequence, "one-pass"), "\n".join(states) + "\n")
         _write(self._times(sequence), "".join(f"{second:.8f}\n" for second in run.seconds))
         lines = [_box(box) for box in run.boxes + _origin(sequence)]
         if sequence.form == "vot":
@@ -88,7 +113,7 @@ class ResultFolder:
         if sequence.form == "vot":
             lines[0] = _box(sequence.boxes[0])
         boxes = np.array([line.split(",") for line in lines], float) - _origin(sequence)
-        size, states = self._read_states(self._states(sequence.name))
+        size, states = self._read_states(self._states(sequence, "one-pass"))
         run = Run(boxes, np.loadtxt(self._times(sequence), ndmin=1), states, size)
         if not len(run.boxes) == len(run.seconds) == len(run.states):
             raise ValueError(f"{self._boxes(sequence)}: damaged; delete it to run it again")
@@ -102,15 +127,12 @@ class ResultFolder:
         name = sequence.name
         return self.path / "baseline" / name / f"{name}_001.txt"
 
-    def has_trajectory(self, sequence: AnnotatedSequence) -> bool:
-        """Whether the supervised results of a sequence are there."""
-        return self._trajectory(sequence).is_file()
-
     def write_trajectory(self, sequence: AnnotatedSequence, run: Trajectory) -> None:
         """Store the results of a supervised run."""
+        self._claim_results(sequence, "supervised")
         file = self._trajectory(sequence)
         size = f"{run.size[0]} {run.size[1]}\n"
-        _write(self._states(sequence.name, "_baseline"), size)
+        _write(self._states(sequence, "supervised"), size)
         times = "".join(f"{second:.8f}\n" for second in run.seconds)
         _write(file.with_name(f"{sequence.name}_time.txt"), times)
         lines = [
@@ -126,8 +148,14 @@ class ResultFolder:
         events = [Event.TRACKED if len(row) == 4 else int(row[0]) for row in rows]
         boxes = [row if len(row) == 4 else [np.nan] * 4 for row in rows]
         times = np.loadtxt(file.with_name(f"{sequence.name}_time.txt"), ndmin=1)
-        size, _ = self._read_states(self._states(sequence.name, "_baseline"))
+        size, _ = self._read_states(self._states(sequence, "supervised"))
         return Trajectory(np.array(events, int), np.array(boxes, float), times, size)
+
+
+def _owner_text(sequence: AnnotatedSequence, protocol: Protocol) -> str:
+    # Supervised, each box decides about a failure, or is started on.
+    owner = sequence.identity(all_boxes=protocol == "supervised")
+    return json.dumps(owner, indent=2, sort_keys=True) + "\n"
 
 
 def _origin(sequence: AnnotatedSequence) -> Boxes:

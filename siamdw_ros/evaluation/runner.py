@@ -6,18 +6,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import torch
 
 from siamdw_ros.evaluation.one_pass import Follower, follow
-from siamdw_ros.evaluation.results import ResultFolder
+from siamdw_ros.evaluation.results import Protocol, ResultFolder
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.trackers import TrackerSpec
 from siamdw_ros.evaluation.vot import supervise
 
-Protocol = Literal["one-pass", "supervised"]
 _built: dict[str, Follower] = {}  # trackers of this process: a network is loaded once
 
 
@@ -33,9 +31,12 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether its results are there."""
-        if self.protocol == "one-pass":
-            return self.folder.has_run(self.sequence)
-        return self.folder.has_trajectory(self.sequence)
+        return self.folder.has(self.sequence, self.protocol)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether results of another video or annotation, or of unknown ones, are there."""
+        return not self.done and self.folder.file(self.sequence, self.protocol).is_file()
 
     def run(self) -> None:
         """Run it, and keep its results."""

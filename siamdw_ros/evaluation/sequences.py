@@ -1,8 +1,10 @@
 """An annotated sequence: reads its frames, and has the target's box in each."""
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +71,26 @@ class AnnotatedSequence:
         if count != len(self):
             more = "more" if count > len(self) else f"only {count}"
             raise ValueError(f"{self.name}: {len(self)} boxes for {more} images")
+
+    def identity(self, *, all_boxes: bool) -> dict[str, Any]:
+        """Return what distinguishes this video and annotation from others of the same name.
+
+        Args:
+            all_boxes: whether all of the annotation counts, or only where the target starts.
+        """
+        ends = (0, (len(self) - 1) * self.step)
+        identity: dict[str, Any] = {
+            "frames": [os.path.realpath(self.frames.name(index)) for index in ends],
+            "length": len(self),
+            "form": self.form,
+            "origin": self.origin,
+            "start": self.start,
+        }
+        if all_boxes:
+            parts = (self.boxes, *([] if self.polygons is None else [self.polygons]))
+            annotation = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+            identity["annotation_sha256"] = hashlib.sha256(annotation).hexdigest()
+        return identity
 
     def thinned(self, step: int) -> "AnnotatedSequence":
         """Take every `step`-th frame only, as a robot does that is slower than its camera."""

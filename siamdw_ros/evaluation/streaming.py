@@ -115,7 +115,8 @@ def newest_boxes(
 
 
 def _times_file(job: Job) -> Path:
-    return job.folder.path / "node" / f"{job.sequence.name}.csv"
+    sequence = job.sequence
+    return job.folder.path / "node" / sequence.form / f"{sequence.name}.csv"
 
 
 def _write_times(

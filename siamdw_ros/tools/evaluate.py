@@ -22,8 +22,8 @@ from tqdm import tqdm
 from siamdw_ros.evaluation.benchmarks import LAYOUTS, find_sequences
 from siamdw_ros.evaluation.outcome import speeds, summaries_of, write_images
 from siamdw_ros.evaluation.report import tables, write_report
-from siamdw_ros.evaluation.results import ResultFolder
-from siamdw_ros.evaluation.runner import Job, Protocol, run_all
+from siamdw_ros.evaluation.results import Protocol, ResultFolder
+from siamdw_ros.evaluation.runner import Job, run_all
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.trackers import NANOTRACK, PEERS, SiamDW, TrackerSpec, read_spec
 from siamdw_ros.evaluation.vot import EAO_INTERVALS
@@ -205,6 +205,12 @@ def run(jobs: Sequence[Job], options: argparse.Namespace) -> list[str]:
     waiting = [job for job in jobs if not job.done]
     if len(waiting) < len(jobs):
         print(f"{len(jobs) - len(waiting)} of {len(jobs)} are finished already", file=sys.stderr)
+    if outdated := sum(job.outdated for job in waiting):
+        print(
+            f"{outdated} of {len(jobs)} are run again: the results are of another video or "
+            "annotation, or do not state which they are of",
+            file=sys.stderr,
+        )
     if options.through_node:
         from siamdw_ros.evaluation.streaming import run_through_node  # needs ROS
 

@@ -1,15 +1,20 @@
 """Results are written in the format of each benchmark, and read again as they were."""
 
+import dataclasses
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from scripted import Scripted, still, write_boxes, write_pictures
 
 from siamdw_ros.evaluation.benchmarks import find_sequences
+from siamdw_ros.evaluation.frames import FrameFiles
 from siamdw_ros.evaluation.one_pass import follow, score
 from siamdw_ros.evaluation.results import ResultFolder
-from siamdw_ros.evaluation.sequences import Form
+from siamdw_ros.evaluation.runner import Job
+from siamdw_ros.evaluation.sequences import AnnotatedSequence, Form
+from siamdw_ros.evaluation.trackers import Peer
 from siamdw_ros.evaluation.vot import supervise
 from siamdw_ros.siamdw import State
 from siamdw_ros.training.datasets import Source, read_dataset
@@ -26,9 +31,9 @@ PLACES: dict[Form, str] = {
 def test_a_run_comes_back_as_it_was(tmp_path: Path, form: Form) -> None:
     sequence, folder = still(3, form), ResultFolder(tmp_path)
     run = follow(Scripted({1: EXACT, 2: AWAY}, {2: State.LOST}), sequence)
-    assert not folder.has_run(sequence)
+    assert not folder.has(sequence, "one-pass")
     folder.write_run(sequence, run)
-    assert folder.has_run(sequence)
+    assert folder.has(sequence, "one-pass")
     again = folder.read_run(sequence)
     np.testing.assert_array_equal(again.boxes, run.boxes)
     np.testing.assert_array_equal(again.states, run.states)
@@ -76,6 +81,80 @@ def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "still.txt").write_text("1,2,3,4\n")
     with pytest.raises(ValueError, match="damaged"):
         folder.read_run(sequence)
+
+
+def moved(sequence: AnnotatedSequence, frame: int) -> AnnotatedSequence:
+    boxes = sequence.boxes.copy()
+    boxes[frame, 0] += 1
+    return dataclasses.replace(sequence, boxes=boxes)
+
+
+def frames_in(folder: Path) -> FrameFiles:
+    return FrameFiles(folder, ["1.jpg", "2.jpg", "3.jpg"])
+
+
+def test_results_of_another_video_of_the_same_name_do_not_count(tmp_path: Path) -> None:
+    folder, one = ResultFolder(tmp_path), still(3)
+    run = follow(Scripted({1: EXACT, 2: AWAY}), one)
+    owner = dataclasses.replace(one, frames=frames_in(tmp_path / "a"))
+    others = {
+        "folder": dataclasses.replace(one, frames=frames_in(tmp_path / "b")),
+        "start": moved(owner, 0),
+        "length": dataclasses.replace(owner, boxes=owner.boxes[:2]),
+        "origin": dataclasses.replace(owner, origin=1),
+        "step": owner.thinned(2),
+    }
+    folder.write_run(owner, run)
+    assert folder.has(owner, "one-pass")
+    assert folder.has(moved(owner, 1), "one-pass"), "the tracker saw the first box only"
+    for what, other in others.items():
+        assert not folder.has(other, "one-pass"), what
+    folder.write_run(others["start"], run)
+    assert folder.has(others["start"], "one-pass")
+    assert not folder.has(owner, "one-pass")
+
+
+def test_supervised_results_belong_to_the_whole_annotation(tmp_path: Path) -> None:
+    folder, sequence = ResultFolder(tmp_path), still(3, "vot")
+    run = supervise(Scripted({1: EXACT, 2: EXACT}), sequence)
+    folder.write_trajectory(sequence, run)
+    corners = dataclasses.replace(sequence, polygons=np.zeros((3, 4, 2)))
+    assert folder.has(sequence, "supervised")
+    assert not folder.has(moved(sequence, 2), "supervised")
+    assert not folder.has(corners, "supervised")
+
+
+def test_an_interrupt_leaves_no_boxes_of_the_other_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, sequence = ResultFolder(tmp_path), still(2)
+    run = follow(Scripted({1: EXACT}), sequence)
+    folder.write_run(sequence, run)
+    other = moved(sequence, 0)
+    monkeypatch.setattr(ResultFolder, "_times", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        folder.write_run(other, run)
+    assert not folder.has(sequence, "one-pass")
+    assert not folder.has(other, "one-pass")
+
+
+def test_sequences_of_one_name_in_two_forms_share_nothing(tmp_path: Path) -> None:
+    """UAV123 and VOT have a car1 each."""
+    folder, sequences = ResultFolder(tmp_path), [still(3), still(2, "vot"), still(2, "got10k")]
+    for sequence in sequences:
+        folder.write_run(sequence, follow(Scripted({1: EXACT, 2: EXACT}), sequence))
+    for sequence in sequences:
+        assert folder.has(sequence, "one-pass")
+        assert len(folder.read_run(sequence).states) == len(sequence)
+
+
+def test_results_that_do_not_state_their_video_do_not_count(tmp_path: Path) -> None:
+    folder, sequence = ResultFolder(tmp_path), still(2)
+    folder.write_run(sequence, follow(Scripted({1: EXACT}), sequence))
+    (owner,) = tmp_path.rglob("still.json")
+    owner.unlink()
+    job = Job(Peer("kcf"), sequence, "one-pass", folder)
+    assert (job.done, job.outdated) == (False, True)
 
 
 def test_a_folder_belongs_to_one_setting(tmp_path: Path) -> None:

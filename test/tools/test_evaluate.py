@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from siamdw_ros.evaluation.annotations import read_annotation
 from siamdw_ros.siamdw.bundled import BUNDLED
 from siamdw_ros.tools.evaluate import main
 
@@ -80,6 +81,23 @@ def test_results_of_other_settings_are_not_mixed(
     assert main([*arguments, "--every", "30"]) == 0
     assert main([*arguments, "--every", "50"]) == 2
     assert "other settings" in capsys.readouterr().err
+
+
+def test_another_video_of_the_same_name_is_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    for number, clip in enumerate((CUP, JUICE)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for suffix in (".mp4", ".csv"):
+            (folder / f"clip{suffix}").symlink_to(Path(clip).with_suffix(suffix))
+        arguments = [str(folder / "clip.mp4"), "--every", "30", "--tracker", "kcf"]
+        assert main([*arguments, "--out", str(out), "--worst", "0", "--jobs", "1"]) == 0
+        assert ("1 of 1 are run again" in capsys.readouterr().err) == (number == 1)
+    found = np.loadtxt(out / "results" / "kcf" / "clip.txt", delimiter=",")
+    start = read_annotation(Path(JUICE).with_suffix(".csv"))[0]
+    np.testing.assert_allclose(found[0], start, atol=1e-3)
 
 
 def test_two_workers_find_what_one_finds(tmp_path: Path) -> None:
