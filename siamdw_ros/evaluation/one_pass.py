@@ -1,5 +1,6 @@
 """One-pass evaluation: started on the first box, never helped again (OTB, GOT-10k, LaSOT)."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from siamdw_ros.siamdw import State, TrackResult
 from siamdw_ros.siamdw.crops import Box, Image
 
 IMAGES_AFTER_START = slice(1, None)  # the box of the first is given
+WARM_UP_IMAGES = 3
 FAILURE = 0.2  # overlap below which a tracker has lost its target, whatever it reports
 
 
@@ -44,6 +46,17 @@ class Run:
     seconds: NDArray[np.float64]
     states: NDArray[np.int64]
     size: tuple[int, int]
+
+
+def warm_up(tracker: Follower, sequence: AnnotatedSequence) -> None:
+    """Let a tracker do what only its first images cost, so that it is not timed as tracking.
+
+    The next target starts anew: no result depends on it.
+    """
+    images = itertools.islice(sequence.images(), WARM_UP_IMAGES)
+    tracker.init(next(images), sequence.start)
+    for image in images:
+        tracker.track(image)
 
 
 def follow(tracker: Follower, sequence: AnnotatedSequence) -> Run:

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from siamdw_ros.evaluation.drawing import run_sheet
+from siamdw_ros.evaluation.one_pass import warm_up
 from siamdw_ros.evaluation.plots import plot_all
 from siamdw_ros.evaluation.runner import Job, bound_threads
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
@@ -87,6 +88,7 @@ def speeds(
     rows: list[dict[str, Cell]] = []
     for spec in tqdm(specs, desc="speed", leave=False):
         tracker, seconds = spec.build(), []
+        warm_up(tracker, sequence)
         tracker.init(first, sequence.start)
         for image in images:
             start = time.perf_counter()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import torch
 
-from siamdw_ros.evaluation.one_pass import Follower, follow
+from siamdw_ros.evaluation.one_pass import Follower, follow, warm_up
 from siamdw_ros.evaluation.results import Protocol, ResultFolder
 from siamdw_ros.evaluation.sequences import AnnotatedSequence
 from siamdw_ros.evaluation.trackers import TrackerSpec
@@ -42,7 +42,9 @@ class Job:
         """Run it, and keep its results."""
         key = repr(self.spec)
         if key not in _built:
-            _built[key] = self.spec.build()
+            tracker = self.spec.build()
+            warm_up(tracker, self.sequence)
+            _built[key] = tracker
         tracker = _built[key]
         if self.protocol == "one-pass":
             self.folder.write_run(self.sequence, follow(tracker, self.sequence))

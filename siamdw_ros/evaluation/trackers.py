@@ -37,10 +37,12 @@ class SiamDW:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self) -> Follower:
-        """Load it."""
-        return create_tracker(
+        """Load it, ready to track: no image has to wait for a compiler."""
+        tracker = create_tracker(
             self.model, self.checkpoint, self.device, self.preset, **self.overrides
         )
+        tracker.multi_tracker.warm_up(targets=1)
+        return tracker
 
     def settings(self) -> dict[str, Any]:
         """Return what the results depend on."""

@@ -1,14 +1,24 @@
 """OTB's and GOT-10k's figures, against cases worked by hand."""
 
 import dataclasses
+import itertools
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scripted import SIZE, Scripted, still
 
+from siamdw_ros.evaluation import one_pass, outcome, runner
+from siamdw_ros.evaluation.benchmarks import find_sequences
 from siamdw_ros.evaluation.one_pass import follow, score
-from siamdw_ros.siamdw import State
+from siamdw_ros.evaluation.results import ResultFolder
+from siamdw_ros.evaluation.trackers import SiamDW
+from siamdw_ros.siamdw import State, TrackResult, create_tracker
+from siamdw_ros.siamdw.crops import Image
+
+CLIPS = Path(__file__).parents[1] / "data" / "clips"
 
 EXACT, HALF, AWAY = (10.0, 10.0, 20.0, 20.0), (10.0, 10.0, 20.0, 10.0), (60.0, 50.0, 20.0, 20.0)
 
@@ -107,3 +117,69 @@ def test_figures_agree_with_the_got10k_toolkit() -> None:
     np.testing.assert_allclose(ours.precision, (errors[:, None] <= np.arange(51)).mean(axis=0))
     bounded = theirs.rect_iou(found[1:].copy(), truth[1:].copy(), bound=SIZE)
     np.testing.assert_allclose(ours.overlaps, bounded, atol=1e-12)
+
+
+class Compiled(Scripted):
+    """Needs 4 s for its first image, and 0.1 s for each later one; moves a clock by that."""
+
+    def __init__(self, clock: SimpleNamespace) -> None:
+        super().__init__(dict.fromkeys(range(60), HALF))
+        self.clock = clock
+        self.costs = itertools.chain([4.0], itertools.repeat(0.1))
+
+    def track(self, image: Image) -> TrackResult:
+        self.clock.now += next(self.costs)
+        return super().track(image)
+
+
+class CompiledSpec:
+    label = "compiled"
+
+    def __init__(self, clock: SimpleNamespace) -> None:
+        self.tracker = Compiled(clock)
+
+    def build(self) -> Compiled:
+        return self.tracker
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=0.0)
+    clock.perf_counter = lambda: clock.now
+    for module in (one_pass, outcome):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(runner, "_built", {})
+    return clock
+
+
+def test_what_only_the_first_images_cost_is_not_timed(
+    clock: SimpleNamespace, tmp_path: Path
+) -> None:
+    sequence, spec, folder = still(8), CompiledSpec(clock), ResultFolder(tmp_path)
+    for _ in range(2):
+        runner.Job(spec, sequence, "one-pass", folder).run()
+        run = folder.read_run(sequence)
+        assert score(run, sequence).frames_per_second == pytest.approx(10)
+        np.testing.assert_array_equal(run.boxes, [EXACT] + [HALF] * 7)
+    assert spec.tracker.started == [(0, EXACT)] * 3, "warmed up once"
+
+
+def test_the_speed_of_a_tracker_is_without_what_its_first_images_cost(
+    clock: SimpleNamespace,
+) -> None:
+    (row,) = outcome.speeds([CompiledSpec(clock)], still(8), None).rows
+    assert row["frames/s (mean)"] == pytest.approx(10)
+
+
+@pytest.mark.parametrize("model", ["siambox_res22", "siamfc_res22"])
+def test_a_tracker_is_built_with_all_that_it_compiles(model: str) -> None:
+    pytest.importorskip("openvino")
+    spec = SiamDW(model=model, overrides={"backend": "openvino"})
+    tracker = spec.build()
+    sides = tracker.multi_tracker.window_sides()
+    compiled = tracker.multi_tracker.runtime.search_features.compiled_shapes
+    assert compiled == {(side, side, 3) for side in sides}
+    (clip,) = find_sequences(CLIPS / "juice.mp4")
+    clip = clip.thinned(40)
+    cold = create_tracker(model, backend="openvino")
+    np.testing.assert_array_equal(follow(tracker, clip).boxes, follow(cold, clip).boxes)
