@@ -107,14 +107,15 @@ def _images(folder: Path) -> list[Path]:
     Raises:
         FileNotFoundError: There is none.
     """
-    files = sorted(folder.iterdir(), key=lambda path: _natural(path.name))
+    files = sorted(folder.iterdir(), key=lambda path: natural_order(path.name))
     images = [path for path in files if path.is_file() and cv2.haveImageReader(str(path))]
     if not images:
         raise FileNotFoundError(f"{folder}: no image in this folder that OpenCV can read")
     return images
 
 
-def _natural(name: str) -> list[str | int]:
+def natural_order(name: str) -> list[str | int]:
+    """Return what sorts names as people count: rec_2 before rec_10."""
     # Text and numbers alternate, so that like is compared with like.
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from siamdw_ros.evaluation.clip_reader import natural_order
+
 if TYPE_CHECKING:
     from siamdw_ros.recordings.mcap_stream import Channel
 
@@ -55,17 +57,16 @@ class Bag:
     Attributes:
         path: Of the bag.
         counts: Number of messages by topic.
-        seconds: From the first message to the last.
         distribution: Distribution of ROS that recorded it; empty if the bag does not have it.
         damage: What is wrong with it; set when it is opened, or when reading meets the damage.
     """
 
     path: Path
     counts: dict[Topic, int]
-    seconds: float
     distribution: str
     damage: str
     _read: Callable[[], Iterator[Record]]
+    _span: Callable[[Topic], tuple[int, int]]
 
     def records(self) -> Iterator[Record]:
         """Yield all messages by the time of their recording, up to a damage."""
@@ -73,6 +74,18 @@ class Bag:
             yield from self._read()
         except Exception as error:  # of rosbags, apsw or zstd: whatever the bytes led to
             self.damage = str(error) or repr(error)
+
+    def rate(self, topic: Topic) -> float | None:
+        """Return the messages per second between the first and the last of a topic.
+
+        Returns:
+            None if it has one message, or all at the same time, or is damaged.
+        """
+        try:
+            first, last = self._span(topic)
+        except Exception:  # as above; reading reports it
+            return None
+        return (self.counts[topic] - 1) / ((last - first) * 1e-9) if first < last else None
 
 
 @contextlib.contextmanager
@@ -112,8 +125,9 @@ def _open_files(path: Path, problem: str) -> Iterator[Bag]:
     """
     from rosbags.rosbag2 import Reader
 
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    files = [file for file in files if file.suffix in (".mcap", ".db3")]
+    found = path.iterdir() if path.is_dir() else [path]
+    files = [file for file in found if file.suffix in (".mcap", ".db3")]
+    files.sort(key=lambda file: natural_order(file.name))
     if not files:
         raise BagError(f"{path}: no bag that can be read: {problem}")
     with contextlib.ExitStack() as stack:
@@ -132,6 +146,8 @@ def _open_files(path: Path, problem: str) -> Iterator[Bag]:
 
 def _indexed(path: Path, readers: list[Any], damage: str) -> Bag:
     """Return a bag whose files rosbags can open."""
+    # Without metadata only the times tell which of the files is the first.
+    readers = sorted(readers, key=lambda reader: reader.start_time)
     topics = [{c.id: _topic_of_connection(c) for c in r.connections} for r in readers]
     counts: dict[Topic, int] = {}
     for reader, known in zip(readers, topics, strict=True):
@@ -144,10 +160,22 @@ def _indexed(path: Path, readers: list[Any], damage: str) -> Bag:
             for connection, time, data in reader.messages():
                 yield Record(known[connection.id], time, _unpacked(data))
 
-    start = min(reader.start_time for reader in readers)
-    end = max(reader.end_time for reader in readers)
+    def times(topic: Topic, begin: int) -> Iterator[int]:
+        for reader, known in zip(readers, topics, strict=True):
+            # rosbags takes an empty list for all.
+            if chosen := [c for c in reader.connections if known[c.id] == topic]:
+                yield from (time for _, time, _ in reader.messages(chosen, begin))
+
+    def span(topic: Topic) -> tuple[int, int]:
+        # By the index, from the end: the bag may be too long to be read twice.
+        end = max(reader.end_time for reader in readers)
+        back = 10**9
+        while not (last := max(times(topic, end - back), default=0)) and back < end:
+            back *= 4
+        return next(times(topic, 0)), last
+
     distribution = getattr(readers[0], "ros_distro", None) or ""
-    return Bag(path, counts, max(end - start, 0) * 1e-9, distribution, damage, read)
+    return Bag(path, counts, distribution, damage, read, span)
 
 
 def _topic_of_connection(connection: Any) -> Topic:
@@ -169,14 +197,19 @@ def _streamed(path: Path, files: list[Path]) -> Bag:
     except ValueError as error:
         raise BagError(f"{error}: the bag is damaged at its beginning") from error
     counts: dict[Topic, int] = {}
-    first, last, damage = 2**63, 0, ""
+    spans: dict[Topic, tuple[int, int]] = {}
+    begins: dict[Path, int] = {}  # time of the first message of each file
+    damage = ""
     for stream in streams:
         for message in stream.messages():
-            topic = _topic_of_channel(message.channel)
+            topic, time = _topic_of_channel(message.channel), message.time
             counts[topic] = counts.get(topic, 0) + 1
-            first, last = min(first, message.time), max(last, message.time)
+            first, last = spans.get(topic, (time, time))
+            spans[topic] = min(first, time), max(last, time)
+            begins.setdefault(stream.path, time)
         if stream.damage:
             damage = f"{stream.path.name}: {stream.damage}"
+    streams.sort(key=lambda stream: begins.get(stream.path, 0))
 
     def read() -> Iterator[Record]:
         for stream in streams:
@@ -184,7 +217,7 @@ def _streamed(path: Path, files: list[Path]) -> Bag:
                 topic = _topic_of_channel(message.channel)
                 yield Record(topic, message.time, _unpacked(message.data))
 
-    return Bag(path, counts, max(last - first, 0) * 1e-9, "", damage, read)
+    return Bag(path, counts, "", damage, read, spans.__getitem__)
 
 
 def _topic_of_channel(channel: "Channel") -> Topic:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rclpy.serialization import deserialize_message
 from tqdm import tqdm
 
+from siamdw_ros.evaluation.clip_reader import DEFAULT_RATE
 from siamdw_ros.node import messages
 from siamdw_ros.node.decoding import TRANSPORTS, Transport
 from siamdw_ros.node.frame_buffer import Frame
@@ -24,7 +25,7 @@ from siamdw_ros.recordings.run import Run, open_window, pick, warn
 from siamdw_ros.recordings.settings import settings_of
 from siamdw_ros.recordings.starts import Start, by_frame, first_frame, starts_of
 from siamdw_ros.recordings.tracking import Tracking
-from siamdw_ros.ros.conversions import seconds
+from siamdw_ros.ros.conversions import nanoseconds
 
 if TYPE_CHECKING:  # needs rosbags
     from siamdw_ros.recordings.bag_writer import BagWriter
@@ -102,18 +103,18 @@ class BagRun:
         stack: contextlib.ExitStack,
     ) -> None:
         transport = TRANSPORTS["compressed" if topic.type.endswith("CompressedImage") else "raw"]
-        count = bag.counts[topic]
-        rate = options.rate or (count / bag.seconds if bag.seconds and count > 1 else 30.0)
+        rate = options.rate or (bag.rate(topic) if options.video else None) or DEFAULT_RATE
         self._options = options
         self._bag = bag
         self._topic = topic
         self._transport: Transport = transport
         self._stack = stack
+        self._begin: int | None = None
         self._outputs = stack.enter_context(Outputs(options.csv, options.video, rate))
         self._tracking = Tracking(settings, warn, topic.name, transport)
         self._writer = self._open_writer()
         self._progress = stack.enter_context(
-            tqdm(total=count, unit="image", disable=not sys.stderr.isatty())
+            tqdm(total=bag.counts[topic], unit="image", disable=not sys.stderr.isatty())
         )
 
     def _open_writer(self) -> "BagWriter | None":
@@ -193,7 +194,16 @@ class BagRun:
             self._tracking.received.rejected += 1
             warn(f"message at {record.time * 1e-9:.3f} s rejected: no image in it: {error}")
             return None
-        return self._tracking.frame(message, record.time * 1e-9)
+        return self._tracking.frame(message, self._seconds(record.time))
+
+    def _seconds(self, time: int) -> float:
+        """Return a time of recording in seconds since the first image.
+
+        Since 1970 they would not be exact: a float has steps of 238 ns there.
+        """
+        if self._begin is None:
+            self._begin = time
+        return (time - self._begin) * 1e-9
 
     def _drop(self) -> None:
         self._tracking.received.dropped += 1
@@ -204,13 +214,13 @@ class BagRun:
         if self._writer is None:
             return
         result, tracking = done.result, self._tracking
-        time = round(done.published * 1e9)
+        time = (self._begin or 0) + round(done.published * 1e9)
         found = messages.detections(result)
         if found.detections and found.detections[0].id == result.targets[0].id:
             self._writer.write("detection", found.detections[0], time)
         self._writer.write("detections", found, time)
         processed = tracking.processed
-        age = done.published - seconds(result.frame.stamp)
+        age = (time - nanoseconds(result.frame.stamp)) * 1e-9
         latency = processed.count_latency(done.published, age)
         status = messages.status(
             result, tracking.received, processed, tracking.device, done.published, latency

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from math import inf
 
 from siamdw_msgs.srv import StartTracking
 
@@ -48,7 +49,7 @@ def in_stamp_order(frames: Iterable[Frame], held: int = REORDERED) -> Iterator[F
     Stamps that jump back further, as where a bag starts over, stay as they are. Each frame arrives
     after the one before: a target is only searched in newer frames.
     """
-    arrived = 0.0
+    arrived = -inf
     for frame in _by_stamp(frames, held):
         arrived = max(frame.arrived, arrived + TICK)
         yield frame if arrived == frame.arrived else replace(frame, arrived=arrived)
@@ -92,7 +93,7 @@ def as_a_robot(
         process: Processes one; the time that it took is in the result.
         drop: Called for each frame that is dropped.
     """
-    free = 0.0  # when the tracker has nothing to do
+    free = -inf  # when the tracker has nothing to do
     waiting: Arrival | None = None
 
     def run(arrival: Arrival) -> Iterator[Done]:

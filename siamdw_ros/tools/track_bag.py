@@ -54,7 +54,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     group.add_argument(
         "--rate",
         type=lambda text: number(0, 1000, text),
-        help="frames per second of the video (default: those of the bag)",
+        help="frames per second of the video (default: the mean rate of the images)",
     )
     add_parameter_options(parser)
     options = parser.parse_args(arguments)

@@ -89,6 +89,36 @@ def test_file_without_metadata_is_read_to_its_end(tmp_path: Path) -> None:
             assert len(list(opened.records())) == 20
 
 
+@pytest.mark.parametrize(
+    ("form", "names"),
+    [
+        ("mcap", ["rec_{}"] * 12),
+        ("sqlite3", ["rec_{}"] * 12),
+        ("mcap", ["late_{}"] * 2 + ["early_{}"] * 2),
+        ("cut", ["rec_{}"] * 12),
+        ("cut", ["late_{}"] * 2 + ["early_{}"] * 2),
+    ],
+)
+def test_files_without_metadata_are_read_in_the_order_of_their_times(
+    form: str, names: list[str], tmp_path: Path
+) -> None:
+    """A recorder that was killed leaves rec_0.mcap to rec_11.mcap, the last one cut off."""
+    split = tmp_path / "split"
+    split.mkdir()
+    text = String(data="a text")
+    for part, name in enumerate(names):
+        times = (BEGIN + 3 * part + i for i in range(3))
+        lines = [("/a", "std_msgs/msg/String", time, text) for time in times]
+        bag = write_bag(tmp_path / str(part), lines, "mcap" if form == "cut" else form)
+        (file,) = [path for path in bag.iterdir() if path.suffix in (".mcap", ".db3")]
+        copy = shutil.copy(file, split / f"{name.format(part)}{file.suffix}")
+    if form == "cut":
+        os.truncate(copy, copy.stat().st_size - 20)
+    with open_bag(split) as opened:
+        times = [record.time - BEGIN for record in opened.records()]
+    assert times == list(range(3 * len(names)))
+
+
 def test_damage_in_the_middle_ends_reading_and_is_reported(tmp_path: Path) -> None:
     bag = write_bag(tmp_path / "bag", words(), "mcap zstd chunks")
     (file,) = bag.glob("*.mcap")

@@ -1,6 +1,7 @@
 """track_bag: the node's results, in every form of a bag."""
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from siamdw_msgs.msg import TrackerStatus
 from std_msgs.msg import String
 from vision_msgs.msg import Detection2DArray
 
+from siamdw_ros.evaluation.clip_reader import frame_count, frame_rate
 from siamdw_ros.evaluation.node_process import TrackerProcess
 from siamdw_ros.evaluation.robot import Robot
 from siamdw_ros.node.decoding import image_message
@@ -124,6 +126,44 @@ def test_new_bag_has_the_original_messages_and_the_results(
         f"/siamdw_tracker/{name}"
         for name in ("detection", "detections", "status", "debug_image/compressed")
     }
+
+
+@pytest.mark.usefixtures("one_engine")
+def test_results_are_recorded_at_the_very_time_of_their_image(
+    images: list[np.ndarray], tmp_path: Path
+) -> None:
+    """Floats of seconds since 1970 have steps of 238 ns: results could be before their image."""
+    lines = image_lines(images)
+    times = [time + 1037 * i for i, (_, _, time, _) in enumerate(lines)]
+    exact = [(*line[:2], time, line[3]) for line, time in zip(lines, times, strict=True)]
+    bag = write_bag(tmp_path / "bag", exact)
+    assert run(bag, "--box", BOX, "--out", tmp_path / "out") == 0
+    for topic in ("detection", "detections", "status"):
+        found = contents(tmp_path / "out")[f"/siamdw_tracker/{topic}"]
+        assert [time for time, _ in found] == times
+
+
+@pytest.mark.usefixtures("one_engine")
+@pytest.mark.parametrize("after", [0, 60])
+@pytest.mark.parametrize("form", ["mcap", "sqlite3", "mcap zstd chunks", "cut"])
+def test_video_has_the_rate_of_its_images(
+    form: str, after: int, images: list[np.ndarray], tmp_path: Path
+) -> None:
+    """The camera was on for a part of the bag only."""
+    words = [
+        ("/chatter", "std_msgs/msg/String", BEGIN + i * 10**9, String(data=""))
+        for i in range(-30, after)
+    ]
+    lines = sorted([*words, *image_lines(images)], key=lambda line: line[2])
+    bag = write_bag(tmp_path / "bag", lines, "mcap" if form == "cut" else form)
+    if form == "cut":
+        (file,) = bag.glob("*.mcap")
+        os.truncate(file, file.stat().st_size - 20)
+        (bag / "metadata.yaml").unlink()
+    video = tmp_path / "out.mp4"
+    assert run(bag, "--box", BOX, "--video", video) == 0
+    assert frame_rate(video) == pytest.approx(1e9 / PERIOD)
+    assert frame_count(video) == len(images)
 
 
 @pytest.mark.usefixtures("one_engine")
