@@ -11,8 +11,9 @@ ros2 action send_goal /follow_object nav2_msgs/action/FollowObject
 from launch import LaunchDescription
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import PathJoinSubstitution
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 # Nav2's own defaults drive for 2 s on a pose that stopped, and do not look for obstacles.
@@ -34,18 +35,21 @@ def generate_launch_description() -> LaunchDescription:
         ),
         launch_arguments={"follower": "false"}.items(),
     )
+    # Declared in follow.launch.py, which is included first.
+    sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+    clock = {"use_sim_time": sim_time}
     server = Node(
         package="opennav_following",
         executable="opennav_following",
         name="following_server",
-        parameters=[FOLLOWING],
+        parameters=[FOLLOWING, clock],
         output="screen",
     )
     manager = Node(
         package="nav2_lifecycle_manager",
         executable="lifecycle_manager",
         name="lifecycle_manager_following",
-        parameters=[{"autostart": True, "node_names": ["following_server"]}],
+        parameters=[{"autostart": True, "node_names": ["following_server"]}, clock],
         output="screen",
     )
     return LaunchDescription([follow, server, manager])

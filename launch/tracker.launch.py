@@ -93,8 +93,7 @@ ARGUMENTS = [
         "use_sim_time",
         default_value="",
         choices=["", *BOOLEANS],
-        description="true: the tracker node takes the time from /clock, as in simulation"
-        f"{FROM_FILE}",
+        description=f"true: all nodes take the time from /clock, as in simulation{FROM_FILE}",
     ),
     DeclareLaunchArgument(
         "fastdds_profile",
@@ -104,12 +103,13 @@ ARGUMENTS = [
         "images arrive, unless the environment selects a Fast DDS profile or transports already",
     ),
 ]
+CLOCK = {"use_sim_time": bool}  # of all nodes
 OVERRIDES = {
     "model": str,
     "checkpoint": str,
     "device": str,
     "autostart": bool,
-    "use_sim_time": bool,
+    **CLOCK,
 }
 # Each of these selects how Fast DDS communicates; our profile would replace or disable it.
 FASTDDS_CHOICES = (
@@ -126,11 +126,7 @@ def tracker_node(context: LaunchContext) -> list[Action]:
         ValueError: an argument is unknown, or names a file that does not exist.
     """
     check_arguments(context)
-    overrides = {
-        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
-        for name, kind in OVERRIDES.items()
-        if LaunchConfiguration(name).perform(context)
-    }
+    overrides = given(context, OVERRIDES)
     respawn = is_true(context, "respawn")
     return [
         Node(
@@ -148,18 +144,28 @@ def tracker_node(context: LaunchContext) -> list[Action]:
     ]
 
 
+def given(context: LaunchContext, kinds: dict[str, type]) -> dict[str, ParameterValue]:
+    """Return the parameters whose arguments were given; the others are as in the file."""
+    return {
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind in kinds.items()
+        if LaunchConfiguration(name).perform(context)
+    }
+
+
 def panel(context: LaunchContext) -> list[Action]:
     """Describe the operator panel, if it is asked for: a process of its own."""
     if not is_true(context, "panel"):
         return []
     tracker = {"tracker": ParameterValue(LaunchConfiguration("name"), value_type=str)}
+    clock = given(context, CLOCK)
     return [
         Node(
             package="siamdw_ros",
             executable="panel",
             name="siamdw_panel",
             namespace=LaunchConfiguration("namespace"),
-            parameters=[LaunchConfiguration("params_file"), tracker],
+            parameters=[LaunchConfiguration("params_file"), tracker, clock],
             additional_env=fastdds_profile(context),
             output="screen",
         )
@@ -171,13 +177,14 @@ def mavlink(context: LaunchContext) -> list[Action]:
     if not is_true(context, "mavlink"):
         return []
     tracker = {"tracker": ParameterValue(LaunchConfiguration("name"), value_type=str)}
+    clock = given(context, CLOCK)
     return [
         Node(
             package="siamdw_ros",
             executable="mavlink_camera",
             name="mavlink_camera",
             namespace=LaunchConfiguration("namespace"),
-            parameters=[LaunchConfiguration("mavlink_params_file"), tracker],
+            parameters=[LaunchConfiguration("mavlink_params_file"), tracker, clock],
             output="screen",
         )
     ]

@@ -9,9 +9,10 @@ import pytest
 pytest.importorskip("launch", reason="needs ROS 2's launch")
 pytest.importorskip("launch_ros", reason="needs ROS 2's launch_ros")
 
-from launch import LaunchContext
+from launch import Action, LaunchContext
 from launch.actions import DeclareLaunchArgument
 from launch.utilities import perform_substitutions
+from launch_ros.utilities import evaluate_parameters, normalize_parameters
 
 LAUNCH_FILE = Path(__file__).parents[2] / "launch" / "tracker.launch.py"
 FASTDDS = (
@@ -105,3 +106,36 @@ def test_profile_of_the_user_stays(describe, monkeypatch, variable):
 
 def test_profile_can_be_left_out(describe):
     assert environment(*describe(fastdds_profile="false")) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["tracker.launch.py", "follow.launch.py", "follow_nav2.launch.py"]
+)
+def test_simulated_time_reaches_all_nodes(name, monkeypatch):
+    found = {}
+
+    class Described(Action):
+        """Stands for a node, and takes down its parameters."""
+
+        def __init__(self, *, executable, parameters, **_):
+            super().__init__()
+            self.executable = executable
+            self.parameters = normalize_parameters(parameters)
+
+        def execute(self, context):
+            values = [p for p in evaluate_parameters(context, self.parameters) if type(p) is dict]
+            found[self.executable] = {k: v for value in values for k, v in value.items()}
+
+    def execute(entities):
+        for entity in entities or ():
+            execute(entity.visit(context))
+
+    monkeypatch.setattr("launch_ros.actions.Node", Described)
+    context = LaunchContext()
+    context.launch_configurations.update(use_sim_time="true", panel="true", mavlink="true")
+    execute(
+        runpy.run_path(str(LAUNCH_FILE.with_name(name)))["generate_launch_description"]().entities
+    )
+    assert {"tracker_node", "panel", "mavlink_camera"} <= set(found)
+    for node, parameters in found.items():
+        assert parameters.get("use_sim_time") is True, node
