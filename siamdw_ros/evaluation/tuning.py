@@ -90,6 +90,23 @@ def check_ranges(spec: SiamDW, ranges: Sequence[Range]) -> None:
             hyperparameters(spec.model, spec.preset, **{**_hyper_only(spec), range_.name: given})
 
 
+def trial_sampler(seed: int) -> Any:
+    """Make Optuna's TPE sampler, seeded anew for each trial by the trial's number.
+
+    The storage numbers the trials. Thus neither a resumed search nor a second process proposes the
+    same ones again, and a resumed search proposes what an uninterrupted one does.
+    """
+    import optuna
+
+    class TrialSampler(optuna.samplers.TPESampler):
+        def before_trial(self, study: Any, trial: Any) -> None:
+            state = np.random.SeedSequence((seed, trial.number)).generate_state(1)
+            super().__init__(seed=int(state[0]), multivariate=True)
+            super().before_trial(study, trial)
+
+    return TrialSampler(multivariate=True)
+
+
 def objective(
     spec: SiamDW, sequences: Sequence[AnnotatedSequence], ranges: Sequence[Range], what: str
 ) -> Callable[[Any], float]:

@@ -7,6 +7,8 @@ Tune on other sequences than those that you report.
 
 import argparse
 import dataclasses
+import hashlib
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,7 @@ from siamdw_ros.evaluation.tuning import (
     default_ranges,
     objective,
     starting_point,
+    trial_sampler,
     write_preset,
 )
 from siamdw_ros.tools.command_line import GOES_ON, called_as, positive, run_command, whole_number
@@ -85,24 +88,30 @@ def tune(options: argparse.Namespace, optuna: Any) -> Any:
     sequences = read_sequences(options.sequences, options.every)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     names = ",".join(f"{r.name}={r.low:g}:{r.high:g}" for r in ranges)
-    sampler = optuna.samplers.TPESampler(seed=options.seed, multivariate=True)
+    identities = json.dumps([s.identity(all_boxes=True) for s in sequences], sort_keys=True)
+    videos = hashlib.sha256(identities.encode()).hexdigest()[:16]
     study = optuna.create_study(
         storage=f"sqlite:///{options.out.with_suffix('.db').resolve()}",
         # Another question is another study in the same file, never mixed with this one.
-        study_name=f"{options.objective} {[s.name for s in sequences]} /{options.every} "
-        f"{sorted(spec.settings().items(), key=str)} {names}",
+        study_name=f"{options.objective} {[s.name for s in sequences]} {videos} "
+        f"/{options.every} {sorted(spec.settings().items(), key=str)} {names}",
         direction="maximize",
-        sampler=sampler,
+        sampler=trial_sampler(options.seed),
         load_if_exists=True,
     )
-    if not study.trials:
-        start = dataclasses.asdict(starting_point(spec))
-        study.enqueue_trial({r.name: min(max(start[r.name], r.low), r.high) for r in ranges})
-    done = len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)))
-    if left := options.trials - done:
+    states = optuna.trial.TrialState
+    done = study.get_trials(deepcopy=False, states=(states.COMPLETE,))
+    start = dataclasses.asdict(starting_point(spec))
+    present = {r.name: min(max(start[r.name], r.low), r.high) for r in ranges}
+    # One that failed or was interrupted does not count. One that waits is the next to run.
+    waiting = study.get_trials(deepcopy=False, states=(states.WAITING,))
+    if not waiting and all(trial.params != present for trial in done):
+        study.enqueue_trial(present)
+    if left := options.trials - len(done):
         study.optimize(
             objective(spec, sequences, ranges, options.objective),
             n_trials=max(0, left),
+            callbacks=[optuna.study.MaxTrialsCallback(options.trials)],  # of all processes
             show_progress_bar=True,
         )
     about = (

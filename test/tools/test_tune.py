@@ -1,13 +1,17 @@
 """Tuning finds, keeps and resumes; on a few frames of a shipped video."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
 
 from siamdw_ros.evaluation.trackers import SiamDW, read_spec
 from siamdw_ros.evaluation.tuning import OF_NODE, RANGES, starting_point, write_preset
+from siamdw_ros.tools import tune
 from siamdw_ros.tools.tune import main
 
 JUICE = str(Path(__file__).parents[1] / "data" / "clips" / "juice.mp4")
@@ -29,6 +33,95 @@ def test_a_search_is_kept_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixt
     node = yaml.safe_load((tmp_path / "tuned_node.yaml").read_text())["/**"]["ros__parameters"]
     assert node["tracker"] == found.overrides
     assert "window_influence" in capsys.readouterr().out
+
+
+class Search:
+    """The command on an objective that costs nothing."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.optuna = pytest.importorskip("optuna")
+        self.out = folder / "tuned.yaml"
+        self.before: Callable[[Any], None] = lambda trial: None
+        monkeypatch.setattr(tune, "objective", lambda *_: self._value)
+
+    def _value(self, trial: Any) -> float:
+        value = trial.suggest_float("window_influence", 0.1, 0.5)
+        self.before(trial)
+        return -((value - 0.3) ** 2)
+
+    def run(self, trials: int, clip: str = JUICE) -> int:
+        arguments = [clip, "--every", "60", "--out", str(self.out), "--trials", str(trials)]
+        return main([*arguments, "--range", "window_influence=0.1:0.5"])
+
+    def trials(self) -> list[Any]:
+        storage = f"sqlite:///{self.out.with_suffix('.db')}"
+        studies = self.optuna.get_all_study_summaries(storage)
+        (study,) = (
+            self.optuna.load_study(study_name=s.study_name, storage=storage) for s in studies
+        )
+        return study.trials
+
+    def values(self) -> list[float]:
+        return [trial.params["window_influence"] for trial in self.trials()]
+
+
+def present() -> float:
+    return starting_point(SiamDW()).window_influence
+
+
+def test_a_resumed_search_goes_on_as_an_uninterrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resumed, whole = (Search(tmp_path / name, monkeypatch) for name in "ab")
+    assert [resumed.run(trials) for trials in (3, 6, 14)] == [0, 0, 0]
+    whole.run(14)
+    assert len(set(resumed.values())) == 14
+    assert resumed.values() == whole.values()
+    assert resumed.values()[0] == present()
+
+
+def test_processes_that_search_together_propose_different_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Search(tmp_path, monkeypatch)
+
+    def other_process(trial: Any) -> None:
+        search.before = lambda trial: None
+        search.run(6)
+
+    search.before = other_process
+    search.run(12)
+    values = search.values()
+    assert len(values) == 12, "in all"
+    values.remove(present())  # the other could not know that this one gets to its end
+    assert len(values) == len(set(values)) == 11
+
+
+def test_an_interrupted_search_still_tries_the_present_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Search(tmp_path, monkeypatch)
+    search.before = Mock(side_effect=KeyboardInterrupt)
+    assert search.run(4) != 0
+    search.before = lambda trial: None
+    search.run(4)
+    done = [trial for trial in search.trials() if trial.state.name == "COMPLETE"]
+    assert len(done) == 4
+    assert done[0].params == {"window_influence": present()}
+    search.run(6)
+    assert search.values().count(present()) == 2, "the interrupted one, and once more"
+
+
+def test_another_video_of_the_same_name_is_another_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Search(tmp_path, monkeypatch)
+    search.run(3)
+    for suffix in (".mp4", ".csv"):
+        (tmp_path / f"juice{suffix}").symlink_to(Path(JUICE).with_suffix(suffix))
+    search.run(2, str(tmp_path / "juice.mp4"))
+    studies = search.optuna.get_all_study_summaries(f"sqlite:///{search.out.with_suffix('.db')}")
+    assert sorted(study.n_trials for study in studies) == [2, 3]
 
 
 @pytest.mark.parametrize(
