@@ -210,9 +210,11 @@ class PairMaker:
         extents = first_boxes[:, 2:] * zoom
         photographs = self._integers(len(self.photographs), count)
         templates = self._background(photographs, TEMPLATE)
+        # Every other object is compared with the target: where it is the same cut-out, as it can
+        # be in a small batch or class, it is not shown. Else a negative would show the target.
         # What holds or carries the target moves with it, and does not belong to its box.
         holders = chosen.roll(3)
-        held = self._uniform(count) < 0.4
+        held = (self._uniform(count) < 0.4) & (holders != chosen)
         angle = self._between(0, 2 * math.pi, count)
         distance = self._between(0.6, 1.1, count)
         holder, _ = self._warped(holders, self._between(0.0, 0.3, count))
@@ -230,7 +232,7 @@ class PairMaker:
         look_alikes = self._look_alikes(chosen)
         for part in (look_alikes, chosen.roll(1)):
             other, _ = self._warped(part, self._between(0.0, 0.5, count))
-            there = self._uniform(count) < 0.5
+            there = (self._uniform(count) < 0.5) & (part != chosen)
             searches = paste(searches, other, self._elsewhere(search_window, boxes), there)
         size = boxes[:, 2:] - boxes[:, :2]
         angle = angle + self._normal(count) * 0.4
@@ -239,9 +241,10 @@ class PairMaker:
         searches = paste(searches, holder, beside, held)
         absent = self._uniform(count) < self.jitter.absent
         searches = paste(searches, second, search_window, ~absent)
-        occluders, _ = self._warped(chosen.roll(2), self._between(0.0, 0.5, count))
-        there = self._uniform(count) < 0.25
-        searches = paste(searches, occluders, self._before(search_window, boxes), there)
+        occluders = chosen.roll(2)
+        occluder, _ = self._warped(occluders, self._between(0.0, 0.5, count))
+        there = (self._uniform(count) < 0.25) & (occluders != chosen)
+        searches = paste(searches, occluder, self._before(search_window, boxes), there)
         return PairBatch(templates, extents, searches, boxes, ~absent)
 
     # Windows
@@ -303,10 +306,12 @@ class PairMaker:
     # Cut-outs
 
     def _look_alikes(self, chosen: Tensor) -> Tensor:
-        """Choose another cut-out of the same class for each."""
+        """Choose another cut-out of the same class for each; itself where there is no other."""
         classes = self.cutouts.classes
-        same = classes[chosen][:, None] == classes[None]
-        return torch.multinomial(same.float(), 1, generator=self.random).squeeze(1)
+        itself = chosen[:, None] == torch.arange(len(classes), device=self.device)
+        others = (classes[chosen][:, None] == classes[None]) & ~itself
+        weights = torch.where(others.any(1, keepdim=True), others, itself)
+        return torch.multinomial(weights.float(), 1, generator=self.random).squeeze(1)
 
     def _warped(self, chosen: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
         """Warp cut-outs: rotation, stretch, shear, perspective and a smooth deformation.

@@ -43,11 +43,16 @@ def disc(color: tuple[int, int, int]) -> np.ndarray:
     return image
 
 
-def maker(shares: tuple[float, ...], jitter: Jitter = STILL, seed: int = 0) -> PairMaker:
+def maker(
+    shares: tuple[float, ...],
+    jitter: Jitter = STILL,
+    seed: int = 0,
+    classes: tuple[str, ...] = ("disc",) * len(COLORS),
+) -> PairMaker:
     plain = Scene(np.full((200, 200, 3), 30, np.uint8), np.array([0, 0, 200, 200], np.float32))
     stills = [[scene] for track in tracks() for scene in track]
     bank = scene_bank(tracks())
-    cutouts = cutout_bank([("disc", disc(color)) for color in COLORS])
+    cutouts = cutout_bank([(name, disc(c)) for name, c in zip(classes, COLORS, strict=False)])
     generator = torch.Generator().manual_seed(seed)
     return PairMaker(
         [bank, bank], scene_bank(stills), scene_bank([[plain]] * 3), cutouts, shares, 255,
@@ -130,6 +135,8 @@ def test_what_holds_an_object_is_beside_its_box_in_the_template(
     pair_maker = maker((0, 0, 0, 0, 1))
     monkeypatch.setattr(pair_maker, "_normal", lambda *shape: torch.zeros(shape))  # no warping
     monkeypatch.setattr(pair_maker, "_uniform", lambda *shape: torch.full(shape, drawn))
+    # Each object once: none holds itself.
+    monkeypatch.setattr(pair_maker, "_integers", lambda end, count: torch.arange(count) % end)
     pairs = pair_maker.draw(5)
     for template, extent in zip(pairs.templates, pairs.extents, strict=True):
         left, top, right, bottom = bright_box(template).tolist()
@@ -234,3 +241,26 @@ def test_absent_targets_are_of_another_track() -> None:
         if not present:
             assert (template[:, 63, 63] - search.amax((1, 2))).abs().max() > 50
     assert (~pairs.present).sum() > 4
+
+
+@pytest.mark.parametrize(
+    ("classes", "batch"),
+    [(("disc",) * 5, 24), (("a", "b", "c", "d", "e"), 24), (("disc",), 4), (("disc",) * 5, 1)],
+    ids=["one class", "classes of their own", "one object", "batches of one"],
+)
+def test_an_object_is_not_shown_where_it_is_absent(classes: tuple[str, ...], batch: int) -> None:
+    pair_maker = maker((0, 0, 0, 0, 1), replace(STILL, absent=1.0), classes=classes)
+    for _ in range(24 // batch):
+        pairs = pair_maker.draw(batch)
+        assert not pairs.present.any()
+        color = pairs.templates[:, :, 63, 63]
+        distance = (pairs.searches - color[:, :, None, None]).abs().amax(1)
+        assert (distance > 20).all()
+
+
+def test_a_look_alike_is_another_object_of_the_class() -> None:
+    pair_maker = maker((0, 0, 0, 0, 1), classes=("a", "b", "a", "c", "a"))
+    chosen = torch.arange(5).repeat(40)
+    look_alikes = pair_maker._look_alikes(chosen)
+    found = [set(look_alikes[chosen == one].tolist()) for one in range(5)]
+    assert found == [{2, 4}, {1}, {0, 4}, {3}, {0, 2}], "itself, if there is no other"
