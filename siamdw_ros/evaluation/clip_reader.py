@@ -5,10 +5,13 @@ import os
 import queue
 import re
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
+from heapq import heappop, heappush
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -23,6 +26,18 @@ Frame: TypeAlias = NDArray[Any]  # H x W x 3, BGR, or H x W, grey; uint8 or uint
 
 DEFAULT_RATE = 30.0  # frames per second
 READ_AHEAD = 8  # frames
+REORDERED = 8  # frames that are held to put their times in order
+
+
+class TimedFrame(NamedTuple):
+    """A frame and when it was taken.
+
+    image: as it is stored. seconds: from the beginning of a file or folder; for a live source, the
+    time of this machine.
+    """
+
+    image: Frame
+    seconds: float
 
 
 def read_clip(source: Source) -> Iterator[Image]:
@@ -44,6 +59,48 @@ def read_frames(source: Source) -> Iterator[Frame]:
     Raises:
         FileNotFoundError: OpenCV can read nothing there.
     """
+    for frame, _ in _read(source):
+        yield frame
+
+
+def read_timed(source: Source, rate: float | None = None) -> Iterator[TimedFrame]:
+    """Yield the frames of a clip with their times, which increase.
+
+    Args:
+        source: Of the frames.
+        rate: Frames per second of a folder, and of a video without times; None: the video's own.
+
+    Raises:
+        FileNotFoundError: OpenCV can read nothing there.
+    """
+    if is_live(source):
+        yield from (TimedFrame(frame, time.time()) for frame in read_frames(source))
+        return
+    step = 1 / (rate or frame_rate(source))
+    seconds = -step
+    frames: deque[Frame] = deque()
+    # In an MP4 without composition times the frames come in their order, but each with the time
+    # of the packet that was decoded then.
+    positions: list[float] = []
+
+    def timed() -> TimedFrame:
+        nonlocal seconds
+        position = heappop(positions) if positions else seconds
+        seconds = position if position > seconds else seconds + step
+        return TimedFrame(frames.popleft(), seconds)
+
+    for index, (frame, position) in enumerate(_read(source)):
+        frames.append(frame)
+        if position > 0 or index == 0:  # later, 0 is a frame without a time
+            heappush(positions, position)
+        if len(frames) > REORDERED:
+            yield timed()
+    while frames:
+        yield timed()
+
+
+def _read(source: Source) -> Iterator[tuple[Frame, float]]:
+    """Yield each frame as it is stored, and its time in the video in seconds; 0 if unknown."""
     if is_live(source) or not Path(source).is_dir():
         yield from _read_video(source)
         return
@@ -52,7 +109,7 @@ def read_frames(source: Source) -> Iterator[Frame]:
         image = cv2.imread(str(path), flags)
         if image is None or image.dtype not in (np.uint8, np.uint16):
             raise FileNotFoundError(f"{path}: no image of 8 or 16 bits that OpenCV can read")
-        yield image
+        yield image, 0.0
 
 
 def frame_rate(source: Source, default: float = DEFAULT_RATE) -> float:
@@ -82,7 +139,7 @@ def is_live(source: Source) -> bool:
     return "://" in name or name.isdecimal() or name.startswith("/dev/")
 
 
-def _read_video(source: Source) -> Iterator[Frame]:
+def _read_video(source: Source) -> Iterator[tuple[Frame, float]]:
     name = str(source)
     if not is_live(source) and not Path(source).exists():
         raise FileNotFoundError(f"{name}: there is no such file or folder")
@@ -96,7 +153,7 @@ def _read_video(source: Source) -> Iterator[Frame]:
             there, frame = video.read()
             if not there:
                 return
-            yield frame
+            yield frame, video.get(cv2.CAP_PROP_POS_MSEC) * 1e-3  # of the frame that was read
     finally:
         video.release()
 
@@ -127,15 +184,17 @@ class ReadAhead:
     the length of the clip. Of a live source only the newest frame is held.
 
     Args:
-        source: Of the frames, see :func:`read_frames`.
+        source: Of the frames.
         loop: Begin again at the end.
+        rate: See :func:`read_timed`.
     """
 
-    def __init__(self, source: Source, loop: bool = False) -> None:
+    def __init__(self, source: Source, loop: bool = False, rate: float | None = None) -> None:
         self._source = source
         self._loop = loop
+        self._rate = rate
         self._live = is_live(source)
-        self._frames: queue.Queue[Frame | Exception | None] = queue.Queue(
+        self._frames: queue.Queue[TimedFrame | Exception | None] = queue.Queue(
             1 if self._live else READ_AHEAD
         )
         self._closed = threading.Event()
@@ -143,7 +202,7 @@ class ReadAhead:
         self._thread = threading.Thread(target=self._read, name="clip_reader", daemon=True)
         self._thread.start()
 
-    def take(self, timeout: float) -> Frame | None:
+    def take(self, timeout: float) -> TimedFrame | None:
         """Return the next frame, or None after the last.
 
         Args:
@@ -166,7 +225,7 @@ class ReadAhead:
     def _read(self) -> None:
         try:
             while True:
-                for frame in read_frames(self._source):
+                for frame in read_timed(self._source, self._rate):
                     self._put(frame)
                     if self._closed.is_set():
                         return
@@ -176,7 +235,7 @@ class ReadAhead:
             self._put(error)
         self._put(None)
 
-    def _put(self, item: Frame | Exception | None) -> None:
+    def _put(self, item: TimedFrame | Exception | None) -> None:
         while not self._closed.is_set():
             if self._live:
                 with contextlib.suppress(queue.Empty):

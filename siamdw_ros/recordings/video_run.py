@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import queue
 import sys
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from builtin_interfaces.msg import Time
 from tqdm import tqdm
 
 from siamdw_ros.evaluation.clip_reader import (
-    Frame,
     ReadAhead,
+    TimedFrame,
     frame_count,
     frame_rate,
     is_live,
@@ -54,19 +53,18 @@ def video_frames(source: str, first: int, rate: float) -> Generator[VideoFrame, 
     Args:
         source: See :func:`siamdw_ros.evaluation.clip_reader.read_frames`.
         first: Index of the first frame.
-        rate: Frames per second of a file or folder.
+        rate: Frames per second of a folder, and of a video without times.
 
     Raises:
         OSError: There is no such frame, or none arrives.
     """
-    live = is_live(source)
-    reader = ReadAhead(source)
+    reader = ReadAhead(source, rate=rate)
     try:
         index = -1
         while (frame := _take(reader, source)) is not None:
             index += 1
             if index >= first:
-                yield _video_frame(index, frame, time.time() if live else index / rate)
+                yield _video_frame(index, frame)
     finally:
         reader.close()
     if index < first:
@@ -77,18 +75,18 @@ def video_frames(source: str, first: int, rate: float) -> Generator[VideoFrame, 
         )
 
 
-def _take(reader: ReadAhead, source: str) -> Frame | None:
+def _take(reader: ReadAhead, source: str) -> TimedFrame | None:
     try:
         return reader.take(PATIENCE)
     except queue.Empty:
         raise TimeoutError(f"{source}: no frame within {PATIENCE:g} s") from None
 
 
-def _video_frame(index: int, frame: Frame, seconds: float) -> VideoFrame:
-    message = image_message(frame)
-    nanoseconds = round(seconds * 1e9)
+def _video_frame(index: int, frame: TimedFrame) -> VideoFrame:
+    message = image_message(frame.image)
+    nanoseconds = round(frame.seconds * 1e9)
     message.header.stamp = Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
-    return VideoFrame(index, message, seconds)
+    return VideoFrame(index, message, frame.seconds)
 
 
 def track_video(options: argparse.Namespace, boxes: Path | None, video: Path | None) -> None:

@@ -95,8 +95,9 @@ class ClipPlayer(Node):
     def _show_next(self) -> None:
         if self._frame is None:
             with contextlib.suppress(queue.Empty):  # not decoded yet: at the next turn
-                self._frame = self._reader.take(0)
-                self.ended = self._frame is None
+                taken = self._reader.take(0)
+                self.ended = taken is None
+                self._frame = taken and taken.image
         if self._frame is None:
             return
         stamp = self._publish(self._frame)
@@ -173,7 +174,7 @@ def _first_frame(reader: ReadAhead, clip: str) -> Frame:
         raise TimeoutError(f"{clip}: no frame within {FIRST_FRAME_SECONDS:g} s") from None
     if first is None:
         raise FileNotFoundError(f"{clip}: no frame in it that OpenCV can read")
-    return first
+    return first.image
 
 
 def _spin(

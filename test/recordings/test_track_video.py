@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from siamdw_ros.evaluation import clip_reader
 from siamdw_ros.evaluation.annotations import read_targets
 from siamdw_ros.evaluation.clip_reader import frame_count, frame_rate, read_clip
+from siamdw_ros.recordings.video_run import video_frames
+from siamdw_ros.ros.conversions import nanoseconds
 from siamdw_ros.siamdw import create_tracker
 from siamdw_ros.tools.track_video import main
 
@@ -79,6 +82,20 @@ def test_several_targets_start_on_their_own_frames(folder: Path, tmp_path: Path)
     assert frame_rate(video) == 10
     (height, width) = next(read_clip(video)).shape[:2]
     assert (width, height) == (640, 480)
+
+
+def test_stamps_are_the_times_in_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    timed = [clip_reader.TimedFrame(pixels, seconds) for seconds in (0.0, 0.1, 0.5, 7.123456789)]
+    monkeypatch.setattr(clip_reader, "read_timed", lambda *_: iter(timed))
+    frames = list(video_frames("variable.mp4", 1, 30.0))
+    assert [(frame.index, frame.seconds) for frame in frames] == [
+        (1, 0.1),
+        (2, 0.5),
+        (3, 7.123456789),
+    ]
+    stamps = [nanoseconds(frame.message.header.stamp) for frame in frames]
+    assert stamps == [10**8, 5 * 10**8, 7123456789]
 
 
 @pytest.mark.usefixtures("one_engine")
