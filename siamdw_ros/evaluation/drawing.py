@@ -1,9 +1,9 @@
 """Videos and contact sheets that show boxes on frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +22,10 @@ TRUTH = (80, 200, 80)  # BGR
 FOUND = (40, 120, 255)
 MISSED = (60, 60, 230)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+COLUMNS = 5  # of a contact sheet
+ROWS = 4
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class VideoFile:
             self._writer.release()
 
 
-def write_video(frames: Sequence[Annotated], path: Path, rate: float) -> None:
+def write_video(frames: Iterable[Annotated], path: Path, rate: float) -> None:
     """Write an MP4.
 
     Raises:
@@ -152,12 +156,17 @@ def _box(row: NDArray[np.float64]) -> Box:
     return x, y, w, h
 
 
+def spread(items: Sequence[T], count: int = COLUMNS * ROWS) -> list[T]:
+    """Choose items, evenly spread from the first to the last; all if there are no more."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[place] for place in places]
+
+
 def contact_sheet(
-    frames: Sequence[Annotated], columns: int = 5, rows: int = 4, width: int = 320
+    frames: Sequence[Annotated], columns: int = COLUMNS, rows: int = ROWS, width: int = 320
 ) -> Image:
     """Lay out frames, evenly spread from the first to the last, on one image."""
-    count = min(columns * rows, len(frames))
-    chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, count).round().astype(int)]
+    chosen = spread(frames, columns * rows)
     height = round(width * frames[0].image.shape[0] / frames[0].image.shape[1])
     tiles = [cv2.resize(draw(f), (width, height), interpolation=cv2.INTER_AREA) for f in chosen]
     blank = np.zeros_like(tiles[0])

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from siamdw_msgs.msg import TrackerStatus
 
 from siamdw_ros.evaluation.annotations import read_annotation
 from siamdw_ros.evaluation.clip_reader import frame_rate, read_clip
-from siamdw_ros.evaluation.drawing import Annotated, contact_sheet, write_video
+from siamdw_ros.evaluation.drawing import Annotated, contact_sheet, spread, write_video
 from siamdw_ros.evaluation.metrics import overlap, success_rate
 from siamdw_ros.evaluation.node_client import RobotError
 from siamdw_ros.evaluation.node_process import isolate
@@ -94,18 +95,25 @@ def summarise(lines: list[Line], sent: int, status: TrackerStatus) -> dict[str, 
 def write_images(clip: Path, lines: list[Line], truth: list[Box], out: Path) -> None:
     """Write tracked.mp4, all frames, and contact_sheet.png, processed ones."""
     by_frame = {line.frame: line for line in lines}
-    video, processed, last = [], [], lines[0]
-    for index, image in enumerate(read_clip(clip)):
-        line = by_frame.get(index)
-        if line is None:  # dropped: the robot knows the box of the frame before
-            video.append(Annotated(image, f"{index}  (skipped)", truth[index], last.box, False))
-            continue
-        last = line
-        caption = f"{index}  IoU {line.iou:.2f}" if line.box else f"{index}  not visible"
-        video.append(Annotated(image, caption, truth[index], line.box))
-        processed.append(video[-1])
-    write_video(video, out / "tracked.mp4", frame_rate(clip))
-    cv2.imwrite(str(out / "contact_sheet.png"), contact_sheet(processed))
+    of_sheet = set(spread(list(by_frame)))
+    sheet: list[Annotated] = []
+
+    def annotated() -> Iterator[Annotated]:
+        last = lines[0]
+        for index, image in enumerate(read_clip(clip)):
+            line = by_frame.get(index)
+            if line is None:  # dropped: the robot knows the box of the frame before
+                yield Annotated(image, f"{index}  (skipped)", truth[index], last.box, False)
+                continue
+            last = line
+            caption = f"{index}  IoU {line.iou:.2f}" if line.box else f"{index}  not visible"
+            frame = Annotated(image, caption, truth[index], line.box)
+            if index in of_sheet:
+                sheet.append(frame)
+            yield frame
+
+    write_video(annotated(), out / "tracked.mp4", frame_rate(clip))
+    cv2.imwrite(str(out / "contact_sheet.png"), contact_sheet(sheet))
 
 
 def write_boxes(lines: list[Line], path: Path) -> None:

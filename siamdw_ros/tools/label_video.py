@@ -6,8 +6,9 @@ again behind that frame with a box of your own.
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from siamdw_ros.evaluation.clip_reader import frame_count, read_clip
-from siamdw_ros.evaluation.drawing import Annotated, contact_sheet
+from siamdw_ros.evaluation.drawing import Annotated, contact_sheet, spread
 from siamdw_ros.evaluation.trackers import SiamDW, read_spec
 from siamdw_ros.recordings.coordinates import numbers
 from siamdw_ros.siamdw.crops import Box, Image
@@ -77,39 +78,54 @@ def _label(options: argparse.Namespace) -> None:
     total = max(frame_count(str(options.video)) - options.start, 0) or None
     frames = islice(read_clip(str(options.video)), options.start, None)
     shown = tqdm(frames, total=total, unit="frame", disable=None, leave=False)
-    found = list(
-        islice(labels(shown, options.box, tracker, options.agreement), 0, None, options.every)
-    )
-    if not found:
+    found = labels(shown, options.box, tracker, options.agreement)
+    boxes = _write(options.out, islice(found, 0, None, options.every))
+    if not boxes:
         raise ValueError(
             f"{options.video}: the directions disagree from frame {options.start} on, "
-            "or there is no such frame: give another --box, --start or --tracker"
+            "or there is no such frame, or the target is too small: "
+            "give another --box, --start or --tracker"
         )
-    _write(options.out, found)
     if options.sheet:
-        cv2.imwrite(str(options.sheet), _sheet(found))
-    last = options.start + found[-1].number
-    print(f"{options.out}: {len(found)} frames, from {options.start} to {last}")
+        cv2.imwrite(str(options.sheet), _sheet(options.video, options.start, boxes))
+    last = options.start + max(boxes)
+    print(f"{options.out}: {len(boxes)} frames, from {options.start} to {last}")
 
 
-def _write(path: Path, found: Sequence[Label]) -> None:
-    """Write views of the target as `read_track` reads them."""
+def _write(path: Path, found: Iterable[Label]) -> dict[int, Box]:
+    """Write views of the target as `read_track` reads them, each as it comes.
+
+    Returns:
+        The boxes that were written, by the numbers of their frames. Without one there is no file.
+    """
     rows = ["file,x,y,w,h"]
-    with ZipFile(path, "w", ZIP_STORED) as archive:
-        for at, image, box in found:
-            view = view_of(image, np.array(box, np.float32))
-            if view is None:
-                continue
-            name = f"{at:06d}.jpg"
-            quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-            archive.writestr(name, cv2.imencode(".jpg", view.image, quality)[1].tobytes())
-            rows.append(f"{name}," + ",".join(f"{value:.2f}" for value in view.box))
-        archive.writestr("groundtruth.csv", "\n".join(rows) + "\n")
+    boxes: dict[int, Box] = {}
+    part = path.with_name(f".{path.name}.{os.getpid()}")  # whole or not at all
+    try:
+        with ZipFile(part, "w", ZIP_STORED) as archive:
+            for at, image, box in found:
+                view = view_of(image, np.array(box, np.float32))
+                if view is None:
+                    continue
+                name = f"{at:06d}.jpg"
+                quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+                archive.writestr(name, cv2.imencode(".jpg", view.image, quality)[1].tobytes())
+                rows.append(f"{name}," + ",".join(f"{value:.2f}" for value in view.box))
+                boxes[at] = box
+            archive.writestr("groundtruth.csv", "\n".join(rows) + "\n")
+        if boxes:
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return boxes
 
 
-def _sheet(found: Sequence[Label]) -> Image:
+def _sheet(video: Path, start: int, boxes: Mapping[int, Box]) -> Image:
+    """Show some of the boxes. Reads the video once more, so that few frames are held."""
+    chosen = set(spread(list(boxes)))
+    frames = enumerate(islice(read_clip(str(video)), start, start + max(boxes) + 1))
     return contact_sheet(
-        [Annotated(label.image, str(label.number), None, label.box) for label in found]
+        [Annotated(image, str(at), None, boxes[at]) for at, image in frames if at in chosen]
     )
 
 

@@ -6,9 +6,10 @@ medians (Kalal et al., "Forward-backward error", ICPR 2010). A whole track must 
 propagated back from its end, the box has to return to its start.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import chain, combinations, islice, pairwise
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ GRID = 6  # points a side
 WINDOW = (15, 15)  # pixels around a point that are compared
 RETURN_ERROR = 0.7  # pixels of the flow image, between a point and its return
 FLOW_WIDTH = 640  # pixels; flow is computed on images not wider than that
+LATER = 5  # frames in which motion is seen
 
 Boxes = NDArray[np.float64]  # N x 4: x, y, w, h
 Mask = NDArray[np.bool_]
@@ -72,25 +74,33 @@ def track_by_flow(path: Path, how: Propagation = Propagation(), seed: int = 0) -
     Raises:
         FileNotFoundError, ValueError: there is no such video, or it has a single frame.
     """
-    frames = list(VideoFrames(path).read())
-    if len(frames) < 2:
+    frames = VideoFrames(path).read()
+    first = list(islice(frames, 2))
+    if len(first) < 2:
         raise ValueError(f"{path}: not a video of two frames or more")
-    return propagate(frames, np.random.default_rng(seed), how, path.stem)
+    return propagate(chain(first, frames), np.random.default_rng(seed), how, path.stem)
 
 
 def propagate(
-    frames: Sequence[Image], rng: Rng, how: Propagation = Propagation(), name: str = "video"
+    frames: Iterable[Image], rng: Rng, how: Propagation = Propagation(), name: str = "video"
 ) -> list[Track]:
-    """Sample boxes, propagate them, keep those that pass the forward-backward check."""
-    zoom = min(1.0, FLOW_WIDTH / frames[0].shape[1])
-    greys = [_flow_image(frame, zoom) for frame in frames]
+    """Sample boxes, propagate them, keep those that pass the forward-backward check.
+
+    Few of the frames are held as they are; all of them small and grey, and as JPEG.
+    """
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
-    encoded = [cv2.imencode(".jpg", frame, quality)[1].tobytes() for frame in frames]
-    sampled = [
-        _Moving(start, box[None] * zoom, how.length - 1)
-        for start in range(0, len(frames) - how.length // 3, how.every)
-        for box in sample_boxes(frames, start, rng, how)
-    ]
+    zoom = 1.0
+    greys: list[Image] = []
+    encoded: list[bytes] = []
+    sampled: list[_Moving] = []
+    for index, ahead in enumerate(_ahead(frames, max(how.length // 3, LATER))):
+        frame = ahead[0]
+        zoom = min(1.0, FLOW_WIDTH / frame.shape[1]) if index == 0 else zoom
+        greys.append(_flow_image(frame, zoom))
+        encoded.append(cv2.imencode(".jpg", frame, quality)[1].tobytes())
+        if index % how.every == 0 and len(ahead) > how.length // 3:
+            boxes = sample_boxes(frame, ahead[min(LATER, len(ahead) - 1)], rng, how)
+            sampled += [_Moving(index, box[None] * zoom, how.length - 1) for box in boxes]
     propagate_all(greys, sampled)
     return [
         Track(
@@ -103,9 +113,21 @@ def propagate(
     ]
 
 
-def sample_boxes(frames: Sequence[Image], index: int, rng: Rng, how: Propagation) -> Boxes:
-    """Draw boxes on a frame where there is structure or, better, motion: N x 4."""
-    frame, later = frames[index], frames[min(index + 5, len(frames) - 1)]
+def _ahead(frames: Iterable[Image], count: int) -> Iterator[Sequence[Image]]:
+    """Yield each frame with those that follow it, `count` at most."""
+    held: deque[Image] = deque()
+    for frame in frames:
+        held.append(frame)
+        if len(held) > count:
+            yield held
+            held.popleft()
+    while held:
+        yield held
+        held.popleft()
+
+
+def sample_boxes(frame: Image, later: Image, rng: Rng, how: Propagation) -> Boxes:
+    """Draw boxes on a frame where there is structure or, better, motion until later: N x 4."""
     height, width = frame.shape[:2]
     edges = cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.CV_32F)
     change = cv2.absdiff(frame, later).mean(axis=2)

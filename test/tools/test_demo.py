@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from siamdw_msgs.msg import TrackerStatus
 
+from siamdw_ros.evaluation.clip_reader import frame_count
 from siamdw_ros.evaluation.node_client import RobotError
 from siamdw_ros.evaluation.playback import ImageResult
-from siamdw_ros.tools.demo import compare, main, summarise, table
+from siamdw_ros.tools.demo import compare, main, summarise, table, write_images
 
 TRUTH = [(0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 10.0, 10.0), (10.0, 0.0, 10.0, 10.0)]
 SENT = [(-1, 1_000_000), (0, 2_000_000), (1, 3_000_000), (2, 4_000_000)]
@@ -22,6 +25,18 @@ def test_processed_frames_are_compared_with_their_own_annotation() -> None:
     first, last = compare(RESULTS, SENT, TRUTH)
     assert (first.frame, first.iou, first.latency_ms) == (0, 1.0, 10.0)
     assert (last.frame, last.box, last.iou) == (2, None, 0.0)
+
+
+def test_the_video_has_all_frames_and_the_sheet_those_that_were_processed(tmp_path: Path) -> None:
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(clip / f"{index}.png"), np.full((120, 160, 3), 50 * index, np.uint8))
+    write_images(clip, compare(RESULTS, SENT, TRUTH), TRUTH, tmp_path)
+    assert frame_count(tmp_path / "tracked.mp4") == 3
+    sheet = cv2.imread(str(tmp_path / "contact_sheet.png"))
+    assert sheet.shape == (240, 5 * 320, 3)
+    assert sheet[-1, [319, 639, 959], 0].tolist() == [0, 100, 0]  # frames 0 and 2, nothing
 
 
 def test_a_stamp_that_was_never_sent_is_an_error() -> None:

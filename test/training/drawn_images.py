@@ -1,6 +1,8 @@
 """Small images to train on: made, not photographed."""
 
+import weakref
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -34,3 +36,13 @@ def write_sequence(path: Path, rows: list[str], frames: int = 3) -> Path:
             archive.writestr(f"{index:06d}.jpg", encoded(textured(index), ".jpg"))
         archive.writestr("groundtruth.csv", "\n".join(["file,x,y,w,h", *rows]))
     return path
+
+
+def observed(images: Iterable[np.ndarray], alive: list[int]) -> Iterator[np.ndarray]:
+    """Yield copies of images; append each time how many of them are still held."""
+    made: list[weakref.ref[np.ndarray]] = []
+    for image in images:
+        copy = image.copy()
+        made = [*(one for one in made if one() is not None), weakref.ref(copy)]
+        alive.append(len(made))
+        yield copy

@@ -1,10 +1,13 @@
 """Labels of a tracker on which both directions agree."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from zipfile import ZipFile
 
+import cv2
 import numpy as np
 import pytest
+from drawn_images import observed
 
 from siamdw_ros.siamdw import State, TrackResult
 from siamdw_ros.siamdw.crops import Box, Image
@@ -57,6 +60,54 @@ def test_labels_end_where_the_directions_disagree() -> None:
 
 def test_a_single_frame_has_no_labels() -> None:
     assert not list(labels(frames(1), (10.0, 10.0, 20.0, 20.0), Runner()))
+
+
+@pytest.fixture
+def label(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+    """The command, with a tracker that needs no images, on frames that are given."""
+
+    class Spec:
+        def build(self) -> Runner:
+            return Runner()
+
+    def run(video: Callable[[], Iterable[Image]], *arguments: str) -> int:
+        monkeypatch.setattr(label_video, "read_spec", lambda *_: Spec())
+        monkeypatch.setattr(label_video, "frame_count", lambda _: 0)
+        monkeypatch.setattr(label_video, "read_clip", lambda _: iter(video()))
+        return label_video.main(["x.mp4", str(tmp_path / "x.zip"), *arguments])
+
+    return run
+
+
+def test_few_frames_are_held_while_a_video_is_labelled(
+    label: Callable[..., int], tmp_path: Path
+) -> None:
+    alive: list[int] = []
+    sheet = tmp_path / "sheet.png"
+
+    def video() -> Iterable[Image]:
+        return observed((np.full((100, 800, 3), n, np.uint8) for n in range(240)), alive)
+
+    arguments = ["--box", "10,40,20,20", "--sheet", str(sheet), "--start", "3"]
+    assert label(video, *arguments) == 0
+    assert max(alive) <= 2 * SEGMENT + 5
+    assert len(ZipFile(tmp_path / "x.zip").namelist()) == 240 - 3 + 1
+    shown = cv2.imread(str(sheet))
+    assert shown.shape == (4 * 40, 5 * 320, 3)
+    assert shown[39, 0, 0] == 3  # below the first box
+    assert shown[-1, -1, 0] == 239  # right of the last one, and below
+
+
+def test_nothing_is_left_of_a_video_that_cannot_be_labelled(
+    label: Callable[..., int], tmp_path: Path
+) -> None:
+    def broken() -> Iterable[Image]:
+        yield from (np.zeros((96, 128, 3), np.uint8) for _ in range(2 * SEGMENT))
+        raise OSError("x.mp4: it is damaged")
+
+    assert label(broken, "--box", "10,10,20,20") == 2
+    assert label(lambda: frames(1), "--box", "10,10,20,20") == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

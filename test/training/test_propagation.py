@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawn_images import textured
+from drawn_images import observed, textured
 
 from siamdw_ros.training.propagation import Propagation, flow_step, propagate, track_by_flow
 
@@ -67,6 +67,14 @@ def test_what_never_moves_is_left_out() -> None:
 def test_one_seed_gives_one_set_of_tracks() -> None:
     first, second = (propagate(sliding(), np.random.default_rng(3), QUICK) for _ in range(2))
     assert [track.boxes.tolist() for track in first] == [track.boxes.tolist() for track in second]
+
+
+def test_few_frames_are_held_while_a_video_is_read() -> None:
+    alive: list[int] = []
+    tracks = propagate(observed(sliding(60), alive), np.random.default_rng(0), QUICK)
+    assert max(alive) <= 10
+    expected = propagate(sliding(60), np.random.default_rng(0), QUICK)
+    assert [track.boxes.tolist() for track in tracks] == [t.boxes.tolist() for t in expected]
 
 
 def test_a_video_is_read(tmp_path: Path) -> None:
