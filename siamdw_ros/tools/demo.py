@@ -35,25 +35,40 @@ from siamdw_ros.tools.command_line import called_as
 
 HELD_IOU = 0.6  # what the demo asks of itself
 
+Truth = list[Box | None]  # of each frame; None where the target is absent
+
 
 @dataclass(frozen=True)
 class Line:
-    """One frame of the video that the node processed."""
+    """One frame of the video that the node processed; no iou where the target is absent."""
 
     frame: int
     stamp: int
     box: Box | None
-    iou: float
+    iou: float | None
     latency_ms: float
 
 
+def read_truth(annotation: Path) -> tuple[Truth, Box]:
+    """Read the annotation, and the box to start from.
+
+    Raises:
+        ValueError: the file is no annotation, or its first frame has no box.
+    """
+    boxes = read_annotation(annotation)
+    truth = [box if np.isfinite(box).all() else None for box in boxes]
+    if (start := truth[0]) is None:
+        raise ValueError(f"{annotation}: the first frame needs a box to start from")
+    return truth, start
+
+
 def compare(
-    results: dict[int, ImageResult], sent: list[tuple[int, int]], truth: list[Box]
+    results: dict[int, ImageResult], sent: list[tuple[int, int]], truth: Truth
 ) -> list[Line]:
     """Match results with the frames that were sent, by stamp.
 
     Raises:
-        RobotError: a result has a stamp that no image had.
+        RobotError: a result has a stamp that no image had, or none is of a frame with the target.
     """
     if unknown := results.keys() - {stamp for _, stamp in sent}:
         raise RobotError(f"{len(unknown)} detections carry stamps that no image had")
@@ -62,27 +77,34 @@ def compare(
         if frame >= 0 and stamp in results:
             result = results[stamp]
             box = result.boxes[0] if result.boxes else None
-            iou = float(overlap(box, truth[frame])) if box else 0.0
-            lines.append(Line(frame, stamp, box, iou, (result.arrived - stamp) * 1e-6))
-    if not lines:
-        raise RobotError("the node processed no frame of the video")
+            lines.append(
+                Line(frame, stamp, box, _iou(box, truth[frame]), (result.arrived - stamp) * 1e-6)
+            )
+    if all(line.iou is None for line in lines):
+        raise RobotError("the node processed no frame of the video in which the target is visible")
     return lines
+
+
+def _iou(box: Box | None, truth: Box | None) -> float | None:
+    if truth is None:
+        return None
+    return float(overlap(box, truth)) if box else 0.0
 
 
 def summarise(lines: list[Line], sent: int, status: TrackerStatus) -> dict[str, Any]:
     """Return the figures."""
-    overlaps = [line.iou for line in lines]
+    overlaps = [line.iou for line in lines if line.iou is not None]
     p50, p95, p99 = np.percentile([line.latency_ms for line in lines], (50, 95, 99)).round(1)
     return {
         "mean_iou": round(float(np.mean(overlaps)), 4),
         "success_rate": round(success_rate(overlaps), 4),
-        "last_iou": round(lines[-1].iou, 4),
+        "last_iou": round(overlaps[-1], 4),
         "sent": sent,
         "received": status.received,
         "processed": status.processed,
         "dropped": status.dropped,
         "rejected": status.rejected,
-        "compared": len(lines),
+        "compared": len(overlaps),
         "without_box": sum(line.box is None for line in lines),
         "latency_ms": {"p50": float(p50), "p95": float(p95), "p99": float(p99)},
         "inference_ms": round(status.inference_ms, 1),
@@ -92,7 +114,7 @@ def summarise(lines: list[Line], sent: int, status: TrackerStatus) -> dict[str, 
     }
 
 
-def write_images(clip: Path, lines: list[Line], truth: list[Box], out: Path) -> None:
+def write_images(clip: Path, lines: list[Line], truth: Truth, out: Path) -> None:
     """Write tracked.mp4, all frames, and contact_sheet.png, processed ones."""
     by_frame = {line.frame: line for line in lines}
     of_sheet = set(spread(list(by_frame)))
@@ -106,7 +128,10 @@ def write_images(clip: Path, lines: list[Line], truth: list[Box], out: Path) -> 
                 yield Annotated(image, f"{index}  (skipped)", truth[index], last.box, False)
                 continue
             last = line
-            caption = f"{index}  IoU {line.iou:.2f}" if line.box else f"{index}  not visible"
+            if line.iou is None:
+                caption = f"{index}  absent"
+            else:
+                caption = f"{index}  IoU {line.iou:.2f}" if line.box else f"{index}  not visible"
             frame = Annotated(image, caption, truth[index], line.box)
             if index in of_sheet:
                 sheet.append(frame)
@@ -123,8 +148,8 @@ def write_boxes(lines: list[Line], path: Path) -> None:
         writer.writerow(["frame", "stamp_ns", "x", "y", "w", "h", "iou", "latency_ms"])
         for line in lines:
             box = [f"{value:.2f}" for value in line.box] if line.box else [""] * 4
-            numbers = f"{line.iou:.4f}", f"{line.latency_ms:.2f}"
-            writer.writerow([line.frame, line.stamp, *box, *numbers])
+            iou = "" if line.iou is None else f"{line.iou:.4f}"
+            writer.writerow([line.frame, line.stamp, *box, iou, f"{line.latency_ms:.2f}"])
 
 
 def table(summary: dict[str, Any]) -> Table:
@@ -171,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"demo: {file}: no such file", file=sys.stderr)
             return 2
     try:
-        truth = read_annotation(annotation)
+        truth, start = read_truth(annotation)
         options.out.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -180,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     rclpy.init()
     try:
         log = options.out / "sent.csv"
-        played = play_to_node(clip, truth[0], log, options.node_arguments)
+        played = play_to_node(clip, start, log, options.node_arguments)
         lines = compare(played.results, played.sent, truth)
         summary = summarise(lines, len(played.sent), played.status)
         write_boxes(lines, options.out / "boxes.csv")

@@ -40,7 +40,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("sequences", type=Path, nargs="+", help="annotated videos, as evaluate's")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     parser.add_argument(
-        "--windows", type=positive, default=100, metavar="N", help="in all (default: %(default)s)"
+        "--windows", type=positive, default=100, metavar="N", help="at most, in all (default: 100)"
     )
     return parser.parse_args(arguments)
 
@@ -59,7 +59,7 @@ def quantize(checkpoint: Path, sequences: Sequence[Path], out: Path, windows: in
         checkpoint: a file of any layout that is known.
         sequences: annotated videos and benchmarks.
         out: file to write.
-        windows: number of search windows to measure, spread evenly over the sequences.
+        windows: most search windows to measure, spread evenly over the sequences.
 
     Raises:
         CheckpointError: the file cannot be used.
@@ -68,20 +68,27 @@ def quantize(checkpoint: Path, sequences: Sequence[Path], out: Path, windows: in
     found = read_checkpoint(checkpoint)
     network = load_network(found.network, checkpoint)
     annotated = [sequence for path in sequences for sequence in find_sequences(path)]
-    each = max(1, windows // len(annotated))
-    cut = (window for sequence in annotated for window in _windows(sequence, each))
-    bar = tqdm(cut, total=each * len(annotated), unit="window", desc="measuring")
+    bar = tqdm(cut_windows(annotated, windows), total=windows, unit="window", desc="measuring")
     ranges = measure_ranges(network, bar)
     half = "float16" in found.precision
     save_network(network, out, half=half, activation_ranges=ranges)
     print(f"{out}: {found.network} with the ranges of {len(ranges)} convolutions")
 
 
-def _windows(sequence: AnnotatedSequence, count: int) -> Iterator[Image]:
-    """Cut search windows around the target, as a tracker does that follows it exactly."""
-    step = max(1, len(sequence.boxes) // count)
-    for image, box in zip(sequence.frames.read(step), sequence.boxes[::step], strict=False):
-        if np.isfinite(box).all():
+def cut_windows(sequences: Sequence[AnnotatedSequence], count: int) -> Iterator[Image]:
+    """Cut search windows around the targets, as a tracker does that follows them exactly.
+
+    Yields:
+        `count` windows at most, evenly spread over the sequences, and over the frames of each in
+        which the target is visible.
+    """
+    shares = [len(part) for part in np.array_split(np.arange(count), len(sequences))]
+    for sequence, share in zip(sequences, shares, strict=True):
+        visible = np.flatnonzero(sequence.visible)
+        places = np.linspace(0, len(visible) - 1, min(share, len(visible))).round()
+        chosen = visible[places.astype(int)]
+        images = sequence.frames.take(chosen).read()
+        for image, box in zip(images, sequence.boxes[chosen], strict=True):
             center, size = box_to_center_size(tuple(box))
             side = context_side(size) * SEARCH / TEMPLATE
             yield crop_window(image, center, side, SEARCH, mean_color(image))
