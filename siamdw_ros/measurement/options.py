@@ -16,6 +16,8 @@ MODELS = tuple(BUNDLED)  # the default first
 # Options that only one method has, by the first part of the network's name.
 OF_METHOD: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "siambox": {
+        "search window of 223 px": {"instance_size": 223},
+        "search window of 191 px": {"instance_size": 191},
         "no memory": {"memory": 0.0},
         "wide search for lost targets": {"wide_instance_size": 383},
         "no penalty on changes of size and shape": {"penalty_k": 0.0},
