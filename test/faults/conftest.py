@@ -97,5 +97,6 @@ def shared_rig(launch_rig: LaunchRig) -> Iterator[Rig]:
 def rig(shared_rig: Rig) -> Rig:
     """The shared node, active and following nothing."""
     shared_rig.robot.bring_to("active")
-    assert shared_rig.robot.stop().success
+    # Again while requests of the test before, each a search for an object, still wait.
+    shared_rig.wait(lambda: shared_rig.robot.stop().success, "the targets to be stopped")
     return shared_rig
