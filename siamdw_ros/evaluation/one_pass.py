@@ -51,7 +51,7 @@ class Run:
 def warm_up(tracker: Follower, sequence: AnnotatedSequence) -> None:
     """Let a tracker do what only its first images cost, so that it is not timed as tracking.
 
-    The next target starts anew: no result depends on it.
+    No result depends on it: each target starts from its own first image.
     """
     images = itertools.islice(sequence.images(), WARM_UP_IMAGES)
     tracker.init(next(images), sequence.start)

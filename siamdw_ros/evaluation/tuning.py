@@ -91,7 +91,7 @@ def check_ranges(spec: SiamDW, ranges: Sequence[Range]) -> None:
 
 
 def trial_sampler(seed: int) -> Any:
-    """Make Optuna's TPE sampler, seeded anew for each trial by the trial's number.
+    """Make Optuna's TPE sampler, seeded for each trial by the trial's number.
 
     The storage numbers the trials. Thus neither a resumed search nor a second process proposes the
     same ones again, and a resumed search proposes what an uninterrupted one does.

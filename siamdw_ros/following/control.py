@@ -175,9 +175,9 @@ def clamp(motion: Motion, settings: FollowSettings) -> Motion:
     forward = _within(motion.forward, settings.max_reverse, settings.max_speed)
     left = _within(motion.left, settings.max_speed, settings.max_speed)
     turn = _within(motion.turn, settings.max_turn, settings.max_turn)
-    if settings.vehicle == "ackermann" and motion.forward:
-        turn = motion.turn * forward / motion.forward
     if settings.vehicle == "ackermann":
+        if motion.forward:
+            turn = motion.turn * forward / motion.forward
         most = min(abs(forward) / settings.min_turning_radius, settings.max_turn)
         turn = _within(turn, most, most)
     speed = math.hypot(forward, left)

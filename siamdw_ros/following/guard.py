@@ -156,9 +156,9 @@ class Guard:
     def enable(self, pressed: bool, now: Now) -> bool:
         """Store a message on ~/enable; return whether it is true after a false one."""
         with self._lock:
-            pressed_anew = pressed and not self._enabled[0]
+            pressed_again = pressed and not self._enabled[0]
             self._enabled = (pressed, now.steady)
-            return pressed_anew
+            return pressed_again
 
     def odometry(self, height: float, now: Now) -> None:
         """Store that odometry arrived, and the robot's height, metres."""

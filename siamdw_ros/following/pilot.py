@@ -233,7 +233,7 @@ class Pilot:
         size = _angular_size(seen.box, camera)
         plausible, reason = self._confirm(seen, size)
         if not plausible:
-            return self._turn_to(seen, camera, reason)
+            return self._turn_to(seen, reason)
         self._add_direction(seen, SIGMA_TRACKED if tracked else SIGMA_UNCERTAIN)
         if tracked:
             self._image_size = size
@@ -276,13 +276,12 @@ class Pilot:
             self._filter.elevation.value = None
         return confirmed, reason
 
-    def _turn_to(self, seen: Observation, camera: Camera, reason: str) -> Plan:
+    def _turn_to(self, seen: Observation, reason: str) -> Plan:
         """Turn slowly to a candidate until it is confirmed, so that it stays in view."""
-        pose = self.own.at(seen.stamp)
-        direction = self._level(pose) @ self.mount.rotation() @ _ray(seen.box, camera)
-        bearing, _ = bearing_and_elevation(direction)
+        assert self._line is not None
+        azimuth, _ = bearing_and_elevation(self._line)
         later = self.own.at(seen.stamp + min(max(seen.latency, 0.0), MAX_LATENCY))
-        bearing = wrap(bearing - _yaw(later) + _yaw(pose))
+        bearing = wrap(azimuth - _yaw(later))
         motion = self._controller.follow(Aim(bearing), self.settings, turn_only=True)
         most = self.settings.search_turn
         slow = Motion(turn=min(max(motion.turn, -most), most))

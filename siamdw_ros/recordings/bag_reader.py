@@ -146,7 +146,7 @@ def _open_files(path: Path, problem: str) -> Iterator[Bag]:
 
 def _indexed(path: Path, readers: list[Any], damage: str) -> Bag:
     """Return a bag whose files rosbags can open."""
-    # Without metadata only the times tell which of the files is the first.
+    # Without metadata only the times show which of the files is the first.
     readers = sorted(readers, key=lambda reader: reader.start_time)
     topics = [{c.id: _topic_of_connection(c) for c in r.connections} for r in readers]
     counts: dict[Topic, int] = {}

@@ -3,7 +3,7 @@
 const FIRST_RETRY = 500;  // ms
 const LAST_RETRY = 5000;
 const SILENCE = 5000;  // ms without a message, after which the link is lost: states come every second
-const CHECK = 500;  // ms between two looks at the silence
+const CHECK = 500;  // ms between two checks of the silence
 
 export class Connection {
   // on: {open, closed(reason), state(state), tick(tick), frame({head, bitmap, network})}
